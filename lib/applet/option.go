@@ -1,0 +1,126 @@
+package applet
+
+import (
+	"flag"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"pidbox/lib/duration"
+	"pidbox/lib/signals"
+)
+
+// Kind says what an option's value is, for completions.
+type Kind int
+
+// The kinds of values.
+const (
+	Text Kind = iota
+	File
+	Dir
+	SignalName
+	User
+	Command
+)
+
+// Option is one option of an applet: its spellings without dashes (the first is the one shown first), the
+// placeholder of its value ("" for a switch), its meaning, and where the value goes.
+type Option struct {
+	Names    []string
+	Arg      string
+	Text     string
+	Kind     Kind
+	Optional bool // the value may be left out: --name or --name=VALUE
+	Repeat   bool // may be given more than once
+	Value    flag.Value
+}
+
+// As sets what the value is, for completions.
+func (o Option) As(k Kind) Option { o.Kind = k; return o }
+
+// Switch is an option without a value.
+func Switch(to *bool, names, text string) Option {
+	v := value{func(s string) (err error) { *to, err = strconv.ParseBool(s); return }, func() string { return strconv.FormatBool(*to) }}
+	return Option{Names: strings.Fields(names), Text: text, Value: switchValue{v}}
+}
+
+// String is an option with any text as value.
+func String(to *string, names, arg, text string) Option {
+	return Set(names, arg, text, func(s string) error { *to = s; return nil })
+}
+
+// Strings is an option that may be given again and again; commas are part of a value.
+func Strings(to *[]string, names, arg, text string) Option {
+	o := Set(names, arg, text, func(s string) error { *to = append(*to, s); return nil })
+	o.Repeat = true
+	return o
+}
+
+// Duration is an option in Go's syntax or in bare seconds, not negative.
+func Duration(to *time.Duration, names, arg, text string) Option {
+	return Parsed(to, names, arg, text, duration.Parse)
+}
+
+// Signal is an option that names a signal: TERM, SIGTERM or 15.
+func Signal(to *syscall.Signal, names, arg, text string) Option {
+	return Parsed(to, names, arg, text, signals.Parse).As(SignalName)
+}
+
+// Mode is an option with permission bits in octal.
+func Mode(to *fs.FileMode, names, arg, text string) Option {
+	return Parsed(to, names, arg, text, func(s string) (fs.FileMode, error) {
+		n, err := strconv.ParseUint(s, 8, 12)
+		if err != nil || n > 0o777 {
+			return 0, fmt.Errorf("%q is not an octal mode of 0 to 777", s)
+		}
+		return fs.FileMode(n), nil
+	})
+}
+
+// Parsed is an option whose text becomes a value of any type.
+func Parsed[T any](to *T, names, arg, text string, parse func(string) (T, error)) Option {
+	return Set(names, arg, text, func(s string) error {
+		v, err := parse(s)
+		if err == nil {
+			*to = v
+		}
+		return err
+	})
+}
+
+// Set is an option that hands each given value to a function.
+func Set(names, arg, text string, set func(string) error) Option {
+	return Option{Names: strings.Fields(names), Arg: arg, Text: text, Value: value{set, func() string { return "" }}}
+}
+
+// Optionally is Set for a value that may be left out: --name gives set the text in without.
+func Optionally(names, arg, text, without string, set func(string) error) Option {
+	o := Set(names, arg, text, func(s string) error {
+		if s == "true" { // what the flag package passes for a bare --name
+			s = without
+		}
+		return set(s)
+	})
+	o.Optional, o.Value = true, switchValue{o.Value.(value)}
+	return o
+}
+
+type value struct {
+	set    func(string) error
+	string func() string
+}
+
+func (v value) Set(s string) error { return v.set(s) }
+func (v value) String() string {
+	if v.string == nil {
+		return "" // the flag package asks the zero value
+	}
+	return v.string()
+}
+
+type switchValue struct{ value }
+
+func (switchValue) IsBoolFlag() bool { return true }
