@@ -1,0 +1,146 @@
+//go:build linux
+
+// Package testscripts tests the applets as their users meet them: by command line, exit status and output.
+//
+// Every <applet>_<behaviour>.txtar is one script. As root the whole suite runs in a PID namespace of its own, so
+// that nothing survives it and a PID's reuse can be forced; scripts that do so end in _reuse and run alone. Scripts
+// that end in _shell run under dash, bash and busybox, named by $SHELL_UNDER_TEST.
+package testscripts
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain is reached by every name the test binary is linked to. A name that is not known runs pidbox, as any link to
+// it would, and not the suite once more.
+func TestMain(m *testing.M) {
+	commands := fixtures()
+	for _, name := range append(appletNames(), "pidbox") {
+		commands[name] = func() { os.Exit(pidbox()) }
+	}
+	if commands[filepath.Base(os.Args[0])] == nil {
+		if !isSuite() {
+			os.Exit(pidbox())
+		}
+		enterNamespace()
+	}
+	testscript.Main(suite{m}, commands)
+}
+
+func isSuite() bool {
+	byGo := func(arg string) bool { return strings.HasPrefix(arg, "-test.") }
+	return os.Getenv(marker) == "" && (strings.HasSuffix(os.Args[0], ".test") || slices.ContainsFunc(os.Args[1:], byGo))
+}
+
+// suite runs the tests with the commands in reach of other users, and looks for what they left behind.
+type suite struct{ m *testing.M }
+
+func (s suite) Run() int {
+	bin, _, _ := strings.Cut(os.Getenv("PATH"), ":")
+	if err := os.Chmod(filepath.Dir(bin), 0o755); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	status := s.m.Run()
+	if left := strays(); len(left) > 0 && status == 0 {
+		fmt.Fprintf(os.Stderr, "processes outlived the tests: %q\n", left)
+		return 1
+	}
+	return status
+}
+
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, params(scripts(t, func(name string) bool { return !isShell(name) && !isReuse(name) })))
+}
+
+func TestShellScripts(t *testing.T) {
+	t.Parallel()
+	for _, shell := range []string{"dash", "bash", "busybox"} {
+		t.Run(shell, func(t *testing.T) {
+			path, err := exec.LookPath(shell)
+			if err != nil {
+				missing(t, shell)
+			}
+			if shell == "busybox" { // a shell under this name only
+				link := filepath.Join(t.TempDir(), "ash")
+				if err := os.Symlink(path, link); err != nil {
+					t.Fatal(err)
+				}
+				path = link
+			}
+			p := params(scripts(t, isShell))
+			p.Setup = func(e *testscript.Env) error {
+				e.Setenv("SHELL_UNDER_TEST", path)
+				return setup(e)
+			}
+			testscript.Run(t, p)
+		})
+	}
+}
+
+// TestReuse is not parallel: another test's forks would take the numbers these scripts want.
+func TestReuse(t *testing.T) {
+	files := scripts(t, isReuse)
+	if !inNamespace() {
+		t.Skip("PIDs can be reused at will in a PID namespace of one's own only, and this needs root")
+	}
+	testscript.RunT(serial{t}, params(files))
+}
+
+func isShell(name string) bool { return strings.HasSuffix(name, "_shell.txtar") }
+func isReuse(name string) bool { return strings.HasSuffix(name, "_reuse.txtar") }
+
+func scripts(t *testing.T, want func(string) bool) []string {
+	all, err := filepath.Glob("*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all = slices.DeleteFunc(all, func(name string) bool { return !want(name) })
+	if len(all) == 0 {
+		t.Skip("no such scripts")
+	}
+	return all
+}
+
+// serial runs scripts one after another: RunT calls Parallel on each.
+type serial struct{ *testing.T }
+
+func (serial) Parallel()     {}
+func (serial) Verbose() bool { return testing.Verbose() }
+func (s serial) Run(name string, f func(testscript.T)) {
+	s.T.Run(name, func(t *testing.T) { f(serial{t}) })
+}
+
+func params(files []string) testscript.Params {
+	return testscript.Params{Files: files, Setup: setup, Condition: condition, Cmds: scriptCommands(), RequireUniqueNames: true}
+}
+
+func condition(name string) (bool, error) {
+	switch name {
+	case "root":
+		return os.Geteuid() == 0, nil
+	case "namespace":
+		return inNamespace(), nil
+	}
+	return false, fmt.Errorf("no such condition")
+}
+
+// missing skips a test for want of a tool, except in CI, where everything is installed.
+func missing(t interface {
+	Skip(...any)
+	Fatal(...any)
+}, what string) {
+	if os.Getenv("CI") != "" {
+		t.Fatal(what + " is missing")
+	}
+	t.Skip(what + " is missing")
+}
