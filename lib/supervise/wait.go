@@ -1,0 +1,92 @@
+package supervise
+
+import (
+	"fmt"
+	"time"
+)
+
+// rest waits for the back-off that follows an end. given and nil is an end that the policy takes as a good one.
+func (s *Supervisor) rest(end End, ran time.Duration) (verdict, error) {
+	if s.Backoff.IsFinal(end) {
+		s.Log.Info("not restarted", "how", end.String())
+		if end.Code == 0 {
+			return given, nil
+		}
+		return given, fmt.Errorf("%w: %v is final", ErrGaveUp, end)
+	}
+	delay, err := s.Backoff.Next(time.Now(), ran)
+	if err != nil {
+		s.Log.Error("gave up", "error", err.Error(), "last", end.String())
+		return given, fmt.Errorf("%w; the last: %v", err, end)
+	}
+	if delay == 0 {
+		return crashed, nil
+	}
+	s.Log.Info("waiting", "for", delay.String())
+	s.set(func(st *Status) { st.State, st.Next = Waiting, new(time.Now().Add(delay)) })
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+			return crashed, nil
+		case r := <-s.requests:
+			switch r.Kind {
+			case Stop:
+				s.Ending()
+				return stopped, nil
+			case Leave:
+				return left, nil
+			case Restart:
+				s.restart(r)
+				return asked, nil
+			}
+		}
+	}
+}
+
+// restart notes a restart that somebody asked for. It is no failure, and its start is due at once.
+func (s *Supervisor) restart(r Request) {
+	s.restarts = append(s.restarts, r)
+	s.Backoff.Reset()
+}
+
+// settle answers those who asked for a restart.
+func (s *Supervisor) settle(err error) {
+	for _, r := range s.restarts {
+		r.answer(err)
+	}
+	s.restarts = nil
+}
+
+func (s *Supervisor) forward(child Child, r Request) {
+	if err := child.Signal(r.Signal); err != nil {
+		s.Log.Warn("signal not forwarded", "pid", child.PID(), "signal", r.Signal.String(), "error", err.Error())
+	}
+}
+
+func (s *Supervisor) ended(child Child, end End) {
+	s.set(func(st *Status) { st.LastExit, st.Child, st.Started = end.String(), 0, nil })
+	after := time.Since(child.Began()).Round(time.Millisecond)
+	s.Log.Info("exited", "pid", child.PID(), "how", end.String(), "after", after.String())
+}
+
+func (s *Supervisor) set(change func(*Status)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(&s.status)
+}
+
+// Status is what the supervisor is doing right now.
+func (s *Supervisor) Status() Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.status
+	if st.Started != nil {
+		st.Uptime = time.Since(*st.Started).Seconds()
+	}
+	if st.Next != nil {
+		st.NextIn = max(0, time.Until(*st.Next).Seconds())
+	}
+	return st
+}
