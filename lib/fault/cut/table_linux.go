@@ -231,7 +231,9 @@ func (t *Table) add(c *nftables.Conn, table *nftables.Table, id string, r Rule, 
 			Hooknum: hook, Priority: nftables.ChainPriorityRaw})
 		chains = append(chains, chain.Name)
 		if t.port != 0 {
-			c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: ownPort(t.port, in)})
+			// both: a tester on this machine also talks to the agents on other machines, at the same port there
+			c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: agentPort(t.port, sourcePort)})
+			c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: agentPort(t.port, destinationPort)})
 		}
 		for i, v := range versions() {
 			c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: append(match(v, sets[i], in), t.action(id, r, q)...)})
@@ -246,11 +248,13 @@ func (t *Table) add(c *nftables.Conn, table *nftables.Table, id string, r Rule, 
 	return chains, nil
 }
 
-func ownPort(port uint16, in bool) []expr.Any {
-	offset := uint32(0) // of the source port
-	if in {
-		offset = 2
-	}
+// Offsets in the header of TCP.
+const (
+	sourcePort      = 0
+	destinationPort = 2
+)
+
+func agentPort(port uint16, offset uint32) []expr.Any {
 	return []expr.Any{
 		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
 		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{unix.IPPROTO_TCP}},
