@@ -1,0 +1,91 @@
+package spawn
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// credentials gives up capabilities and becomes the user. A capability survives the change of user only by
+// PR_SET_KEEPCAPS, and the exec after it only in the ambient set (capabilities(7)).
+func (p *plan) credentials() error {
+	const step = "keep only the capabilities asked for"
+	var kept []uintptr
+	if p.cmd.Capabilities != nil {
+		var err error
+		if kept, err = capabilityNumbers(*p.cmd.Capabilities); err != nil {
+			return err
+		}
+		for c := uintptr(0); ; c++ {
+			set, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, c, 0, 0, 0)
+			if err != nil {
+				break // the last one was the one before
+			}
+			if set == 1 && !slices.Contains(kept, c) {
+				p.do(step, must, unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, c)
+			}
+		}
+		p.do(step, must, unix.SYS_PRCTL, unix.PR_SET_KEEPCAPS, 1)
+	}
+	p.become()
+	if p.cmd.Capabilities == nil {
+		return nil
+	}
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	for _, c := range kept {
+		data[c/32].Effective |= 1 << (c % 32)
+	}
+	for i := range data {
+		data[i].Permitted, data[i].Inheritable = data[i].Effective, data[i].Effective
+	}
+	p.do(step, must, unix.SYS_CAPSET, address(p, &header), address(p, &data))
+	p.do(step, may, unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+	for _, c := range kept {
+		p.do(step, must, unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_RAISE, c, 0, 0)
+	}
+	return nil
+}
+
+func (p *plan) become() {
+	u := p.cmd.User
+	if u == nil || u.isCaller() {
+		return
+	}
+	step := fmt.Sprintf("become the user %s", u.Name)
+	groups := make([]uint32, len(u.Groups)+1) // never empty, to have an address
+	for i, g := range u.Groups {
+		groups[i] = uint32(g)
+	}
+	p.do(step, must, unix.SYS_SETGROUPS, uintptr(len(u.Groups)), address(p, &groups[0]))
+	p.do(step, must, unix.SYS_SETRESGID, uintptr(u.GID), uintptr(u.GID), uintptr(u.GID))
+	p.do(step, must, unix.SYS_SETRESUID, uintptr(u.UID), uintptr(u.UID), uintptr(u.UID))
+}
+
+// isCaller holds for an unprivileged caller that names itself, who may not call setgroups(2) and need not.
+func (u *User) isCaller() bool {
+	return os.Geteuid() != 0 && os.Getuid() == u.UID && os.Geteuid() == u.UID && os.Getgid() == u.GID && os.Getegid() == u.GID
+}
+
+func capabilityNumbers(names []string) ([]uintptr, error) {
+	var numbers []uintptr
+	for _, name := range names {
+		i := slices.Index(capabilityNames(), strings.TrimPrefix(strings.ToLower(name), "cap_"))
+		if i < 0 {
+			return nil, fmt.Errorf("there is no capability %q", name)
+		}
+		numbers = append(numbers, uintptr(i))
+	}
+	return numbers, nil
+}
+
+// capabilityNames are those of capabilities(7), by number.
+func capabilityNames() []string {
+	return strings.Fields(`chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap linux_immutable
+		net_bind_service net_broadcast net_admin net_raw ipc_lock ipc_owner sys_module sys_rawio sys_chroot sys_ptrace
+		sys_pacct sys_admin sys_boot sys_nice sys_resource sys_time sys_tty_config mknod lease audit_write audit_control
+		setfcap mac_override mac_admin syslog wake_alarm block_suspend audit_read perfmon bpf checkpoint_restore`)
+}

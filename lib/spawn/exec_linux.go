@@ -1,0 +1,36 @@
+package spawn
+
+import (
+	"os"
+	"runtime"
+	"syscall"
+)
+
+// Exec replaces this process by cmd: same PID, parent, session and descriptors, so those of cmd and its standard ones
+// are not looked at. It returns only on failure, and then this process may have lost privileges: report and exit. Signals
+// that were ignored at this process's start stay so only for HUP and INT (all that nohup(1) needs); the Go runtime
+// has put handlers in the place of others, and they become the default.
+func Exec(cmd Command) error {
+	p := newPlan(cmd)
+	if err := p.properties(); err != nil {
+		return err
+	}
+	if cmd.OOMScoreAdj != nil {
+		if err := p.scoreOOM(os.Getpid(), *cmd.OOMScoreAdj); err != nil {
+			return err
+		}
+	}
+	runtime.LockOSThread() // credentials belong to a thread, and the one that execs becomes the process; never unlocked
+	for _, c := range p.calls {
+		_, _, errno := syscall.RawSyscall6(c.number, c.args[0], c.args[1], c.args[2], c.args[3], c.args[4], 0)
+		if errno != 0 && c.how == must {
+			return p.failure(message{Step: c.step, Errno: int32(errno)})
+		}
+	}
+	runtime.KeepAlive(p)
+	err := syscall.Exec(cmd.Path, cmd.Args, cmd.Env)
+	if errno, ok := err.(syscall.Errno); ok {
+		return explain(cmd, errno)
+	}
+	return err
+}

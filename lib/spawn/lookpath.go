@@ -1,0 +1,76 @@
+package spawn
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// DefaultPath is searched when there is no PATH, as under env -i.
+const DefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// LookPath finds what execve(2) is to be given for name: a name with a slash is taken from dir, others are searched for
+// in path, the value of a PATH. The result is absolute if dir is. The error is an *ExecError. Permission is judged by the
+// mode bits alone, since another user may run it: the kernel has the last word at the exec.
+func LookPath(name, path, dir string) (string, error) {
+	if strings.Contains(name, "/") {
+		file := rooted(dir, name)
+		if err := executable(file); err != nil {
+			err.Path = name
+			return "", err
+		}
+		return file, nil
+	}
+	if path == "" {
+		path = DefaultPath
+	}
+	var denied *ExecError // as execvp(3): go on, and tell at the end
+	for _, d := range filepath.SplitList(path) {
+		file := rooted(dir, rooted(d, name))
+		switch err := executable(file); {
+		case name == "":
+		case err == nil:
+			return file, nil
+		case !err.NotFound && denied == nil:
+			denied = err
+		}
+	}
+	if denied != nil {
+		return "", denied
+	}
+	return "", &ExecError{Path: name, Errno: syscall.ENOENT, NotFound: true}
+}
+
+func rooted(dir, name string) string {
+	if dir == "" || filepath.IsAbs(name) {
+		return name
+	}
+	return dir + "/" + strings.TrimPrefix(name, "./") // not cleaned: a/../b is not b where a is a symbolic link
+}
+
+func executable(file string) *ExecError {
+	info, err := os.Stat(file)
+	switch errno, _ := underlying(err); {
+	case err != nil && (errno == syscall.ENOENT || errno == syscall.ENOTDIR):
+		return &ExecError{Path: file, Errno: errno, NotFound: true}
+	case err != nil:
+		return &ExecError{Path: file, Errno: errno}
+	case info.IsDir():
+		return &ExecError{Path: file, Errno: syscall.EISDIR}
+	case !info.Mode().IsRegular():
+		return &ExecError{Path: file, Errno: syscall.EACCES, Reason: "permission denied (not a regular file)"}
+	case info.Mode().Perm()&0o111 == 0:
+		return &ExecError{Path: file, Errno: syscall.EACCES, Reason: "permission denied (no execute bit)"}
+	}
+	return nil
+}
+
+func underlying(err error) (syscall.Errno, bool) {
+	if p, ok := err.(*fs.PathError); ok {
+		err = p.Err
+	}
+	errno, ok := err.(syscall.Errno)
+	return errno, ok
+}

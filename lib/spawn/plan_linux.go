@@ -1,0 +1,192 @@
+package spawn
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// plan is a program with the words for its steps.
+type plan struct {
+	program
+	cmd   Command
+	steps []string
+	exec  int32 // the step that is the execve
+}
+
+func newPlan(cmd Command) *plan {
+	p := &plan{cmd: cmd, steps: []string{"fork"}}
+	p.all = ^uint64(0)
+	p.keep = append(p.keep, p) // on the heap, where nothing moves: the calls hold plain addresses
+	return p
+}
+
+// do appends a system call that is told about as step.
+func (p *plan) do(step string, how int32, number uintptr, args ...uintptr) {
+	if p.steps[len(p.steps)-1] != step {
+		p.steps = append(p.steps, step)
+	}
+	c := call{number: number, step: int32(len(p.steps) - 1), how: how}
+	copy(c.args[:], args)
+	p.calls = append(p.calls, c)
+}
+
+func address[T any](p *plan, v *T) uintptr {
+	p.keep = append(p.keep, v)
+	return uintptr(unsafe.Pointer(v))
+}
+
+func (p *plan) text(s string) (uintptr, error) {
+	b, err := syscall.BytePtrFromString(s)
+	if err != nil {
+		return 0, fmt.Errorf("%q holds a NUL", s)
+	}
+	return address(p, b), nil
+}
+
+func (p *plan) texts(list []string) (uintptr, error) {
+	pointers, err := syscall.SlicePtrFromStrings(list)
+	if err != nil {
+		return 0, errors.New("an argument or a variable holds a NUL")
+	}
+	p.keep = append(p.keep, pointers)
+	return uintptr(unsafe.Pointer(&pointers[0])), nil
+}
+
+// compose lays out the way from the fork to the execve. The order matters: the session first; what needs privilege before
+// the credentials; the working directory after them, since it may be one that only the user can enter (NFS).
+func compose(cmd Command, ends *ends, session, detach bool) (*plan, error) {
+	p := newPlan(cmd)
+	p.report = uintptr(ends.reportWrite)
+	if session {
+		p.do("make a session", must, unix.SYS_SETSID)
+	}
+	if detach {
+		p.do("fork", divide, 0)
+	}
+	p.do("tell its PID", myself, unix.SYS_GETPID)
+	for sig := uintptr(1); sig <= 64; sig++ { // KILL, STOP and, to some kernels, the C library's own cannot be set
+		p.do("reset signals", may, unix.SYS_RT_SIGACTION, sig, address(p, &p.none), 0, 8)
+	}
+	p.descriptors(ends)
+	if err := p.properties(); err != nil {
+		return nil, err
+	}
+	p.do("unblock signals", must, unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, address(p, &p.none), 0, 8)
+	p.do("report", must, unix.SYS_WRITE, p.report, address(p, &p.word), unsafe.Sizeof(p.word))
+	p.do("wait", gated, unix.SYS_READ, uintptr(ends.gateRead), address(p, &p.gate), 1)
+	path, err1 := p.text(cmd.Path)
+	args, err2 := p.texts(cmd.Args)
+	env, err3 := p.texts(cmd.Env)
+	p.do("execute", must, unix.SYS_EXECVE, path, args, env)
+	p.exec = int32(len(p.steps) - 1)
+	return p, errors.Join(err1, err2, err3)
+}
+
+// properties are what Exec gives to this process as well.
+func (p *plan) properties() error {
+	cmd := p.cmd
+	if cmd.Umask != nil {
+		p.do("set the umask", must, unix.SYS_UMASK, uintptr(*cmd.Umask))
+	}
+	if cmd.Nice != nil {
+		p.do(fmt.Sprintf("set the nice value %d", *cmd.Nice), must, unix.SYS_SETPRIORITY, unix.PRIO_PROCESS, 0, uintptr(*cmd.Nice))
+	}
+	if err := p.limits(); err != nil {
+		return err
+	}
+	if err := p.credentials(); err != nil {
+		return err
+	}
+	if cmd.NoNewPrivs {
+		p.do("set no_new_privs", must, unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1)
+	}
+	if cmd.Dir == "" {
+		return nil
+	}
+	dir, err := p.text(cmd.Dir)
+	p.do("change to the directory "+cmd.Dir, must, unix.SYS_CHDIR, dir)
+	return err
+}
+
+// limits sets what was asked for, after the caller's own limit of descriptors, which the Go runtime raised at its start.
+func (p *plan) limits() error {
+	nofile, err := callersNofile()
+	if err != nil {
+		return err
+	}
+	p.do("set the limit nofile", must, unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, address(p, &nofile))
+	for _, l := range p.cmd.Limits {
+		var bounds unix.Rlimit
+		resource := resources()[l.Name]
+		if err := unix.Getrlimit(resource, &bounds); err != nil {
+			return &StepError{"read the limit " + l.Name, err}
+		}
+		if resource == unix.RLIMIT_NOFILE {
+			bounds = nofile
+		}
+		if l.Soft != nil {
+			bounds.Cur = *l.Soft
+		}
+		if l.Hard != nil {
+			bounds.Max = *l.Hard
+		}
+		p.do("set the limit "+l.Name, must, unix.SYS_PRLIMIT64, 0, uintptr(resource), address(p, &bounds))
+	}
+	return nil
+}
+
+// callersNofile is the limit of descriptors that this process was started with. The Go runtime raised the soft one and
+// keeps the old one to itself, but puts it back before an exec: one that is bound to fail does no more than that.
+func callersNofile() (unix.Rlimit, error) {
+	_ = syscall.Exec("", []string{""}, nil)
+	var l unix.Rlimit
+	err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l)
+	return l, err
+}
+
+// scoreOOM is done by the parent, which has the privilege to lower it.
+func (*plan) scoreOOM(pid, score int) error {
+	err := os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte(strconv.Itoa(score)), 0)
+	if err != nil {
+		return &StepError{fmt.Sprintf("set oom_score_adj %d", score), errors.Unwrap(err)}
+	}
+	return nil
+}
+
+// descriptors puts the files in their places by way of copies above all places, since a file's number may be another's
+// place, and closes everything else.
+func (p *plan) descriptors(e *ends) {
+	p.do("lift the limit nofile", may, unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, address(p, &e.lifted))
+	places := slices.Sorted(maps.Keys(e.files))
+	for i, place := range places {
+		p.do("copy descriptors", must, unix.SYS_DUP3, e.files[place], uintptr(e.above+i), unix.O_CLOEXEC)
+	}
+	for i, place := range places {
+		p.do(fmt.Sprintf("place descriptor %d", place), must, unix.SYS_DUP3, uintptr(e.above+i), uintptr(place), 0)
+	}
+	kept := slices.Sorted(slices.Values(append(places, e.gateRead, e.reportWrite)))
+	if e.leaked != nil {
+		for _, fd := range e.leaked {
+			if !slices.Contains(kept, fd) {
+				p.do("close descriptors", may, unix.SYS_CLOSE, uintptr(fd))
+			}
+		}
+		return
+	}
+	from := 0
+	for _, fd := range kept {
+		if fd > from {
+			p.do("close descriptors", must, unix.SYS_CLOSE_RANGE, uintptr(from), uintptr(fd-1), 0)
+		}
+		from = fd + 1
+	}
+	p.do("close descriptors", must, unix.SYS_CLOSE_RANGE, uintptr(from), uintptr(^uint32(0)), 0)
+}

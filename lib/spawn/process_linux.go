@@ -1,0 +1,237 @@
+package spawn
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"pidbox/lib/proc"
+)
+
+// Process is a child of this process, held until Go or Abort. It must be closed.
+type Process struct {
+	pid    int
+	plan   *plan
+	handle *proc.Handle
+	gate   *os.File // a byte lets the child exec, closing it ends the child
+	report *os.File // closed by the exec
+}
+
+// Start runs cmd as a direct child, held, in a session of its own if asked, else in this process's group.
+func Start(cmd Command, session bool) (*Process, error) { return start(cmd, session, false) }
+
+// Detach starts cmd by double fork, held: in a session of its own and not its leader, so that it can never get a
+// controlling terminal. While this process lives the child is its own to wait for, by being its subreaper for the moment
+// of the fork; then init or the nearest other subreaper adopts it.
+func Detach(cmd Command) (*Process, error) { return start(cmd, true, true) }
+
+func start(cmd Command, session, detach bool) (_ *Process, err error) {
+	ends, err := openEnds(cmd)
+	if err != nil {
+		return nil, err
+	}
+	defer ends.closeChild()
+	p := &Process{gate: ends.gateWrite, report: ends.reportRead}
+	defer func() {
+		if err != nil && p.handle != nil {
+			p.Abort()
+		}
+		if err != nil {
+			p.Close()
+		}
+	}()
+	if p.plan, err = compose(cmd, ends, session, detach); err != nil {
+		return nil, err
+	}
+	if detach {
+		defer adopt()()
+	}
+	first, errno := fork(&p.plan.program)
+	runtime.KeepAlive(p.plan)
+	if errno != 0 {
+		return nil, &StepError{"fork", errno}
+	}
+	ends.closeChild()
+	if detach {
+		reap(int(first))
+	}
+	if err = p.held(); err != nil {
+		if !detach {
+			p.pid = int(first)
+		}
+		if p.pid != 0 {
+			reap(p.pid)
+		}
+		return nil, err
+	}
+	if p.handle, err = proc.Open(p.pid); err != nil {
+		return nil, err
+	}
+	if cmd.OOMScoreAdj != nil {
+		err = p.plan.scoreOOM(p.pid, *cmd.OOMScoreAdj)
+	}
+	return p, err
+}
+
+// held waits for the report of the child that it is ready to exec.
+func (p *Process) held() error {
+	word, err := p.read()
+	switch {
+	case errors.Is(err, io.EOF):
+		return &StepError{"start the child", errors.New("it was killed")}
+	case err != nil:
+		return err
+	}
+	if p.pid = int(word.PID); word.Errno != 0 {
+		return p.plan.failure(word)
+	}
+	return nil
+}
+
+func (p *Process) read() (message, error) {
+	var word message
+	_, err := io.ReadFull(p.report, unsafe.Slice((*byte)(unsafe.Pointer(&word)), unsafe.Sizeof(word)))
+	return word, err
+}
+
+// Go lets the child execute its command and returns when it has, or why it could not: an *ExecError, or a *StepError
+// if it was killed before. It waits for as long as somebody keeps the child stopped.
+func (p *Process) Go() error {
+	_, err := p.gate.Write([]byte{1})
+	p.gate.Close()
+	if err != nil && !errors.Is(err, syscall.EPIPE) { // EPIPE: it died, as the report will show
+		return err
+	}
+	word, err := p.read()
+	switch {
+	case err == nil:
+		reap(p.pid)
+		return p.plan.failure(word)
+	case !errors.Is(err, io.EOF):
+		return err
+	case p.neverRan():
+		end, _ := p.collect()
+		return &StepError{"run " + p.plan.cmd.Path, fmt.Errorf("killed by %v before it began", end)}
+	}
+	return nil
+}
+
+// neverRan tells a child that died before its exec from one that died after it, while it is a zombie: PF_FORKNOEXEC
+// among the flags of proc_pid_stat(5).
+func (p *Process) neverRan() bool {
+	if alive, err := p.handle.Alive(); alive || err != nil {
+		return false
+	}
+	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid))
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	var flags uint64
+	if len(fields) > 6 {
+		fmt.Sscan(fields[6], &flags)
+	}
+	return flags&0x40 != 0
+}
+
+// Abort ends a child that is still held, and has it gone when it returns.
+func (p *Process) Abort() error {
+	p.gate.Close()
+	if err := p.handle.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, proc.ErrNotFound) {
+		return err
+	}
+	_, err := p.collect()
+	return err
+}
+
+// Close gives up the child: one still held ends, one let go runs on.
+func (p *Process) Close() {
+	p.gate.Close()
+	p.report.Close()
+	if p.handle != nil {
+		p.handle.Close()
+	}
+}
+
+func (p *Process) collect() (Ending, error) {
+	status, err := reap(p.pid)
+	switch {
+	case err != nil:
+		return Ending{}, fmt.Errorf("process %d: %w", p.pid, ErrReaped)
+	case status.Signaled():
+		return Ending{Signal: status.Signal(), Core: status.CoreDump()}, nil
+	}
+	return Ending{Code: status.ExitStatus()}, nil
+}
+
+func reap(pid int) (status syscall.WaitStatus, err error) {
+	for {
+		if _, err = syscall.Wait4(pid, &status, 0, nil); err != syscall.EINTR {
+			return status, err
+		}
+	}
+}
+
+// adopt makes this process the one that inherits orphans among its descendants, and returns how to end that. Where the
+// kernel cannot, init has the child, and its exit status is nobody's to know.
+func adopt() func() {
+	var before int32
+	unix.Prctl(unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&before)), 0, 0, 0)
+	unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+	return func() { unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, uintptr(before), 0, 0, 0) }
+}
+
+// failure is the error of a step that a child reports.
+func (p *plan) failure(word message) error {
+	if word.Step == p.exec {
+		return explain(p.cmd, syscall.Errno(word.Errno))
+	}
+	return &StepError{p.steps[word.Step], syscall.Errno(word.Errno)}
+}
+
+// explain finds out what execve(2) meant.
+func explain(cmd Command, errno syscall.Errno) error {
+	e := &ExecError{Path: cmd.Path, Errno: errno}
+	switch errno {
+	case syscall.ENOENT, syscall.ENOTDIR:
+		if _, err := os.Stat(cmd.Path); err != nil {
+			e.NotFound = true
+		} else if i := interpreter(cmd.Path); i != "" {
+			e.Reason = fmt.Sprintf("bad interpreter: %s: %v", i, errno)
+		} else {
+			e.Reason = "its program loader does not exist (made for another system?)"
+		}
+	case syscall.EACCES:
+		if i := interpreter(cmd.Path); i != "" {
+			e.Reason = fmt.Sprintf("%v (of it, a directory above it, or its interpreter %s)", errno, i)
+		}
+	case syscall.ENOEXEC:
+		e.Reason = errno.Error() + " (neither a program for this machine nor a script with #!)"
+	case syscall.E2BIG:
+		total := 0
+		for _, s := range append(cmd.Args[:len(cmd.Args):len(cmd.Args)], cmd.Env...) {
+			total += len(s) + 1
+		}
+		e.Reason = fmt.Sprintf("%v (%d bytes of arguments and environment)", errno, total)
+	}
+	return e
+}
+
+// interpreter is the one that a script names after its #!, if it is a script.
+func interpreter(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	line, _ := bufio.NewReader(io.LimitReader(f, 256)).ReadString('\n')
+	if words := strings.Fields(strings.TrimPrefix(line, "#!")); strings.HasPrefix(line, "#!") && len(words) > 0 {
+		return words[0]
+	}
+	return ""
+}

@@ -1,0 +1,97 @@
+// Package spawn starts a child exactly: in a session of its own, with the descriptors, credentials, limits and
+// signal dispositions that were asked for and nothing that its caller leaked. A child is first held, one step before
+// execve(2): it has a PID and a handle, its claim can be written down, and it runs the command only when told to Go.
+// If whoever holds it dies, it goes too, so that nothing ever runs unrecorded.
+package spawn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"pidbox/lib/proc"
+	"pidbox/lib/signals"
+)
+
+// Command says what to run and with what. The zero value of each field leaves that property alone, except for the
+// standard descriptors, which become /dev/null.
+type Command struct {
+	Path                  string   // the file to execute, as LookPath gives it
+	Args                  []string // argv, the name first
+	Env                   []string // K=V, the whole environment
+	Dir                   string   // entered with the rights of User
+	Umask                 *int
+	Stdin, Stdout, Stderr *os.File
+	ExtraFiles            map[int]*os.File // by the number that the child sees; every other one is closed
+	User                  *User
+	Nice                  *int // -20 to 19
+	OOMScoreAdj           *int // -1000 to 1000
+	Limits                []Limit
+	NoNewPrivs            bool
+	Capabilities          *[]string // keep only these, as "net_bind_service" or "CAP_NET_BIND_SERVICE"; nil keeps all
+}
+
+// ErrReaped says that somebody else has collected the exit status of the process.
+var ErrReaped = errors.New("the exit status was collected elsewhere")
+
+// ExecError is a command that cannot be executed: not found, or found and no good.
+type ExecError struct {
+	Path     string
+	Errno    syscall.Errno
+	NotFound bool   // exit status 127, else 126
+	Reason   string // what is known beyond the errno's words
+}
+
+func (e *ExecError) Error() string {
+	switch {
+	case e.NotFound && e.Reason == "":
+		return e.Path + ": command not found"
+	case e.Reason != "":
+		return e.Path + ": " + e.Reason
+	}
+	return e.Path + ": " + e.Errno.Error()
+}
+
+func (e *ExecError) Unwrap() error { return e.Errno }
+
+// StepError is a property that could not be given to the child. The command did not run.
+type StepError struct {
+	Step string // "change to the directory /srv"
+	Err  error
+}
+
+func (e *StepError) Error() string { return fmt.Sprintf("cannot %s: %v", e.Step, e.Err) }
+func (e *StepError) Unwrap() error { return e.Err }
+
+// Ending is how a process ended: by an exit code, or by a signal.
+type Ending struct {
+	Code   int
+	Signal syscall.Signal // 0: it exited with Code
+	Core   bool
+}
+
+func (e Ending) String() string {
+	switch {
+	case e.Signal == 0:
+		return fmt.Sprintf("exit status %d", e.Code)
+	case e.Core:
+		return fmt.Sprintf("signal %s, core dumped", signals.Name(e.Signal))
+	}
+	return fmt.Sprintf("signal %s", signals.Name(e.Signal))
+}
+
+// PID is the child's process id, in this process's PID namespace.
+func (p *Process) PID() int { return p.pid }
+
+// Handle is the child's handle, opened while it was held. It is closed with the Process.
+func (p *Process) Handle() *proc.Handle { return p.handle }
+
+// Wait waits until the child has ended and collects its exit status, once. With ctx done it gives ctx's error.
+func (p *Process) Wait(ctx context.Context) (Ending, error) {
+	if err := p.handle.Wait(ctx); err != nil {
+		return Ending{}, err
+	}
+	return p.collect()
+}
