@@ -8,6 +8,7 @@ package health
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -36,21 +37,37 @@ type Attempt struct {
 	Check   Check
 	Number  int           // of this check, from 1
 	Elapsed time.Duration // since Until was called
-	Took    time.Duration // this attempt alone
 	Err     error         // nil: healthy
 }
 
 // Result is what Until found.
 type Result struct {
 	Elapsed  time.Duration
-	Attempts int // of all checks together
-	Targets  []Target
+	Attempts int      // of all checks together
+	Targets  []Target // one per check, in their order
 }
 
-// Target is what Until found of one check, in the order given.
+// Target is what Until found of one check.
 type Target struct {
 	Check    Check
-	Settled  bool // healthy (Invert: unhealthy) as often in a row as asked
+	Settled  bool // healthy (Invert: unhealthy) as often in a row as wanted
 	Attempts int
-	Reason   error // of the last attempt that told something; nil: healthy, or never asked
+	Reason   error // why the last attempt that told something left it unsettled; nil when settled or never asked
 }
+
+// Unsettled is the first target that kept Until from success, nil when there is none.
+func (r Result) Unsettled() *Target {
+	for i := range r.Targets {
+		if !r.Targets[i].Settled {
+			return &r.Targets[i]
+		}
+	}
+	return nil
+}
+
+// The reasons of targets that answered, but not as wanted, and Until's answer with Once.
+var (
+	ErrUnhealthy    = errors.New("unhealthy")
+	ErrStillHealthy = errors.New("still healthy")
+	ErrTooFew       = errors.New("healthy, but not often enough in a row")
+)

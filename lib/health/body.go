@@ -1,0 +1,109 @@
+package health
+
+import (
+	"bufio"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Bounds of what is read of a body: to match it, to quote its first line, and to let the server finish a small
+// answer instead of resetting its connection.
+const (
+	maxMatch   = 1 << 20
+	maxQuote   = 80
+	maxDrain   = 64 << 10
+	drainLimit = 50 * time.Millisecond
+)
+
+// judge says why an answer is not the wanted one, and closes its body.
+func (c *httpCheck) judge(resp *http.Response) error {
+	defer resp.Body.Close()
+	switch {
+	case !c.o.Statuses.Has(resp.StatusCode):
+		return plain("status %d%s", resp.StatusCode, firstLine(resp.Body))
+	case c.o.BodyMatch != nil:
+		return c.match(resp.Body)
+	}
+	return drain(resp.Body)
+}
+
+func (c *httpCheck) match(body io.Reader) error {
+	quote := &head{}
+	r := &trouble{Reader: io.TeeReader(io.LimitReader(body, maxMatch), quote)}
+	switch {
+	case c.o.BodyMatch.MatchReader(bufio.NewReader(r)):
+		return nil
+	case r.err != nil:
+		return r.err
+	}
+	return plain("the body does not match%s", quoteLine(string(quote.text)))
+}
+
+// drain finds a body that ends too early, as far as that shows at once.
+func drain(body io.ReadCloser) error {
+	slow := time.AfterFunc(drainLimit, func() { body.Close() })
+	_, err := io.Copy(io.Discard, io.LimitReader(body, maxDrain))
+	if !slow.Stop() {
+		return nil
+	}
+	return err
+}
+
+// firstLine is ": the first line of the body", or nothing when there is none in time.
+func firstLine(body io.ReadCloser) string {
+	slow := time.AfterFunc(drainLimit, func() { body.Close() })
+	defer slow.Stop()
+	quote := &head{}
+	io.Copy(quote, io.LimitReader(body, maxDrain)) // an answer that ends badly has said enough by its status
+	return quoteLine(string(quote.text))
+}
+
+// quoteLine makes a stranger's text harmless and short: its first line that is not blank, printable, after ": ".
+func quoteLine(s string) string {
+	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
+	if s = strings.TrimSpace(printable(s)); s == "" {
+		return ""
+	}
+	if runes := []rune(s); len(runes) > maxQuote {
+		s = string(runes[:maxQuote]) + "..."
+	}
+	return ": " + s
+}
+
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// head keeps the beginning of what is written to it.
+type head struct{ text []byte }
+
+func (h *head) Write(p []byte) (int, error) {
+	const enough = 4 * (maxQuote + 1) // bytes of UTF-8
+	if room := enough - len(h.text); room > 0 {
+		h.text = append(h.text, p[:min(room, len(p))]...)
+	}
+	return len(p), nil
+}
+
+// trouble remembers a read error, which regexp takes for the end.
+type trouble struct {
+	io.Reader
+	err error
+}
+
+func (t *trouble) Read(p []byte) (int, error) {
+	n, err := t.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		t.err = err
+	}
+	return n, err
+}

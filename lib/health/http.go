@@ -1,0 +1,207 @@
+package health
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+// maxHeader is far above what servers send, and far below what would hurt.
+const maxHeader = 64 << 10
+
+// httpClient is what the HTTP checks made of one Options share. Each attempt opens a connection of its own and
+// closes it: a check that goes through an old connection says nothing about new ones.
+type httpClient struct {
+	o         Options
+	method    string
+	header    http.Header
+	host      string // of a Host header
+	transport *http.Transport
+}
+
+func newHTTP(o Options) (*httpClient, error) {
+	h := &httpClient{o: o, method: o.Method, header: http.Header{}}
+	if h.method == "" {
+		h.method = http.MethodGet
+		if o.Body != "" {
+			h.method = http.MethodPost
+		}
+	}
+	if !isToken(h.method) {
+		return nil, fmt.Errorf("%q is not an HTTP method", h.method)
+	}
+	if err := h.setHeaders(); err != nil {
+		return nil, err
+	}
+	config, err := tlsConfig(o)
+	if err != nil {
+		return nil, err
+	}
+	dialer := &net.Dialer{KeepAlive: -1}
+	h.transport = &http.Transport{
+		Proxy:                  proxy,
+		DialContext:            dialer.DialContext,
+		TLSClientConfig:        config,
+		DisableKeepAlives:      true,
+		DisableCompression:     true, // a body is matched as sent, and cannot unfold to gigabytes
+		MaxResponseHeaderBytes: maxHeader,
+		Protocols:              new(http.Protocols),
+	}
+	h.transport.Protocols.SetHTTP1(true)
+	if o.UnixSocket != "" {
+		h.transport.Proxy = nil
+		h.transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", o.UnixSocket)
+		}
+	}
+	return h, nil
+}
+
+func (h *httpClient) setHeaders() error {
+	h.header.Set("User-Agent", "pidbox")
+	if h.o.Body != "" {
+		h.header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for _, line := range h.o.Headers {
+		name, value, ok := strings.Cut(line, ":")
+		value = strings.TrimSpace(value)
+		switch {
+		case !ok || !isToken(name):
+			return errors.New("a header is not of the form \"Name: value\"") // which may be the secret: not shown
+		case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
+			return fmt.Errorf("header %s: a control character in its value", name)
+		case http.CanonicalHeaderKey(name) == "Host":
+			h.host = value
+		default:
+			h.header.Add(name, value)
+		}
+	}
+	if h.o.Auth != "" && !strings.Contains(h.o.Auth, ":") {
+		return errors.New("no colon between user and password")
+	}
+	return nil
+}
+
+// isToken reports whether s is a token of RFC 9110, section 5.6.2.
+func isToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || strings.ContainsRune("\"(),/:;<=>?@[\\]{}", r)
+	})
+}
+
+// proxy is the environment's, but never for this machine, by whatever name.
+func proxy(r *http.Request) (*url.URL, error) {
+	host := strings.TrimSuffix(strings.ToLower(r.URL.Hostname()), ".")
+	ip := net.ParseIP(host)
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") || host == "ip6-localhost" || ip.IsLoopback() {
+		return nil, nil
+	}
+	return http.ProxyFromEnvironment(r)
+}
+
+type httpCheck struct {
+	*httpClient
+	url *url.URL
+}
+
+func (c *httpCheck) String() string {
+	if c.o.UnixSocket != "" {
+		return bare(c.url.String()) + " on " + c.o.UnixSocket
+	}
+	return bare(c.url.String())
+}
+
+func (c *httpCheck) Check(ctx context.Context) (answer error) {
+	answer = context.Cause(ctx)
+	c.repeat(ctx, steps{
+		begin: func() {},
+		again: func(err error) bool { answer = err; return false },
+	})
+	return answer
+}
+
+// repeat leaves the loop to retryablehttp: CheckRetry hears every answer, Backoff sets the pace, the context is
+// the only limit.
+func (c *httpCheck) repeat(ctx context.Context, s steps) {
+	ctx, phase := watchPhase(ctx)
+	req, err := c.request(ctx)
+	if err != nil {
+		s.begin()
+		s.again(err)
+		return
+	}
+	client := &retryablehttp.Client{
+		HTTPClient: &http.Client{Transport: c.transport, CheckRedirect: c.redirect, Timeout: s.try},
+		RetryMax:   math.MaxInt,
+		RequestLogHook: func(retryablehttp.Logger, *http.Request, int) {
+			s.begin()
+			phase.restart()
+		},
+		CheckRetry: func(_ context.Context, resp *http.Response, err error) (bool, error) {
+			if err == nil {
+				err = c.judge(resp)
+			}
+			c.transport.CloseIdleConnections() // ends the dial of an attempt that was given up
+			return s.again(phase.reason(err)), nil
+		},
+		Backoff:      func(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return s.pause() },
+		ErrorHandler: retryablehttp.PassthroughErrorHandler,
+	}
+	if resp, err := client.Do(req); err == nil && resp != nil {
+		resp.Body.Close()
+	}
+}
+
+func (c *httpCheck) request(ctx context.Context) (*retryablehttp.Request, error) {
+	var body any
+	if c.o.Body != "" {
+		body = []byte(c.o.Body)
+	}
+	req, err := retryablehttp.NewRequestWithContext(ctx, c.method, c.url.String(), body)
+	if err != nil {
+		return nil, plainURLError(err)
+	}
+	req.Header = c.header.Clone()
+	req.Host = c.host
+	if c.o.Auth != "" {
+		user, password, _ := strings.Cut(c.o.Auth, ":")
+		req.SetBasicAuth(user, password)
+	}
+	return req, nil
+}
+
+// redirect is the policy of http.Client. A redirect whose status is wanted is an answer; the headers that we were
+// given go to no other server.
+func (c *httpCheck) redirect(req *http.Request, via []*http.Request) error {
+	if c.o.MaxRedirects == 0 || c.o.Statuses.Has(req.Response.StatusCode) {
+		return http.ErrUseLastResponse
+	}
+	if req.URL.Scheme != "http" && req.URL.Scheme != "https" {
+		return plain("redirected to the scheme %q, not http or https", req.URL.Scheme)
+	}
+	for _, before := range via {
+		if before.Method == req.Method && before.URL.String() == req.URL.String() {
+			return plain("redirects in a loop, back to %s", bare(req.URL.String()))
+		}
+	}
+	if len(via) > c.o.MaxRedirects {
+		return plain("more than %d redirects", c.o.MaxRedirects)
+	}
+	if req.URL.Scheme != c.url.Scheme || req.URL.Host != c.url.Host {
+		for name := range c.header {
+			if name != "User-Agent" && name != "Content-Type" {
+				req.Header.Del(name)
+			}
+		}
+		req.Header.Del("Authorization")
+	}
+	return nil
+}

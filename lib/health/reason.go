@@ -1,0 +1,163 @@
+package health
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// plainError is a reason in plain words, and the error behind it.
+type plainError struct {
+	text string
+	err  error
+}
+
+func (e *plainError) Error() string { return e.text }
+func (e *plainError) Unwrap() error { return e.err }
+
+func plain(format string, args ...any) error {
+	return &plainError{text: fmt.Sprintf(format, args...)}
+}
+
+// plainNet says what an error of net, net/http or crypto/tls means, without the addresses and operations that
+// surround it; the message names the target already.
+func plainNet(err error) error {
+	var done *plainError
+	if err == nil || errors.As(err, &done) {
+		return unwrapped(err, done)
+	}
+	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "proxyconnect" {
+		return &plainError{"proxy: " + plainNet(op.Err).Error(), err}
+	}
+	for _, say := range []func(error) string{sayCertificate, sayTLS, sayName, sayHTTP, saySystem} {
+		if text := say(err); text != "" {
+			return &plainError{text, err}
+		}
+	}
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err // its text would repeat the URL, with the query
+	}
+	return &plainError{strings.TrimPrefix(err.Error(), "net/http: "), err}
+}
+
+func unwrapped(err error, done *plainError) error {
+	if done == nil {
+		return err
+	}
+	return done
+}
+
+func sayName(err error) string {
+	var dns *net.DNSError
+	switch {
+	case !errors.As(err, &dns):
+		return ""
+	case dns.IsNotFound:
+		return "name not found"
+	}
+	return "name not looked up: " + dns.Err
+}
+
+func sayHTTP(err error) string {
+	text := err.Error()
+	switch {
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return "answer is plain HTTP, not TLS"
+	case strings.Contains(text, "malformed HTTP") || strings.Contains(text, "malformed MIME header"):
+		return "answer is not HTTP"
+	case strings.Contains(text, "server response headers exceeded"):
+		return fmt.Sprintf("headers of the answer exceed %d KiB", maxHeader>>10)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "answer cut short"
+	case errors.Is(err, io.EOF):
+		return "connection closed without an answer"
+	}
+	return ""
+}
+
+func saySystem(err error) string {
+	var errno syscall.Errno
+	switch {
+	case !errors.As(err, &errno):
+		return ""
+	case errno == syscall.ENOENT:
+		return "no such socket"
+	}
+	return errno.Error()
+}
+
+func sayTLS(err error) string {
+	var record tls.RecordHeaderError
+	if errors.As(err, &record) {
+		return "answer is not TLS"
+	}
+	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "remote error" {
+		return "TLS refused by the server: " + bareTLS(op.Err).Error()
+	}
+	return ""
+}
+
+// bareTLS drops the package's name from the front.
+func bareTLS(err error) error {
+	return errors.New(strings.TrimPrefix(strings.TrimPrefix(err.Error(), "tls: "), "x509: "))
+}
+
+func sayCertificate(err error) string {
+	var invalid x509.CertificateInvalidError
+	var host x509.HostnameError
+	var authority x509.UnknownAuthorityError
+	switch {
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return sayValidity(invalid.Cert)
+	case errors.As(err, &invalid):
+		return "certificate not valid: " + bareTLS(invalid).Error()
+	case errors.As(err, &host):
+		return "certificate is for " + names(host.Certificate) + ", not " + host.Host
+	case errors.As(err, &authority):
+		if c := authority.Cert; c != nil && string(c.RawIssuer) == string(c.RawSubject) {
+			return "certificate signed by unknown authority: by itself"
+		}
+		return "certificate signed by unknown authority"
+	}
+	return ""
+}
+
+func sayValidity(c *x509.Certificate) string {
+	if time.Now().Before(c.NotBefore) {
+		return "certificate is not valid before " + c.NotBefore.UTC().Format(time.DateOnly)
+	}
+	return "certificate expired on " + c.NotAfter.UTC().Format(time.DateOnly)
+}
+
+// names lists whom a certificate is for, a few of them.
+func names(c *x509.Certificate) string {
+	const few = 3
+	all := append([]string(nil), c.DNSNames...)
+	for _, ip := range c.IPAddresses {
+		all = append(all, ip.String())
+	}
+	switch {
+	case len(all) == 0:
+		return "nobody"
+	case len(all) > few:
+		all = append(all[:few], "others")
+	}
+	return printable(strings.Join(all, ", "))
+}
+
+// isTimeout also holds for the http.Client's own limit.
+func isTimeout(err error) bool {
+	var t net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
+		errors.As(err, &t) && t.Timeout()
+}

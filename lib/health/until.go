@@ -1,0 +1,194 @@
+package health
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// atOnce bounds the attempts under way at one time, so that a thousand targets need neither a thousand
+// descriptors nor the memory of a thousand connections.
+const atOnce = 256
+
+// Until asks all checks side by side until each has settled (Any: until one has) and returns nil then; a settled
+// check is not asked again. When ctx ends first it returns context.Cause(ctx); with Once it returns ErrUnhealthy
+// when the answer is "no". progress may be nil; it hears of every finished attempt, of one at a time.
+func Until(ctx context.Context, checks []Check, p Pace, progress func(Attempt)) (Result, error) {
+	inner, stop := context.WithCancel(ctx)
+	defer stop()
+	w := &wait{
+		pace: p, progress: progress, stop: stop, start: time.Now(),
+		slots: make(chan struct{}, atOnce), targets: make([]Target, len(checks)),
+	}
+	var all sync.WaitGroup
+	sleep(inner, p.InitialDelay)
+	for i, c := range checks {
+		w.targets[i].Check = c
+		all.Go(func() { repeat(inner, c, (&course{wait: w, ctx: inner, target: &w.targets[i]}).steps()) })
+	}
+	all.Wait()
+	return w.result(ctx)
+}
+
+// steps is what a check that can repeat itself asks between its attempts.
+type steps struct {
+	try   time.Duration        // limit of one attempt, 0 for none
+	begin func()               // an attempt begins
+	again func(error) bool     // it ended like this: is another one wanted?
+	pause func() time.Duration // how long until then
+}
+
+// repeater is a check with a loop of its own: HTTP checks leave theirs to retryablehttp.
+type repeater interface {
+	repeat(ctx context.Context, s steps)
+}
+
+func repeat(ctx context.Context, c Check, s steps) {
+	if r, ok := c.(repeater); ok {
+		r.repeat(ctx, s)
+		return
+	}
+	for {
+		s.begin()
+		if !s.again(attempt(ctx, c, s.try)) || !sleep(ctx, s.pause()) {
+			return
+		}
+	}
+}
+
+func attempt(ctx context.Context, c Check, limit time.Duration) error {
+	if limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	return c.Check(ctx)
+}
+
+// sleep reports whether d passed before ctx ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+type wait struct {
+	pace     Pace
+	progress func(Attempt)
+	stop     func()
+	start    time.Time
+	slots    chan struct{}
+
+	mu      sync.Mutex // of targets, and of progress
+	targets []Target
+}
+
+func (w *wait) result(ctx context.Context) (Result, error) {
+	r := Result{Elapsed: time.Since(w.start), Targets: w.targets}
+	settled := 0
+	for _, t := range w.targets {
+		r.Attempts += t.Attempts
+		if t.Settled {
+			settled++
+		}
+	}
+	switch {
+	case settled == len(w.targets) || w.pace.Any && settled > 0:
+		return r, nil
+	case ctx.Err() != nil:
+		return r, context.Cause(ctx)
+	}
+	return r, ErrUnhealthy
+}
+
+// course is the way of one check through its attempts.
+type course struct {
+	*wait
+	ctx    context.Context
+	target *Target
+	began  time.Time // the attempt
+	held   bool      // a slot
+	streak int
+}
+
+func (c *course) steps() steps {
+	return steps{try: c.pace.TryTimeout, begin: c.begin, again: c.again, pause: c.pause}
+}
+
+func (c *course) begin() {
+	select {
+	case c.slots <- struct{}{}:
+		c.held = true
+	case <-c.ctx.Done(): // the attempt to come fails at once
+	}
+	c.began = time.Now()
+}
+
+func (c *course) again(err error) bool {
+	if !c.held {
+		return false
+	}
+	c.held = false
+	<-c.slots
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil && c.ctx.Err() != nil {
+		c.cut(err)
+		return false
+	}
+	c.target.Attempts++
+	if c.progress != nil {
+		c.progress(Attempt{Check: c.target.Check, Number: c.target.Attempts, Elapsed: time.Since(c.start), Err: err})
+	}
+	c.target.Reason = err
+	if c.pace.Invert {
+		c.target.Reason = ErrStillHealthy
+	}
+	if (err == nil) == c.pace.Invert {
+		c.streak = 0
+		return !c.pace.Once
+	}
+	if c.streak++; c.streak < c.pace.Successes {
+		if !c.pace.Invert {
+			c.target.Reason = ErrTooFew
+		}
+		return !c.pace.Once
+	}
+	c.target.Settled, c.target.Reason = true, nil
+	if c.pace.Any {
+		c.stop()
+	}
+	return false
+}
+
+// cut is told of an attempt that the end of the whole wait cut short. What was heard before says more than its
+// "no answer in 3ms", unless it had been long without an answer.
+func (c *course) cut(err error) {
+	const long = time.Second
+	if c.target.Reason == nil || time.Since(c.began) >= long {
+		c.target.Attempts++
+		c.target.Reason = err
+	}
+}
+
+// pause keeps the lag after the service became healthy below a tenth of the wait. With several targets it is cut
+// at random, by a fifth at most, so that they do not march in step.
+func (c *course) pause() time.Duration {
+	if c.pace.Interval > 0 {
+		return c.pace.Interval - time.Since(c.began)
+	}
+	d := min(max(time.Since(c.start)/10, 50*time.Millisecond), time.Second)
+	if len(c.targets) > 1 {
+		d -= rand.N(d / 5)
+	}
+	return d
+}
