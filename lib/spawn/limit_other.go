@@ -1,0 +1,5 @@
+//go:build !linux
+
+package spawn
+
+func resources() map[string]int { return nil }
