@@ -43,8 +43,16 @@ func (o Option) As(k Kind) Option { o.Kind = k; return o }
 
 // Switch is an option without a value.
 func Switch(to *bool, names, text string) Option {
-	v := value{func(s string) (err error) { *to, err = strconv.ParseBool(s); return }, func() string { return strconv.FormatBool(*to) }}
-	return Option{Names: strings.Fields(names), Text: text, Value: switchValue{v}}
+	o := Set(names, "", text, func(s string) error {
+		on, err := strconv.ParseBool(s)
+		if err != nil {
+			return fmt.Errorf("%q is neither true nor false", s)
+		}
+		*to = on
+		return nil
+	})
+	o.Value = switchValue{o.Value.(value)}
+	return o
 }
 
 // String is an option with any text as value.
@@ -93,7 +101,7 @@ func Parsed[T any](to *T, names, arg, text string, parse func(string) (T, error)
 
 // Set is an option that hands each given value to a function.
 func Set(names, arg, text string, set func(string) error) Option {
-	return Option{Names: strings.Fields(names), Arg: arg, Text: text, Value: value{set, func() string { return "" }}}
+	return Option{Names: strings.Fields(names), Arg: arg, Text: text, Value: value{set}}
 }
 
 // Optionally is Set for a value that may be left out: --name gives set the text in without.
@@ -108,18 +116,10 @@ func Optionally(names, arg, text, without string, set func(string) error) Option
 	return o
 }
 
-type value struct {
-	set    func(string) error
-	string func() string
-}
+type value struct{ set func(string) error }
 
 func (v value) Set(s string) error { return v.set(s) }
-func (v value) String() string {
-	if v.string == nil {
-		return "" // the flag package asks the zero value
-	}
-	return v.string()
-}
+func (value) String() string       { return "" } // no default is shown, and none is set again
 
 type switchValue struct{ value }
 

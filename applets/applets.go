@@ -1,0 +1,9 @@
+// Package applets holds the commands: one file each, named like the command without its dashes.
+package applets
+
+import "pidbox/lib/applet"
+
+// List is every applet, by name. Adding one is its file, its line here, its scripts, and make generate.
+func List() []applet.Entry {
+	return []applet.Entry{}
+}

@@ -1,0 +1,123 @@
+// Package multicall is the way from a command line to an applet and back to an exit status: one binary that
+// is whatever it is called, after BusyBox.
+package multicall
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"pidbox/lib/applet"
+)
+
+// Main runs the applet that args name and returns the exit status. The applet is the base name of args[0], a
+// leading - of a login shell dropped; under any other name, args[1]. Main prints the one message of a failure;
+// it never panics and never exits, and a broken pipe is an error like any other, since a signal half-way would
+// leave a process half stopped.
+func Main(args []string, stdin io.Reader, stdout, stderr io.Writer, list []applet.Entry) int {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // caught, not ignored: a command that is exec'ed gets the default back
+	name, fresh, rest := choose(args, list)
+	call := &applet.Call{Name: "pidbox", Args: rest, Stdin: stdin, Stdout: &output{to: stdout}, Stderr: stderr}
+	if fresh == nil {
+		return int(report(call, unknownApplet(name, list), applet.Failed))
+	}
+	a := fresh()
+	call.Name = a.Name
+	failure := a.Failure
+	if failure == applet.OK {
+		failure = applet.Failed
+	}
+	return int(report(call, run(a, call), failure))
+}
+
+// choose returns the name that was asked for, the constructor of what has it, or nil, and its arguments.
+func choose(args []string, list []applet.Entry) (string, func() *applet.Applet, []string) {
+	if len(args) == 0 {
+		args = []string{""}
+	}
+	own := func() *applet.Applet { return Self(list) }
+	name := strings.TrimPrefix(filepath.Base(args[0]), "-")
+	if fresh := find(name, list); fresh != nil {
+		return name, fresh, args[1:]
+	}
+	if len(args) < 2 || strings.HasPrefix(args[1], "-") {
+		return "pidbox", own, args[1:]
+	}
+	if args[1] != "help" {
+		return args[1], find(args[1], list), args[2:]
+	}
+	if len(args) == 2 {
+		return "pidbox", own, []string{"--help"}
+	}
+	return args[2], find(args[2], list), append([]string{"--help"}, args[3:]...)
+}
+
+func find(name string, list []applet.Entry) func() *applet.Applet {
+	for _, e := range list {
+		if e.Name == name {
+			return e.New
+		}
+	}
+	return nil
+}
+
+func unknownApplet(name string, list []applet.Entry) error {
+	names := make([]string, len(list))
+	for i, e := range list {
+		names[i] = e.Name
+	}
+	text := fmt.Sprintf("no applet %q", name)
+	if near := nearest(name, names); near != "" {
+		text += "; did you mean " + near + "?"
+	}
+	return applet.WithHint(applet.Fail(applet.NotFound, "%s", text), "'pidbox --list' names them all")
+}
+
+// run is a's action on the arguments in call, a panic made an error that says where.
+func run(a *applet.Applet, call *applet.Call) (err error) {
+	defer func() {
+		if what := recover(); what != nil {
+			err = fmt.Errorf("internal error: %v%s", what, panicSite())
+		}
+	}()
+	if a.Raw {
+		return raw(a, call)
+	}
+	return parse(a, call)
+}
+
+// panicSite is the innermost place of this module on the stack, as " (lib/proc/open.go:12)".
+func panicSite() string {
+	pcs := make([]uintptr, 32)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
+	for {
+		f, more := frames.Next()
+		if strings.HasPrefix(f.Function, "pidbox/") {
+			dir := strings.TrimPrefix(f.Function[:strings.LastIndex(f.Function, "/")+1], "pidbox/")
+			pkg, _, _ := strings.Cut(f.Function[strings.LastIndex(f.Function, "/")+1:], ".")
+			return fmt.Sprintf(" (%s%s/%s:%d)", dir, pkg, filepath.Base(f.File), f.Line)
+		}
+		if !more {
+			return ""
+		}
+	}
+}
+
+// output remembers the first failure to write, so that data that was lost is never reported as success.
+type output struct {
+	to  io.Writer
+	err error
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	n, err := o.to.Write(b)
+	if err != nil && o.err == nil {
+		o.err = err
+	}
+	return n, err
+}

@@ -1,0 +1,197 @@
+package multicall
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"pidbox/lib/applet"
+)
+
+// probe is an applet that prints its operands and options, or fails as told.
+func probe(name string) applet.Entry {
+	return applet.Entry{Name: name, New: func() *applet.Applet {
+		var grace time.Duration
+		var file, stacks, fail string
+		var env []string
+		var group bool
+		return &applet.Applet{
+			Name: name, Summary: "probe", Synopsis: []string{"[OPERAND...]"}, Description: []string{"A probe."},
+			Statuses: []applet.Item{{Name: "0", Text: "done"}},
+			Examples: []applet.Example{{Text: "Run it:", Lines: []string{name}}},
+			Caveats:  []string{"None."},
+			Options: []applet.Option{
+				applet.String(&file, "pid-file pidfile p", "FILE", "the pidfile"),
+				applet.Duration(&grace, "grace", "D", "the grace"),
+				applet.Switch(&group, "group g", "the group"),
+				applet.Strings(&env, "env E", "K=V", "a variable"),
+				applet.Optionally("show-stacks", "D", "stacks", "1s", func(s string) error { stacks = s; return nil }),
+				applet.String(&fail, "fail", "HOW", "fail so"),
+			},
+			Run: func(c *applet.Call) error {
+				if fail == "panic" {
+					panic("boom\n")
+				}
+				if fail != "" {
+					return failures()[fail]
+				}
+				_, err := fmt.Fprintf(c.Stdout, "%s p=%s grace=%v group=%v E=%q stacks=%s q=%v v=%v %q\n", name, file, grace, group, env, stacks, c.Quiet, c.Verbose, c.Args)
+				return err
+			},
+		}
+	}}
+}
+
+func failures() map[string]error {
+	return map[string]error{
+		"no":         applet.Fail(applet.No, "held"),
+		"absent":     applet.Fail(applet.Absent, "gone"),
+		"hint":       applet.WithHint(applet.Fail(applet.Unsafe, "bad mode"), "chmod 644 %s", "a\nb"),
+		"deadline":   fmt.Errorf("waiting: %w", context.DeadlineExceeded),
+		"permission": &fs.PathError{Op: "open", Path: "/a\nforged: line\x1b[31m\xff", Err: syscall.EACCES},
+		"other":      errors.New("it broke"),
+		"silent":     applet.Exit(applet.TimedOut),
+		"usage":      applet.Usage("no pidfile given"),
+	}
+}
+
+func list() []applet.Entry {
+	return []applet.Entry{probe("pid-alive"), probe("pid-kill"), probe("sipid")}
+}
+
+func call(args ...string) (int, string, string) {
+	var out, err bytes.Buffer
+	status := Main(args, strings.NewReader(""), &out, &err, list())
+	return status, out.String(), err.String()
+}
+
+func TestCommandLines(t *testing.T) {
+	plain := " p= grace=0s group=false E=[] stacks= q=false v=false []\n"
+	for _, c := range []struct {
+		line   string
+		status int
+		out    string
+		err    string
+	}{
+		{"pid-kill", 0, "pid-kill" + plain, ""},
+		{"/usr/bin/pid-kill", 0, "pid-kill" + plain, ""},
+		{"-pid-kill", 0, "pid-kill" + plain, ""},
+		{"pidbox pid-kill", 0, "pid-kill" + plain, ""},
+		{"whatever pid-kill", 0, "pid-kill" + plain, ""},
+		{"pid-kill help", 0, strings.Replace("pid-kill"+plain, "[]\n", "[\"help\"]\n", 1), ""},
+		{"pid-kill -p f --grace 3 -gqv -E a,b -E c x --grace y", 0, `pid-kill p=f grace=3s group=true E=["a,b" "c"] stacks= q=true v=true ["x" "--grace" "y"]` + "\n", ""},
+		{"pid-kill -pf --pidfile=g --grace=0.5 --show-stacks -- -x --", 0, `pid-kill p=g grace=500ms group=false E=[] stacks=1s q=false v=false ["-x" "--"]` + "\n", ""},
+		{"pid-kill --show-stacks=2s -p=f -g=false -", 0, `pid-kill p=f grace=0s group=false E=[] stacks=2s q=false v=false ["-"]` + "\n", ""},
+		{"pid-kill --grace x", 64, "", "pid-kill: --grace: \"x\" is not a duration such as 500ms, 1m30s or 20\ntry 'pid-kill --help'\n"},
+		{"pid-kill --grace -1", 64, "", "pid-kill: --grace: \"-1\" is negative\ntry 'pid-kill --help'\n"},
+		{"pid-kill --group=maybe", 64, "", "pid-kill: --group: \"maybe\" is neither true nor false\ntry 'pid-kill --help'\n"},
+		{"pid-kill --grase 3", 64, "", "pid-kill: unknown option --grase; did you mean --grace?\ntry 'pid-kill --help'\n"},
+		{"pid-kill --xyzzy=3", 64, "", "pid-kill: unknown option --xyzzy\ntry 'pid-kill --help'\n"},
+		{"pid-kill -x", 64, "", "pid-kill: unknown option -x\ntry 'pid-kill --help'\n"},
+		{"pid-kill -gx", 64, "", "pid-kill: unknown option -gx\ntry 'pid-kill --help'\n"},
+		{"pid-kill --p f", 64, "", "pid-kill: unknown option --p\ntry 'pid-kill --help'\n"},
+		{"pid-kill ---grace 3", 64, "", "pid-kill: unknown option ---grace; did you mean --grace?\ntry 'pid-kill --help'\n"},
+		{"pid-kill --=", 64, "", "pid-kill: unknown option --\ntry 'pid-kill --help'\n"},
+		{"pid-kill -pid-file f", 64, "", "pid-kill: -pid-file is spelled --pid-file\ntry 'pid-kill --help'\n"},
+		{"pid-kill --grace", 64, "", "pid-kill: --grace needs a value (D)\ntry 'pid-kill --help'\n"},
+		{"pid-kill -gp", 64, "", "pid-kill: -p needs a value (FILE)\ntry 'pid-kill --help'\n"},
+		{"pid-kill --generate-bash-completion", 64, "", "pid-kill: unknown option --generate-bash-completion\ntry 'pid-kill --help'\n"},
+		{"pid-kill --version", 0, "pid-kill (pidbox) devel\n", ""},
+		{"pidbox --version", 0, "pidbox (pidbox) devel\n", ""},
+		{"pidbox --list", 0, "pid-alive\npid-kill\nsipid\n", ""},
+		{"pidbox", 64, "", "pidbox: no applet named\ntry 'pidbox --help'\n"},
+		{"", 64, "", "pidbox: no applet named\ntry 'pidbox --help'\n"},
+		{"pidbox --hard d", 64, "", "pidbox: --hard goes with --install\ntry 'pidbox --help'\n"},
+		{"pidbox --install", 64, "", "pidbox: --install takes one directory\ntry 'pidbox --help'\n"},
+		{"pidbox --list x", 64, "", "pidbox: unexpected operand \"x\"\ntry 'pidbox --help'\n"},
+		{"pidbox pid-klil", 127, "", "pidbox: no applet \"pid-klil\"; did you mean pid-kill?\nhint: 'pidbox --list' names them all\n"},
+		{"pidbox frobnicate", 127, "", "pidbox: no applet \"frobnicate\"\nhint: 'pidbox --list' names them all\n"},
+		{"pid-kill --fail no", 1, "", "pid-kill: held\n"},
+		{"pid-kill --fail no -q", 1, "", ""},
+		{"pid-kill --fail absent -q", 3, "", ""},
+		{"pid-kill --fail hint -q", 4, "", "pid-kill: bad mode\nhint: chmod 644 a\\nb\n"},
+		{"pid-kill --fail deadline", 124, "", "pid-kill: waiting: context deadline exceeded\n"},
+		{"pid-kill --fail permission", 4, "", "pid-kill: open /a\\nforged: line\\x1b[31m\\xff: permission denied\n"},
+		{"pid-kill --fail other -q", 125, "", "pid-kill: it broke\n"},
+		{"pid-kill --fail silent", 124, "", ""},
+		{"pid-kill --fail usage", 64, "", "pid-kill: no pidfile given\ntry 'pid-kill --help'\n"},
+	} {
+		status, out, err := call(strings.Split(c.line, " ")...)
+		if status != c.status || out != c.out || err != c.err {
+			t.Errorf("%q: status %d, want %d\nstdout %q\n  want %q\nstderr %q\n  want %q", c.line, status, c.status, out, c.out, err, c.err)
+		}
+	}
+}
+
+func TestHelpIsTheSameEachWay(t *testing.T) {
+	_, want, _ := call("pid-kill", "--help")
+	if !strings.Contains(want, "pid-kill") {
+		t.Fatalf("help is %q", want)
+	}
+	for _, line := range []string{"pid-kill -h", "pidbox pid-kill --help", "pidbox help pid-kill", "pid-kill --grace 5 -h x"} {
+		if status, out, err := call(strings.Fields(line)...); status != 0 || out != want || err != "" {
+			t.Errorf("%q: status %d, stdout %q, stderr %q", line, status, out, err)
+		}
+	}
+	if status, out, _ := call("pidbox", "help"); status != 0 || !strings.Contains(out, "--install") {
+		t.Errorf("pidbox help: status %d, %q", status, out)
+	}
+}
+
+func TestPanicIsOneLine(t *testing.T) {
+	status, out, err := call("pid-kill", "--fail", "panic")
+	if status != 125 || out != "" || !strings.HasPrefix(err, "pid-kill: internal error: boom\\n (lib/multicall/multicall_test.go:") || strings.Count(err, "\n") != 1 {
+		t.Errorf("status %d, stdout %q, stderr %q", status, out, err)
+	}
+}
+
+type brokenWriter struct{}
+
+func (brokenWriter) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestLostOutputIsNoSuccess(t *testing.T) {
+	var stderr bytes.Buffer
+	status := Main([]string{"pidbox", "--list"}, nil, brokenWriter{}, &stderr, list())
+	if status != 125 || stderr.String() != "pidbox: no space left on device\n" {
+		t.Errorf("status %d, stderr %q", status, &stderr)
+	}
+	if status := Main([]string{"pid-kill", "--xyz"}, nil, io.Discard, brokenWriter{}, list()); status != 64 {
+		t.Errorf("with a full stderr: status %d", status)
+	}
+}
+
+func TestBrokenPipeIsAnError(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	defer w.Close()
+	var stderr bytes.Buffer
+	if status := Main([]string{"pidbox", "--list"}, nil, w, &stderr, list()); status != 125 || !strings.Contains(stderr.String(), "broken pipe") {
+		t.Errorf("status %d, stderr %q", status, &stderr)
+	}
+}
+
+func TestRawAppletSeesItsLine(t *testing.T) {
+	var got []string
+	entry := applet.Entry{Name: "sipid", New: func() *applet.Applet {
+		return &applet.Applet{Name: "sipid", Raw: true, Failure: applet.No, Run: func(c *applet.Call) error {
+			got = c.Args
+			return errors.New("no")
+		}}
+	}}
+	var stderr bytes.Buffer
+	status := Main([]string{"sipid", "claim", "-pid", "1", "--", "--help"}, nil, io.Discard, &stderr, []applet.Entry{entry})
+	if want := []string{"claim", "-pid", "1", "--", "--help"}; strings.Join(got, " ") != strings.Join(want, " ") || status != 1 {
+		t.Errorf("args %q, status %d", got, status)
+	}
+}

@@ -1,0 +1,178 @@
+package multicall
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"pidbox/lib/applet"
+	"pidbox/lib/manual"
+)
+
+// parse reads the options in call.Args by urfave/cli and runs a on the operands.
+func parse(a *applet.Applet, call *applet.Call) error {
+	var common applet.Common
+	options := a.All(&common)
+	words, err := spell(options, call.Args)
+	if err != nil {
+		return err
+	}
+	var refused error
+	app := &cli.App{
+		Name:            a.Name,
+		Flags:           flags(options, &refused),
+		HideHelp:        true, // and the help command, or an operand named "help" is swallowed
+		HideHelpCommand: true,
+		HideVersion:     true,
+		Compiled:        time.Unix(0, 0), // else it looks at the binary's date
+		Writer:          io.Discard,
+		ErrWriter:       io.Discard,
+		ExitErrHandler:  func(*cli.Context, error) {}, // else it exits
+		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
+			if refused != nil {
+				err = refused
+			}
+			return applet.Usage("%w", err)
+		},
+		Action: func(c *cli.Context) error {
+			call.Args, call.Quiet, call.Verbose = c.Args().Slice(), common.Quiet, common.Verbose
+			switch {
+			case common.Help:
+				_, err := io.WriteString(call.Stdout, manual.Help(a))
+				return err
+			case common.Version:
+				_, err := fmt.Fprintf(call.Stdout, "%s (pidbox) %s\n", a.Name, Version())
+				return err
+			}
+			return a.Run(call)
+		},
+	}
+	return app.Run(append([]string{a.Name}, words...))
+}
+
+// raw runs an applet that parses by itself; only a first --help is taken from it.
+func raw(a *applet.Applet, call *applet.Call) error {
+	if len(call.Args) > 0 {
+		switch call.Args[0] {
+		case "-h", "-help", "--help":
+			_, err := io.WriteString(call.Stdout, manual.Help(a))
+			return err
+		}
+	}
+	return a.Run(call)
+}
+
+// flags makes one flag of each spelling: cli sets the aliases of one flag a second time, and refuses two of them.
+func flags(options []applet.Option, refused *error) []cli.Flag {
+	var all []cli.Flag
+	for _, o := range options {
+		_, isSwitch := o.Value.(interface{ IsBoolFlag() bool })
+		for _, name := range o.Names {
+			var v cli.Generic = &named{o.Value.Set, name, refused}
+			if isSwitch {
+				v = namedSwitch{v.(*named)}
+			}
+			all = append(all, &cli.GenericFlag{Name: name, Value: v})
+		}
+	}
+	return all
+}
+
+// named is an option's value that keeps why it refused a text, under the spelling that was used.
+type named struct {
+	set     func(string) error
+	name    string
+	refused *error
+}
+
+func (n *named) Set(text string) error {
+	err := n.set(text)
+	if err != nil {
+		*n.refused = fmt.Errorf("%s: %w", applet.Dashed(n.name), err)
+	}
+	return err
+}
+
+func (n *named) String() string { return "" }
+
+type namedSwitch struct{ *named }
+
+func (namedSwitch) IsBoolFlag() bool { return true }
+
+// spell rewrites options as getopt_long(3) reads them into what Go's flag package reads: -qv as -q -v, -pFILE as
+// -p=FILE. A long option behind one dash is refused: getopt would read -pid-file as -p id-file, and claim that.
+func spell(options []applet.Option, args []string) ([]string, error) {
+	var words []string
+	for len(args) > 0 {
+		arg := args[0]
+		if arg == "--" || arg == "-" || !strings.HasPrefix(arg, "-") {
+			break
+		}
+		args = args[1:]
+		name, _, given := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		o := applet.Find(options, name)
+		switch {
+		case strings.HasPrefix(arg, "--"):
+			if o == nil || len(name) == 1 || strings.HasPrefix(arg, "---") {
+				return nil, unknownOption(options, "--"+strings.TrimPrefix(arg, "--"), name)
+			}
+			if !o.TakesValue() || given {
+				words = append(words, arg)
+				continue
+			}
+			if len(args) == 0 {
+				return nil, applet.Usage("%s needs a value (%s)", arg, o.Arg)
+			}
+			words, args = append(words, arg+"="+args[0]), args[1:]
+		case o != nil && len(name) > 1:
+			return nil, applet.Usage("%s is spelled -%s", arg, arg)
+		default:
+			var err error
+			if words, args, err = cluster(options, arg, words, args); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return append(words, args...), nil
+}
+
+// cluster reads the letters behind one dash, of which the last may take the rest, or the next argument, as value.
+func cluster(options []applet.Option, arg string, words, args []string) ([]string, []string, error) {
+	for i, letter := range arg {
+		if i == 0 {
+			continue // the dash
+		}
+		name, rest := string(letter), arg[i+len(string(letter)):]
+		o := applet.Find(options, name)
+		switch {
+		case o == nil:
+			return nil, nil, unknownOption(options, arg, name)
+		case !o.TakesValue() && strings.HasPrefix(rest, "="):
+			return append(words, "-"+name+rest), args, nil
+		case !o.TakesValue():
+			words = append(words, "-"+name)
+			continue
+		case rest != "":
+			return append(words, "-"+name+"="+strings.TrimPrefix(rest, "=")), args, nil
+		case len(args) == 0:
+			return nil, nil, applet.Usage("-%s needs a value (%s)", name, o.Arg)
+		}
+		return append(words, "-"+name+"="+args[0]), args[1:], nil
+	}
+	return words, args, nil
+}
+
+func unknownOption(options []applet.Option, arg, name string) error {
+	var names []string
+	for _, o := range options {
+		names = append(names, o.Names...)
+	}
+	arg, _, _ = strings.Cut(arg, "=")
+	if near := nearest(name, names); len(near) > 1 {
+		return applet.Usage("unknown option %s; did you mean --%s?", arg, near)
+	}
+	return applet.Usage("unknown option %s", arg)
+}

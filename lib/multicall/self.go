@@ -1,0 +1,98 @@
+package multicall
+
+import (
+	"fmt"
+	"os"
+
+	"pidbox/lib/applet"
+)
+
+// Self describes the binary under its own name, whose applets are list.
+func Self(list []applet.Entry) *applet.Applet {
+	var names, install, hard bool
+	return &applet.Applet{
+		Name:     "pidbox",
+		Summary:  "one binary, many applets, each doing one part of a process's life correctly",
+		Synopsis: []string{"APPLET [ARG...]", "--list", "--install [--hard] DIR"},
+		Description: []string{
+			"pidbox is the binary behind every applet. Called by the name of an applet, through a link, it is that applet. " +
+				"Called by any other name it takes the applet's name from its first argument.",
+			"'pidbox help APPLET' and 'pidbox APPLET --help' are the same as 'APPLET --help'.",
+		},
+		Commands: commands(list),
+		Options: []applet.Option{
+			applet.Switch(&names, "list", "print the names of the applets, one a line"),
+			applet.Switch(&install, "install", "make a link named like each applet in DIR; what is not a link to pidbox is left as it is and named"),
+			applet.Switch(&hard, "hard", "with --install, make hard links instead of symbolic ones"),
+		},
+		Statuses: []applet.Item{
+			{Name: "0", Text: "done"},
+			{Name: "1", Text: "--install: a name was left, since a file that is not a link to pidbox has it"},
+			{Name: "4", Text: "--install: no permission to write in DIR"},
+			{Name: "64", Text: "usage"},
+			{Name: "125", Text: "own failure (I/O)"},
+			{Name: "127", Text: "unknown applet"},
+		},
+		Files: []applet.Item{{Name: "/usr/local/bin/pidbox", Text: "the binary, and beside it a link for each applet"}},
+		Examples: []applet.Example{
+			{Text: "Link all applets beside the binary, and name them:", Lines: []string{"pidbox --install /usr/local/bin", "pidbox --list"}},
+		},
+		Caveats: []string{
+			"--install replaces links to pidbox, also to an older one, and nothing else. Each link is made under a temporary name and " +
+				"renamed, so that at no time a name is missing.",
+		},
+		Run: func(call *applet.Call) error {
+			switch {
+			case install && len(call.Args) == 1 && !names:
+				return installLinks(call, call.Args[0], hard, list)
+			case install && !names:
+				return applet.Usage("--install takes one directory")
+			case hard:
+				return applet.Usage("--hard goes with --install")
+			case !names:
+				return applet.Usage("no applet named")
+			}
+			if err := call.NoOperands(); err != nil {
+				return err
+			}
+			for _, e := range list {
+				if _, err := fmt.Fprintln(call.Stdout, e.Name); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+}
+
+func commands(list []applet.Entry) []applet.Item {
+	var all []applet.Item
+	for _, e := range list {
+		all = append(all, applet.Item{Name: e.Name, Text: e.New().Summary})
+	}
+	return all
+}
+
+func installLinks(call *applet.Call, dir string, hard bool, list []applet.Entry) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("where this binary is: %w", err)
+	}
+	left := 0
+	for _, e := range list {
+		did, err := link(self, dir, e.Name, hard)
+		if err != nil {
+			return err
+		}
+		if did == leftAlone {
+			left++
+			call.Say("left %s/%s: it is not a link to pidbox", dir, e.Name)
+			continue
+		}
+		call.Tell("%s %s/%s", did, dir, e.Name)
+	}
+	if left > 0 {
+		return applet.Exit(applet.No)
+	}
+	return nil
+}
