@@ -1,0 +1,150 @@
+package supervise
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The control of a supervisor is a UNIX socket beside its pidfile, in a directory that by the pidfile's rules nobody
+// else can write: an abstract name could be taken by any user first, and would not be reached from another network
+// namespace; a signal could carry neither an answer nor its failure. Both sides ask the kernel who the other is: only
+// root and the supervisor's own user are served, and only the process that the pidfile names is believed.
+//
+// One line is a request, "status" or "restart"; one line of JSON answers.
+
+// ErrNoControl says that a supervisor has no socket, because its directory cannot be written.
+var ErrNoControl = errors.New("the supervisor takes no requests")
+
+// patience bounds how long either side waits for a peer that says nothing.
+const patience = 5 * time.Second
+
+// ControlPath is where the socket of the supervisor with that pidfile is.
+func ControlPath(pidfile string) string { return pidfile + ".control" }
+
+type reply struct {
+	Status *Status `json:"status,omitempty"`
+	Error  string  `json:"error,omitempty"`
+}
+
+// Listen serves requests until the returned function is called, which also removes the socket. It is for the holder
+// of the pidfile only: what an earlier one left in place of the socket is replaced.
+func (s *Supervisor) Listen(pidfile string) (stop func(), err error) {
+	path := ControlPath(pidfile)
+	if info, err := os.Lstat(path); err == nil && info.Mode().Type() != os.ModeSocket {
+		return nil, fmt.Errorf("%s: not a socket", path)
+	}
+	if err := removed(path); err != nil {
+		return nil, err
+	}
+	var l *net.UnixListener
+	err = reach(path, func(addr *net.UnixAddr) (err error) { l, err = net.ListenUnix("unix", addr); return })
+	if err != nil {
+		return nil, err
+	}
+	l.SetUnlinkOnClose(false) // by its short name; removed by the long one below
+	if err := os.Chmod(path, 0o600); err != nil {
+		l.Close()
+		return nil, err
+	}
+	go func() {
+		for {
+			c, err := l.AcceptUnix()
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			if err != nil {
+				time.Sleep(time.Second) // out of descriptors
+				continue
+			}
+			go s.serve(c)
+		}
+	}()
+	return func() { _ = removed(path); l.Close() }, nil
+}
+
+func (s *Supervisor) serve(c *net.UnixConn) {
+	defer c.Close()
+	_ = c.SetReadDeadline(time.Now().Add(patience))
+	if uid, err := peerUser(c); err == nil && uid != 0 && uid != os.Geteuid() {
+		return
+	}
+	line, err := bufio.NewReaderSize(c, 64).ReadSlice('\n')
+	if err != nil {
+		return
+	}
+	var r reply
+	switch string(line) {
+	case "status\n":
+	case "restart\n":
+		if err := s.Ask(Request{Kind: Restart}); err != nil {
+			r.Error = err.Error()
+		}
+	default:
+		r.Error = "no such request"
+	}
+	st := s.Status()
+	st.PID, r.Status = os.Getpid(), &st
+	_ = c.SetWriteDeadline(time.Now().Add(patience))
+	_ = json.NewEncoder(c).Encode(r) // whoever has gone away needs no answer
+}
+
+// AskStatus asks the supervisor pid with that pidfile for its status.
+func AskStatus(pidfile string, pid int) (Status, error) { return ask(pidfile, pid, "status", patience) }
+
+// AskRestart has the supervisor restart its child in good order, and returns when the new one runs.
+func AskRestart(pidfile string, pid int, limit time.Duration) (Status, error) {
+	return ask(pidfile, pid, "restart", limit)
+}
+
+func ask(pidfile string, pid int, what string, limit time.Duration) (Status, error) {
+	path := ControlPath(pidfile)
+	var c *net.UnixConn
+	err := reach(path, func(addr *net.UnixAddr) (err error) { c, err = net.DialUnix("unix", nil, addr); return })
+	switch {
+	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ECONNREFUSED):
+		return Status{}, fmt.Errorf("%s: %w", path, ErrNoControl)
+	case err != nil:
+		return Status{}, err
+	}
+	defer c.Close()
+	if peer, err := peerPID(c); err == nil && peer != pid {
+		return Status{}, fmt.Errorf("%s: answered by process %d, which is not process %d: %w", path, peer, pid, ErrNoControl)
+	}
+	_ = c.SetDeadline(time.Now().Add(limit))
+	if _, err := c.Write([]byte(what + "\n")); err != nil {
+		return Status{}, err
+	}
+	var r reply
+	if err := json.NewDecoder(c).Decode(&r); err != nil {
+		return Status{}, fmt.Errorf("%s: no answer: %w", path, err)
+	}
+	if r.Error != "" || r.Status == nil {
+		return Status{}, errors.New(strings.TrimSpace("not done: " + r.Error))
+	}
+	return *r.Status, nil
+}
+
+// reach passes an address of the socket at path that fits: sun_path holds 107 bytes, a path through an open directory
+// few.
+func reach(path string, use func(*net.UnixAddr) error) error {
+	const limit = len(unix.RawSockaddrUnix{}.Path) - 1
+	if len(path) > limit {
+		dir, err := os.Open(filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		defer dir.Close()
+		path = fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(path))
+	}
+	return use(&net.UnixAddr{Net: "unix", Name: path})
+}

@@ -1,0 +1,80 @@
+package supervise
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// controlled runs a supervisor over f with a control socket beside the returned pidfile.
+func controlled(t *testing.T, f *fake, dir string) string {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	pidfile := filepath.Join(dir, "x.pid")
+	s := New(&Supervisor{Command: f, Backoff: Backoff{Policy: standard}, Log: slog.New(slog.DiscardHandler), Ending: func() {}})
+	close, err := s.Listen(pidfile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() { _, _ = s.Run(); done <- struct{}{} }()
+	t.Cleanup(func() {
+		stop(s)
+		<-done
+		close()
+		if left, _ := os.ReadDir(dir); len(left) > 0 {
+			t.Errorf("left behind: %v", left)
+		}
+	})
+	return pidfile
+}
+
+func TestControlAnswersStatusAndRestart(t *testing.T) {
+	for name, dir := range map[string]string{"short": "", "longer than a socket's address": strings.Repeat("x", 200)} {
+		t.Run(name, func(t *testing.T) {
+			pidfile := controlled(t, &fake{}, filepath.Join(t.TempDir(), dir))
+			st, err := AskRestart(pidfile, os.Getpid(), patience)
+			if err != nil || st.Child != 102 || st.Restarts != 1 || st.PID != os.Getpid() {
+				t.Errorf("%+v %v", st, err)
+			}
+			if st, err = AskStatus(pidfile, os.Getpid()); err != nil || st.State != Running || st.Child != 102 {
+				t.Errorf("%+v %v", st, err)
+			}
+			if info, err := os.Stat(ControlPath(pidfile)); err != nil || info.Mode().Perm() != 0o600 {
+				t.Error(info, err)
+			}
+		})
+	}
+}
+
+func TestControlBelievesOnlyTheProcessOfThePidfile(t *testing.T) {
+	pidfile := controlled(t, &fake{}, t.TempDir())
+	if st, err := AskStatus(pidfile, os.Getppid()); !errors.Is(err, ErrNoControl) {
+		t.Error(st, err)
+	}
+}
+
+func TestControlOfNobody(t *testing.T) {
+	if _, err := AskStatus(filepath.Join(t.TempDir(), "x.pid"), 1); !errors.Is(err, ErrNoControl) {
+		t.Error(err)
+	}
+}
+
+func TestControlReplacesOnlySockets(t *testing.T) {
+	pidfile := filepath.Join(t.TempDir(), "x.pid")
+	if err := os.WriteFile(ControlPath(pidfile), []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := New(&Supervisor{})
+	if _, err := s.Listen(pidfile); err == nil {
+		t.Fatal("listening in place of a file")
+	}
+	if text, _ := os.ReadFile(ControlPath(pidfile)); string(text) != "precious" {
+		t.Errorf("%q", text)
+	}
+}

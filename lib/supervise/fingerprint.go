@@ -1,0 +1,81 @@
+package supervise
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	"pidbox/lib/proc"
+)
+
+// Fingerprint is what makes a command the same one for an adoption. Secrets in it never reach the disk: only a salted
+// SHA-256 of all of it does. Whoever may read that can still try guesses, so a short password is not safe in it.
+type Fingerprint struct {
+	Path string   // as it is executed, absolute
+	Args []string // argv
+	Env  []string // the variables that were asked for, not those inherited
+	Dir  string
+	User string
+}
+
+const saltSize = 16
+
+// sum hashes every field with its length, so that no two commands have the same text.
+func (f Fingerprint) sum(salt []byte) string {
+	h := sha256.New()
+	h.Write(salt)
+	for _, list := range [][]string{{f.Path, f.Dir, f.User}, f.Args, f.Env} {
+		h.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(list))))
+		for _, s := range list {
+			h.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(s))))
+			h.Write([]byte(s))
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// record says which command a child runs and who started or adopted it. It is kept beside the pidfile's own record of
+// who the child is, and names the child again so that it cannot be taken for another's.
+type record struct {
+	child, supervisor proc.Identity
+	salt, sum         string
+}
+
+const recordVersion = "pidbox-command 1"
+
+func newRecord(child, supervisor proc.Identity, f Fingerprint) record {
+	salt := make([]byte, saltSize)
+	rand.Read(salt) // never fails
+	return record{child, supervisor, hex.EncodeToString(salt), f.sum(salt)}
+}
+
+func (r record) String() string {
+	return fmt.Sprintf("%s\n%s %s\n%s\n%s\n", recordVersion, r.salt, r.sum, r.child, r.supervisor)
+}
+
+func parseRecord(text string) (record, error) {
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	if len(lines) != 4 || lines[0] != recordVersion {
+		return record{}, errors.New("not a record of a command")
+	}
+	var r record
+	var cut bool
+	if r.salt, r.sum, cut = strings.Cut(lines[1], " "); !cut {
+		return record{}, errors.New("the record of the command lacks its sum")
+	}
+	var err error
+	if r.child, err = proc.ParseIdentity(lines[2]); err == nil {
+		r.supervisor, err = proc.ParseIdentity(lines[3])
+	}
+	return r, err
+}
+
+// runs says whether the record is of that command.
+func (r record) runs(f Fingerprint) bool {
+	salt, err := hex.DecodeString(r.salt)
+	return err == nil && len(salt) == saltSize && r.sum == f.sum(salt)
+}
