@@ -295,21 +295,31 @@ func reuse(ts *testscript.TestScript, args []string) {
 	if len(command) == 0 {
 		command = []string{"sleeper"}
 	}
-	for range 2000 { // threads of our own may take the number first
-		ts.Check(os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(strconv.Itoa(pid-1)), 0))
+	cmd, err := startAs(pid, func() *exec.Cmd {
 		cmd := exec.Command(command[0], command[1:]...)
 		cmd.Dir, cmd.Env = ts.MkAbs("."), of(ts).env
-		ts.Check(cmd.Start())
-		if cmd.Process.Pid == pid {
-			ended := make(chan struct{})
-			go func() { cmd.Wait(); close(ended) }()
-			ts.Defer(func() { cmd.Process.Kill(); <-ended })
-			return
+		return cmd
+	})
+	ts.Check(err)
+	ended := make(chan struct{})
+	go func() { cmd.Wait(); close(ended) }()
+	ts.Defer(func() { cmd.Process.Kill(); <-ended })
+}
+
+// startAs starts a command as a process with exactly this number.
+func startAs(pid int, command func() *exec.Cmd) (*exec.Cmd, error) {
+	for range 2000 { // threads of our own may take the number first
+		if err := os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(strconv.Itoa(pid-1)), 0); err != nil {
+			return nil, err
+		}
+		cmd := command()
+		if err := cmd.Start(); err != nil || cmd.Process.Pid == pid {
+			return cmd, err
 		}
 		cmd.Process.Kill()
 		cmd.Wait()
 	}
-	ts.Fatalf("PID %d could not be had", pid)
+	return nil, fmt.Errorf("process number %d could not be had", pid)
 }
 
 // tmpfs DIR SIZE: makes DIR a small file system of its own (64k).
@@ -339,24 +349,28 @@ const recordName = "user.pidbox.claim"
 // forge FILE KEY=VALUE...: changes fields of the record in the pidfile's extended attribute; a bare - removes it.
 func forge(ts *testscript.TestScript, args []string) {
 	needArgs(ts, args, 2, "forge file key=value... | -")
-	path := ts.MkAbs(args[0])
-	if args[1] == "-" {
-		ts.Check(unix.Lremovexattr(path, recordName))
-		return
+	ts.Check(forgeRecord(ts.MkAbs(args[0]), args[1:]...))
+}
+
+func forgeRecord(path string, fields ...string) error {
+	if fields[0] == "-" {
+		return unix.Lremovexattr(path, recordName)
 	}
 	record := make([]byte, 4096)
 	n, err := unix.Lgetxattr(path, recordName, record)
-	ts.Check(err)
+	if err != nil {
+		return err
+	}
 	text := string(record[:n])
-	for _, arg := range args[1:] {
-		key, _, _ := strings.Cut(arg, "=")
+	for _, field := range fields {
+		key, _, _ := strings.Cut(field, "=")
 		re := regexp.MustCompile(`\b` + regexp.QuoteMeta(key) + `=\S+`)
 		if !re.MatchString(text) {
-			ts.Fatalf("no field %s in the record %q", key, text)
+			return fmt.Errorf("no field %s in the record %q", key, text)
 		}
-		text = re.ReplaceAllLiteralString(text, arg)
+		text = re.ReplaceAllLiteralString(text, field)
 	}
-	ts.Check(unix.Lsetxattr(path, recordName, []byte(text), 0))
+	return unix.Lsetxattr(path, recordName, []byte(text), 0)
 }
 
 // long NAME N [BASE]: sets $NAME to a path of N characters under BASE (the work directory), no component over 200.

@@ -87,13 +87,11 @@ func TestShellScripts(t *testing.T) {
 	}
 }
 
-// TestReuse is not parallel: another test's forks would take the numbers these scripts want.
+// TestReuse is alone: another test's forks would take the numbers these scripts want.
 func TestReuse(t *testing.T) {
-	files := scripts(t, isReuse)
-	if !inNamespace() {
-		t.Skip("PIDs can be reused at will in a PID namespace of one's own only, and this needs root")
+	if alone(t) {
+		testscript.RunT(serial{t}, params(scripts(t, isReuse)))
 	}
-	testscript.RunT(serial{t}, params(files))
 }
 
 func isShell(name string) bool { return strings.HasSuffix(name, "_shell.txtar") }

@@ -1,0 +1,168 @@
+//go:build linux
+
+package testscripts
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// bystander is a small process to be claimed and killed. It is not a fixture, for there are hundreds of it.
+type bystander struct {
+	pid   int
+	ended chan struct{}
+}
+
+func start(t *testing.T) *bystander {
+	t.Helper()
+	cmd := exec.Command("sleep", "300")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	b := &bystander{cmd.Process.Pid, make(chan struct{})}
+	go func() { cmd.Wait(); close(b.ended) }()
+	t.Cleanup(func() { cmd.Process.Kill(); <-b.ended })
+	return b
+}
+
+func (b *bystander) alive() bool {
+	select {
+	case <-b.ended:
+		return false
+	default:
+		return running(b.pid)
+	}
+}
+
+// applet runs one and returns its status and what it said.
+func applet(name string, args ...string) (int, string) {
+	cmd := exec.Command(name, args...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	status, err := exitStatus(cmd.Run())
+	if err != nil {
+		return -1, err.Error()
+	}
+	return status, out.String()
+}
+
+// Of 200 who claim one file at once, each for a live process of its own, exactly one wins, and the file is its.
+func TestStormOfClaims(t *testing.T) {
+	t.Parallel()
+	const claimants, rounds = 200, 20
+	var processes [claimants]*bystander
+	for i := range processes {
+		processes[i] = start(t)
+	}
+	file := filepath.Join(t.TempDir(), "storm.pid")
+	for round := range rounds {
+		var statuses [claimants]int
+		var said [claimants]string
+		begin := make(chan struct{})
+		var all sync.WaitGroup
+		for i, p := range processes {
+			all.Go(func() {
+				<-begin
+				statuses[i], said[i] = applet("pid-claim", "--pid", strconv.Itoa(p.pid), "-p", file)
+			})
+		}
+		close(begin)
+		all.Wait()
+		winner := -1
+		for i, status := range statuses {
+			switch {
+			case status == 0 && winner < 0:
+				winner = i
+			case status == 0:
+				t.Fatalf("round %d: %d and %d both won", round, processes[winner].pid, processes[i].pid)
+			case status != 1 && status != 75: // 75: gave up waiting for the lock, on a slow machine
+				t.Fatalf("round %d: status %d: %s", round, status, said[i])
+			}
+		}
+		if winner < 0 {
+			t.Fatalf("round %d: nobody won; %s", round, said[0])
+		}
+		text, err := os.ReadFile(file)
+		if err != nil || string(text) != fmt.Sprintln(processes[winner].pid) {
+			t.Fatalf("round %d: %d won, the file says %q (%v)", round, processes[winner].pid, text, err)
+		}
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// While some claim a file for live processes and others kill what it names and remove it, two owners never live at one
+// time, and nobody is killed who never was the owner.
+func TestStormOfClaimsAndKills(t *testing.T) {
+	t.Parallel()
+	const atLeast, enough, limit = 5 * time.Second, 500, time.Minute
+	file := filepath.Join(t.TempDir(), "storm.pid")
+	var rounds atomic.Int64
+	began := time.Now()
+	over := func() bool {
+		ran := time.Since(began)
+		return t.Failed() || ran > limit || ran > atLeast && rounds.Load() > enough
+	}
+	var mu sync.Mutex
+	owners := map[*bystander]bool{}
+	owned := func(b *bystander) { // b's claim has just succeeded
+		mu.Lock()
+		defer mu.Unlock()
+		for other := range owners {
+			if other != b && other.alive() {
+				t.Errorf("%d owns the file, and %d still lives", b.pid, other.pid)
+			}
+			delete(owners, other)
+		}
+		owners[b] = true
+		rounds.Add(1)
+	}
+	claim := func() {
+		for !over() {
+			b := start(t)
+			for b.alive() && !over() {
+				status, said := applet("pid-claim", "--quiet", "--pid", strconv.Itoa(b.pid), "-p", file)
+				if status == 0 {
+					owned(b)
+					for !over() && b.alive() { // until a killer comes
+						select {
+						case <-b.ended:
+						case <-time.After(50 * time.Millisecond):
+						}
+					}
+				} else if status != 1 && status != 75 {
+					t.Errorf("pid-claim: status %d: %s", status, said)
+				} else if !b.alive() {
+					t.Errorf("%d was killed and never owned the file", b.pid)
+				}
+			}
+		}
+	}
+	kill := func() {
+		for !over() {
+			if status, said := applet("pid-kill", "-p", file); status != 0 && status != 75 {
+				t.Errorf("pid-kill: status %d: %s", status, strings.TrimSpace(said))
+			}
+		}
+	}
+	var all sync.WaitGroup
+	for _, one := range []func(){claim, claim, claim, claim, kill, kill} {
+		all.Go(one)
+	}
+	all.Wait()
+	ran := time.Since(began)
+	t.Logf("%d owners one after another in %v", rounds.Load(), ran.Round(time.Millisecond))
+	if rounds.Load() < 100 {
+		t.Errorf("%d owners in %v are too few to show anything", rounds.Load(), ran)
+	}
+}
