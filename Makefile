@@ -1,0 +1,79 @@
+# make help lists what can be made.
+SHELL = /bin/sh
+VERSION := $(shell sed -n 's/^## \([0-9][0-9.]*\).*/\1/p' packaging/CHANGELOG.md | head -n 1)
+PREFIX = /usr/local
+DESTDIR =
+BINARY = pidbox
+TAGS = urfave_cli_no_docs,nethttpomithttp2
+LDFLAGS = -s -w -buildid= -X pidbox/lib/multicall.version=$(VERSION)
+GO = go
+GOTEST = $(GO) test -count=1 -timeout 30m
+LINTER = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+export CGO_ENABLED = 0
+
+build: ## the binary: static, stripped, the same bytes each time
+	$(GO) build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '$(LDFLAGS)' -o $(BINARY) .
+
+demo: build ## a tour on real processes, in a few seconds
+	packaging/demo ./$(BINARY)
+
+test: test-deps vet ## everything that CI runs
+	$(GOTEST) -tags $(TAGS) ./...
+	$(GOTEST) -tags $(TAGS),pidbox_procdir ./lib/proc ./lib/pidfile ./lib/stop
+	$(GOTEST) -tags $(TAGS),pidbox_bare ./lib/proc ./lib/pidfile ./lib/stop
+
+test-deps: ## the programs that the tests run, installed where that can be done
+	packaging/test-deps
+
+vet: ## go vet for each system that is supported
+	GOOS=linux $(GO) vet -tags $(TAGS) ./...
+	GOOS=darwin $(GO) vet -tags $(TAGS) ./...
+	GOOS=freebsd $(GO) vet -tags $(TAGS) ./...
+
+check: lint vet ## formatting, linters, scripts and generated files, without the tests
+	@test -z "$$(gofmt -l .)" || { echo 'not formatted:'; gofmt -l .; exit 1; }
+	shellcheck $$(git ls-files -z packaging .ci | xargs -0 grep -lE '^#!/bin/(ba)?sh')
+	$(GOTEST) -tags $(TAGS) ./lib/manual ./applets
+
+lint: ## golangci-lint, the layers of the packages among its rules
+	$(GO) run $(LINTER) run --build-tags $(TAGS) ./...
+
+race: ## the packages under the race detector
+	CGO_ENABLED=1 $(GOTEST) -race -tags $(TAGS) ./lib/... ./applets/...
+
+fuzz: ## each fuzz target, 50000 inputs
+	@for package in $$($(GO) list -tags $(TAGS) ./...); do \
+		for target in $$($(GO) test -tags $(TAGS) -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "$$package $$target"; \
+			$(GO) test -tags $(TAGS) -run '^$$' -fuzz "^$$target\$$" -fuzztime 50000x $$package || exit 1; \
+		done; \
+	done
+
+bench: build ## speed, as ratios to other tools in one interleaved run
+	packaging/bench ./$(BINARY)
+
+faults: build ## what happens when system calls fail
+	packaging/faults ./$(BINARY)
+
+soak: build ## the storms, for a long time
+	packaging/soak ./$(BINARY)
+
+generate: ## man pages, completions and the README's tables, from the applets' descriptions
+	packaging/generate
+
+install: build ## the binary, its links, pages and completions, under $(DESTDIR)$(PREFIX)
+	DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' packaging/install '$(BINARY)'
+
+uninstall: ## what install made
+	DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' packaging/install --remove
+
+dist: ## the packages of a release
+	packaging/dist '$(VERSION)'
+
+clean: ## what was built here
+	rm -rf pidbox dist stage
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 12
+
+.PHONY: build demo test test-deps vet check lint race fuzz bench faults soak generate install uninstall dist clean help
