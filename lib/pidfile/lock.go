@@ -1,0 +1,149 @@
+package pidfile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/gofrs/flock"
+	"golang.org/x/sys/unix"
+)
+
+// lockWait bounds how long a claim or a release waits for its locks. Ours are held for well under a millisecond.
+const lockWait = 5 * time.Second
+
+// locks are what a claim and a release hold: the directory's, because between a check of the file and its replacement
+// anybody may rm it, and then two claimants would each lock an inode of their own; and the file's, to get along with
+// programs that lock only that. Either is nil where there is nothing to lock.
+type locks struct{ dir, file *flock.Flock }
+
+func (l *locks) release() {
+	for _, f := range [...]*flock.Flock{l.file, l.dir} {
+		if f != nil {
+			f.Unlock()
+		}
+	}
+	*l = locks{}
+}
+
+// lock takes the locks of p. It ends with ErrBusy after lockWait.
+func (p *place) lock(ctx context.Context) (l locks, err error) {
+	bounded, cancel := context.WithTimeout(ctx, lockWait)
+	defer cancel()
+	defer func() {
+		if err == nil {
+			return
+		}
+		l.release()
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+	}()
+	if l.dir, err = p.lockDir(bounded); err == nil {
+		l.file, err = p.lockFile(bounded)
+	}
+	return l, err
+}
+
+func (p *place) lockDir(ctx context.Context) (*flock.Flock, error) {
+	l := flock.New(p.dir, flock.SetFlag(unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC))
+	switch err := acquire(ctx, l); {
+	case errors.Is(err, ErrBusy):
+		return nil, fmt.Errorf("%s: %w", p.dir, err)
+	case err != nil: // not readable, or a file system that locks no directories: the file's lock has to do
+		return nil, nil
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(p.fd, &st); err != nil || !locked(l, &st) {
+		l.Unlock()
+		return nil, fmt.Errorf("%s: %w", p.dir, ErrChanged)
+	}
+	return l, nil
+}
+
+// lockFile locks the file that has the name now: while it was waited for, that may have become another.
+func (p *place) lockFile(ctx context.Context) (*flock.Flock, error) {
+	for {
+		var st unix.Stat_t
+		if unix.Fstatat(p.fd, p.name, &st, unix.AT_SYMLINK_NOFOLLOW) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+			return nil, nil // nothing to lock; what is wrong with it is found when it is read
+		}
+		l := flock.New(p.file(), flock.SetFlag(unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC))
+		err := acquire(ctx, l)
+		if err == nil {
+			if unix.Fstatat(p.fd, p.name, &st, unix.AT_SYMLINK_NOFOLLOW) == nil && locked(l, &st) {
+				return l, nil
+			}
+			l.Unlock()
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("lock %s: %w", p.path, err)
+		}
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("%s: %w", p.path, ErrBusy)
+		}
+	}
+}
+
+// locked reports whether l locks the file that st describes.
+func locked(l *flock.Flock, st *unix.Stat_t) bool {
+	info, err := l.Stat()
+	if err != nil {
+		return false
+	}
+	sys, ok := info.Sys().(*syscall.Stat_t)
+	return ok && uint64(sys.Dev) == uint64(st.Dev) && uint64(sys.Ino) == uint64(st.Ino)
+}
+
+// acquire takes a lock in its turn: the kernel's queue wakes the next one, where trying again and again would
+// leave it to luck. A lock that comes after ctx has ended is given back.
+func acquire(ctx context.Context, l *flock.Flock) error {
+	if ok, err := l.TryLock(); ok || err != nil {
+		return err
+	}
+	got := make(chan error)
+	go func() {
+		err := l.Lock()
+		select {
+		case got <- err:
+		case <-ctx.Done():
+			l.Unlock()
+		}
+	}()
+	select {
+	case err := <-got:
+		return err
+	case <-ctx.Done():
+		return ErrBusy
+	}
+}
+
+// HoldLock takes the lock of the file at path, which is made if need be, at once or fails with ErrBusy. It is held
+// until every copy of the descriptor is closed: a process that inherits it holds it for life. (The flock package,
+// which the short locks of this package are made with, shows no descriptor.)
+func HoldLock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		f.Close()
+		return nil, fmt.Errorf("%s: not a regular file", path)
+	}
+	if err := hold(f); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return f, nil
+}
+
+func hold(f *os.File) error {
+	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err == unix.EWOULDBLOCK {
+		return ErrBusy
+	}
+	return err
+}

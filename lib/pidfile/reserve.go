@@ -1,0 +1,142 @@
+package pidfile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"pidbox/lib/proc"
+)
+
+// Reservation is a pidfile that nobody else can claim or release until it is closed. It should be held briefly.
+type Reservation struct {
+	Holder   *Holder // who the file named before
+	Recorded bool    // what was written carries a record of the process
+
+	place   *place
+	locks   locks
+	mode    fs.FileMode
+	written *snapshot
+}
+
+// Reserve locks the pidfile at path and judges it; missing directories are made. Mode 0 is 0644 less the umask, any
+// other is taken exactly. A live holder is a *HeldError, after waiting up to wait for its end; one that cannot be
+// told from a stranger is a *DoubtError, locks held by others for 5 s are ErrBusy, and a file that others could write
+// or that never was a pidfile is an *UnsafeError. Stale files, those of other PID namespaces, and garbage up to 4 KiB
+// are free to be claimed; Holder tells which it was.
+func Reserve(ctx context.Context, path string, rules Rules, mode fs.FileMode, wait time.Duration) (*Reservation, error) {
+	return reserve(ctx, path, rules, mode, wait, nil)
+}
+
+// Claim reserves the pidfile at path, writes that it is p's, and closes it; see Reserve and Write. A file that is p's
+// already is left as it is. What it returns is closed, and tells what was there and what was written.
+func Claim(ctx context.Context, path string, p *proc.Handle, rules Rules, mode fs.FileMode, wait time.Duration) (*Reservation, error) {
+	info, err := p.Info()
+	if err == nil {
+		err = mustLive(p)
+	}
+	if err != nil {
+		return nil, err
+	}
+	rules.Trust = append(rules.Trust[:len(rules.Trust):len(rules.Trust)], info.UID)
+	for until := time.Now().Add(lockWait); ; {
+		r, err := reserve(ctx, path, rules, mode, wait, p)
+		if err != nil {
+			return nil, err
+		}
+		err = r.Write(p)
+		r.Close()
+		if !errors.Is(err, ErrChanged) || time.Now().After(until) {
+			return r, err
+		}
+	}
+}
+
+// reserve is Reserve for a claimant that may be the holder already.
+func reserve(ctx context.Context, path string, rules Rules, mode fs.FileMode, wait time.Duration, claimant *proc.Handle) (*Reservation, error) {
+	for until := time.Now().Add(wait); ; {
+		r, err := attempt(ctx, path, rules, mode, claimant)
+		var held *HeldError
+		if wait == 0 || !errors.As(err, &held) {
+			return r, err
+		}
+		waiting, cancel := context.WithDeadline(ctx, until)
+		err = held.Holder.Process.Wait(waiting)
+		cancel()
+		switch {
+		case err == nil:
+			held.Holder.Close()
+		case ctx.Err() != nil:
+			held.Holder.Close()
+			return nil, context.Cause(ctx)
+		default:
+			held.Waited = wait
+			return nil, held
+		}
+	}
+}
+
+// attempt looks before it locks, so that a live holder is found without waiting for anybody, even if it keeps its
+// file locked for life; and then again under the locks, which alone counts for a claim.
+func attempt(ctx context.Context, path string, rules Rules, mode fs.FileMode, claimant *proc.Handle) (_ *Reservation, err error) {
+	p, err := locate(path, rules, true)
+	if err != nil {
+		return nil, err
+	}
+	r := &Reservation{place: p, mode: mode}
+	defer func() {
+		if err != nil {
+			r.locks.release()
+			if r.Holder == nil {
+				p.close()
+			}
+		}
+	}()
+	if err := entrust(p.writers, rules); err != nil {
+		return nil, err
+	}
+	if err := r.admit(rules, claimant); err != nil {
+		return nil, err
+	}
+	r.Holder.free()
+	if r.locks, err = p.lock(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.admit(rules, claimant); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// admit judges the file and refuses where it is not free to be claimed.
+func (r *Reservation) admit(rules Rules, claimant *proc.Handle) error {
+	h, err := look(r.place, rules)
+	if err != nil {
+		return err
+	}
+	switch own := claimant != nil && claimant.PID() == h.PID; {
+	case h.Garbage != "" && h.seen.size > readLimit:
+		err = &UnsafeError{r.place.path, fmt.Sprintf("its %d bytes do not start with a process id: it never was a pidfile", h.seen.size), "check the path"}
+	case own: // the number is the claimant's while it lives, whatever the file had in mind
+	case h.State == Running:
+		r.Holder = h
+		return &HeldError{Holder: h}
+	case h.State == Doubtful:
+		r.Holder = h
+		return &DoubtError{Holder: h}
+	}
+	if err != nil {
+		h.free()
+		return err
+	}
+	r.Holder = h
+	return nil
+}
+
+// Close gives the locks back, and lets go of the holder.
+func (r *Reservation) Close() {
+	r.locks.release()
+	r.Holder.Close()
+}

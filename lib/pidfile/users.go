@@ -1,0 +1,61 @@
+package pidfile
+
+import (
+	"os"
+	"os/user"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// members lists the users of a group: those it names, and those whose own group it is. Only /etc/group and
+// /etc/passwd are read; a group in which they list nobody has a member that nobody knows. Root's group adds nothing
+// to root.
+func members(gid int) []int {
+	if gid == 0 {
+		return nil
+	}
+	var names []string
+	for line := range lines("/etc/group") {
+		if f := strings.Split(line, ":"); len(f) >= 4 && f[2] == strconv.Itoa(gid) {
+			names = append(names, strings.Split(f[3], ",")...)
+		}
+	}
+	var uids []int
+	for line := range lines("/etc/passwd") {
+		f := strings.Split(line, ":")
+		if len(f) < 4 || f[3] != strconv.Itoa(gid) && !slices.Contains(names, f[0]) {
+			continue
+		}
+		if uid, err := strconv.Atoi(f[2]); err == nil {
+			uids = append(uids, uid)
+		}
+	}
+	if len(uids) == 0 {
+		return []int{nobodyKnown}
+	}
+	return uids
+}
+
+func lines(path string) func(func(string) bool) {
+	text, _ := os.ReadFile(path) // without it nobody is known
+	return func(yield func(string) bool) {
+		for line := range strings.Lines(string(text)) {
+			if !yield(strings.TrimSuffix(line, "\n")) {
+				return
+			}
+		}
+	}
+}
+
+// userName is the name of a user for messages, or the number.
+func userName(uid uint32) string {
+	if int32(uid) == nobodyKnown {
+		return "users unknown here"
+	}
+	n := strconv.FormatUint(uint64(uid), 10)
+	if u, err := user.LookupId(n); err == nil {
+		return u.Username
+	}
+	return "user " + n
+}

@@ -1,0 +1,200 @@
+package pidfile
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"pidbox/lib/proc"
+)
+
+// Write makes the reserved file name p, whole and with its record, in one step; what stood there before is unharmed
+// if that fails. A file that names p already is left as it is. ErrNotFound: p has ended. ErrChanged: somebody
+// without a lock has written to the file since it was reserved.
+//
+// Nothing is synced to the disk: after a crash of the machine no pidfile means anything.
+func (r *Reservation) Write(p *proc.Handle) error {
+	if err := mustLive(p); err != nil {
+		return err
+	}
+	id, err := p.Identity()
+	if err != nil {
+		return err
+	}
+	if r.Holder.Recorded != nil && r.Holder.State == Running && r.Holder.Recorded.Compare(id) == proc.Same {
+		r.Recorded = true
+		return nil
+	}
+	err = r.replace(format(p.PID()), id.String())
+	if r.Holder.State != Absent && refused(err) {
+		err = r.overwrite(format(p.PID()), id.String())
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", r.place.path, err)
+	}
+	r.written, _, err = r.place.read(Rules{AllowInsecure: true})
+	return err
+}
+
+// Remove takes back what was written, so that the file is gone.
+func (r *Reservation) Remove() error {
+	if r.written == nil {
+		return nil
+	}
+	return r.place.remove(*r.written)
+}
+
+// LockFile opens the file that was written and locks it, for a process that inherits the descriptor and holds the
+// lock for life, as some daemons do with their pidfiles.
+func (r *Reservation) LockFile() (*os.File, error) {
+	fd, err := unix.Openat(r.place.fd, r.place.name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: r.place.path, Err: err}
+	}
+	f := os.NewFile(uintptr(fd), r.place.path)
+	if err := hold(f); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%s: %w", r.place.path, err)
+	}
+	return f, nil
+}
+
+// mustLive fails with ErrNotFound if p has ended.
+func mustLive(p *proc.Handle) error {
+	alive, err := p.Alive()
+	if err == nil && !alive {
+		err = fmt.Errorf("process %d: %w", p.PID(), proc.ErrNotFound)
+	}
+	return err
+}
+
+// refused says that the directory cannot be written to.
+func refused(err error) bool {
+	return errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EROFS)
+}
+
+// temporary starts the names of files that are about to become pidfiles.
+const temporary = ".pidbox-"
+
+// replace writes a new file and gives it the name of the old one.
+func (r *Reservation) replace(content []byte, record string) error {
+	p := r.place
+	random := make([]byte, 8)
+	rand.Read(random) // never fails; nobody can have put something in the way of a name that nobody can guess
+	tmp := temporary + hex.EncodeToString(random)
+	fd, err := unix.Openat(p.fd, tmp, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644)
+	if err != nil {
+		return err
+	}
+	defer unix.Unlinkat(p.fd, tmp, 0) // nothing is left of it after a rename
+	r.sweep(tmp)
+	if r.Recorded, err = setRecord(fd, record); err == nil { // before the mode, which may forbid it
+		err = fill(fd, content)
+	}
+	if err == nil && r.mode != 0 {
+		err = unix.Fchmod(fd, uint32(r.mode.Perm()))
+	}
+	if closed := unix.Close(fd); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return err
+	}
+	if r.Holder.State == Absent { // a link is never put over a file that somebody made meanwhile
+		switch err = unix.Linkat(p.fd, tmp, p.fd, p.name, 0); err {
+		case nil:
+			return nil
+		case unix.EEXIST:
+			return ErrChanged
+		} // no links on this file system
+	}
+	if err := p.unchanged(r.Holder.seen); err != nil {
+		return err
+	}
+	return unix.Renameat(p.fd, tmp, p.fd, p.name)
+}
+
+// overwrite writes into the file itself, content first and then the end, so that its first line is at no time a part
+// of a number. It is what is left where the directory cannot be written to.
+func (r *Reservation) overwrite(content []byte, record string) error {
+	fd, err := r.place.openOwn(r.Holder.seen)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if r.Recorded, err = setRecord(fd, record); err != nil { // it counts once the content agrees
+		return err
+	}
+	if err := fill(fd, content); err != nil {
+		return err
+	}
+	if err := unix.Ftruncate(fd, int64(len(content))); err != nil {
+		return err
+	}
+	if r.mode != 0 {
+		return unix.Fchmod(fd, uint32(r.mode.Perm()))
+	}
+	return nil
+}
+
+// openOwn opens the file that was seen for writing. A second name of it may be a file that matters.
+func (p *place) openOwn(seen snapshot) (int, error) {
+	if err := p.unchanged(seen); err != nil {
+		return -1, err
+	}
+	fd, err := unix.Openat(p.fd, p.name, unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil || uint64(st.Ino) != seen.ino || st.Nlink != 1 {
+		unix.Close(fd)
+		return -1, ErrChanged
+	}
+	return fd, nil
+}
+
+// unchanged fails with ErrChanged unless the file is the one that was seen.
+func (p *place) unchanged(seen snapshot) error {
+	now, _, err := p.read(Rules{AllowInsecure: true})
+	var unsafe *UnsafeError
+	switch {
+	case errors.As(err, &unsafe) || err == nil && (now == nil) != (seen.ino == 0) || now != nil && !now.same(seen):
+		return ErrChanged
+	}
+	return err
+}
+
+// fill writes content at the start of the file, in one call.
+func fill(fd int, content []byte) error {
+	n, err := unix.Pwrite(fd, content, 0)
+	if err == nil && n < len(content) {
+		err = unix.ENOSPC
+	}
+	return err
+}
+
+// sweep removes what claims that were killed have left. While the directory is locked nobody else's is in use.
+func (r *Reservation) sweep(own string) {
+	if r.locks.dir == nil {
+		return
+	}
+	fd, err := unix.Openat(r.place.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	dir := os.NewFile(uintptr(fd), r.place.dir)
+	defer dir.Close()
+	names, _ := dir.Readdirnames(1000) // enough for /run, and bounded in /tmp
+	for _, name := range names {
+		if strings.HasPrefix(name, temporary) && len(name) == len(own) && name != own {
+			unix.Unlinkat(r.place.fd, name, 0)
+		}
+	}
+}
