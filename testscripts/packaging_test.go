@@ -1,0 +1,345 @@
+//go:build linux
+
+package testscripts
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestPackages makes a release and installs it as its users would: dpkg and rpm in roots of their own, the tarball by hand.
+func TestPackages(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("installing into a root of one's own needs root")
+	}
+	tools(t, "dpkg-deb", "rpmbuild", "rpm", "lintian", "rpmlint", "go", "make", "git")
+	t.Parallel()
+	arch := runtime.GOARCH
+	one, two := dist(t, "1.2.3", 0, arch), dist(t, "1.2.3", 48*time.Hour, arch)
+	next := dist(t, "1.2.4", 0, arch)
+
+	t.Run("reproducible", func(t *testing.T) {
+		a, b := read(t, one+"/SHA256SUMS"), read(t, two+"/SHA256SUMS")
+		if a != b || strings.Count(a, "\n") != 6 {
+			t.Errorf("two builds of one source differ, or are not six files:\n%s\n%s", a, b)
+		}
+	})
+	t.Run("lint", func(t *testing.T) {
+		debs := glob(t, one+"/*.deb")
+		if out := sh(t, "", append([]string{"lintian", "--allow-root", "--pedantic", "--fail-on", "error,warning"}, debs...)...); strings.Contains(out, "E: ") || strings.Contains(out, "W: ") {
+			t.Error(out)
+		}
+		// Never as root: it unpacks absolute paths.
+		for _, rpm := range glob(t, one+"/*.rpm") {
+			if err := os.Chmod(rpm, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		lint := append([]string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "HOME=/nonexistent",
+			"rpmlint", "-c", abs(t, "../packaging/rpm/rpmlint.toml")}, glob(t, one+"/*.rpm")...)
+		if out := sh(t, "/", lint...); !strings.Contains(out, " 0 errors, 0 warnings") {
+			t.Error(out)
+		}
+	})
+	t.Run("dpkg", func(t *testing.T) {
+		t.Parallel()
+		root := debRoot(t)
+		before := tree(t, root)
+		dpkg := func(args ...string) string {
+			return sh(t, "", append([]string{"dpkg", "--root=" + root, "--force-not-root", "--log=/dev/null"}, args...)...)
+		}
+		dpkg("-i", deb(one, "pidbox", "1.2.3", arch), deb(one, "pidbox-daemonize", "1.2.3", arch))
+		runsAll(t, root+"/usr/bin", "1.2.3")
+		runsAll(t, root+"/usr/lib/pidbox/bin", "1.2.3")
+		dpkg("-i", deb(next, "pidbox", "1.2.4", arch), deb(next, "pidbox-daemonize", "1.2.4", arch))
+		runsAll(t, root+"/usr/bin", "1.2.4")
+		dpkg("-i", deb(one, "pidbox", "1.2.3", arch), deb(one, "pidbox-daemonize", "1.2.3", arch))
+		runsAll(t, root+"/usr/bin", "1.2.3")
+		daemon := daemon(t, root+"/usr/bin/daemonize")
+		dpkg("--purge", "pidbox-daemonize", "pidbox")
+		if !running(daemon) {
+			t.Error("the removal ended a running daemon")
+		}
+		if after := tree(t, root); !slices.Equal(before, after) {
+			t.Errorf("left behind: %q, before: %q", after, before)
+		}
+	})
+	t.Run("the package daemonize", func(t *testing.T) {
+		t.Parallel()
+		theirs := daemonizeDeb(t)
+		root := debRoot(t)
+		dpkg := []string{"dpkg", "--root=" + root, "--force-not-root", "--log=/dev/null"}
+		sh(t, "", append(dpkg, "-i", theirs)...)
+		before := read(t, root+"/usr/bin/daemonize")
+		sh(t, "", append(dpkg, "-i", deb(one, "pidbox", "1.2.3", arch))...)
+		if read(t, root+"/usr/bin/daemonize") != before {
+			t.Error("pidbox touched the other package's daemonize")
+		}
+		sh(t, "", append(dpkg, "-B", "-i", deb(one, "pidbox-daemonize", "1.2.3", arch))...)
+		if out := sh(t, "", root+"/usr/bin/daemonize", "--version"); !strings.Contains(out, "1.2.3") {
+			t.Errorf("after pidbox-daemonize: %s", out)
+		}
+		cmd := exec.Command(dpkg[0], append(dpkg[1:], "-i", theirs)...)
+		if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "conflict") {
+			t.Errorf("both packages at once: %v\n%s", err, out)
+		}
+	})
+	t.Run("rpm", func(t *testing.T) {
+		t.Parallel()
+		root := t.TempDir()
+		if err := os.Chmod(root, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		rpm := func(args ...string) string { return sh(t, "", append([]string{"rpm", "--root", root}, args...)...) }
+		rpm("--initdb")
+		before := tree(t, root)
+		rpm(append([]string{"-i", "--nodeps"}, glob(t, one+"/*.rpm")...)...)
+		runsAll(t, root+"/usr/bin", "1.2.3")
+		rpm(append([]string{"-U", "--nodeps"}, glob(t, next+"/*.rpm")...)...)
+		runsAll(t, root+"/usr/bin", "1.2.4")
+		rpm("-e", "pidbox-daemonize", "pidbox")
+		if after := tree(t, root); !slices.Equal(before, after) {
+			t.Errorf("left behind: %q, before: %q", after, before)
+		}
+	})
+	t.Run("tarball", func(t *testing.T) {
+		t.Parallel()
+		root := t.TempDir()
+		sh(t, root, "tar", "-xzf", fmt.Sprintf("%s/pidbox-1.2.3-linux-%s.tar.gz", one, arch), "--strip-components=1")
+		runsAll(t, root+"/bin", "1.2.3")
+		for _, name := range []string{"LICENSE", "README.md", "CHANGELOG.md", "share/man/man1/pid-kill.1"} {
+			if _, err := os.Stat(filepath.Join(root, name)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// TestInstall installs under a prefix, twice, and removes: what was there before is all that is there afterwards.
+func TestInstall(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	binary := built(t)
+	install := func(args ...string) string {
+		return sh(t, "", append([]string{"env", "DESTDIR=" + root, "PREFIX=/opt/pidbox", abs(t, "../packaging/install")}, args...)...)
+	}
+	if err := os.MkdirAll(root+"/opt/pidbox/bin", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	foreign := root + "/opt/pidbox/bin/daemonize"
+	if err := os.WriteFile(foreign, []byte("foreign"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if out := install(binary); out != "install: "+foreign+" is not a link to pidbox: left alone\n" {
+			t.Errorf("install says %q", out)
+		}
+	}
+	for _, name := range appletNames() {
+		if target, err := os.Readlink(root + "/opt/pidbox/bin/" + name); name != "daemonize" && (err != nil || target != "pidbox") {
+			t.Errorf("%s is a link to %q, %v", name, target, err)
+		}
+		for _, file := range []string{"man/man1/%s.1", "bash-completion/completions/%s", "zsh/site-functions/_%s", "fish/vendor_completions.d/%s.fish"} {
+			if _, err := os.Stat(root + "/opt/pidbox/share/" + fmt.Sprintf(file, name)); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	install("--remove")
+	if left := files(t, root); !slices.Equal(left, []string{"/opt/pidbox/bin/daemonize"}) {
+		t.Errorf("left behind: %q", left)
+	}
+	if read(t, foreign) != "foreign" {
+		t.Error("the foreign file was changed")
+	}
+}
+
+// dist makes a release of a copy of the sources whose files are older by age.
+func dist(t *testing.T, version string, age time.Duration, arch string) string {
+	src, out := t.TempDir(), t.TempDir()
+	for _, dir := range []string{src, out} {
+		for ; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+			if err := os.Chmod(dir, 0o755); err != nil { // rpmlint reads the packages as nobody
+				t.Fatal(err)
+			}
+		}
+	}
+	sh(t, "..", "sh", "-c", `git ls-files -z --cached --others --exclude-standard | tar --null -T - -cf - | tar -xf - -C "$1"`, "sh", src)
+	then := time.Now().Add(-age)
+	err := filepath.WalkDir(src, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.Type()&fs.ModeSymlink != 0 {
+			return err
+		}
+		return os.Chtimes(path, then, then)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sh(t, src, "env", "-u", marker, "OUT="+out, "SOURCE_DATE_EPOCH=1700000000", "packaging/dist", version, arch)
+	return out
+}
+
+func debRoot(t *testing.T) string {
+	root := t.TempDir()
+	for _, dir := range []string{"var/lib/dpkg/info", "var/lib/dpkg/updates", "etc"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, file := range []string{"status", "available", "status-old"} {
+		if err := os.WriteFile(root+"/var/lib/dpkg/"+file, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+// daemonizeDeb is a package that owns the same paths as the distributions' package daemonize.
+func daemonizeDeb(t *testing.T) string {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"DEBIAN/control":                    "Package: daemonize\nVersion: 1.7.8-3\nArchitecture: all\nMaintainer: nobody <nobody@example.invalid>\nDescription: runs a command as a daemon\n",
+		"usr/bin/daemonize":                 "#!/bin/sh\necho theirs\n",
+		"usr/share/man/man1/daemonize.1.gz": "theirs",
+	} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	out := t.TempDir() + "/daemonize.deb"
+	sh(t, "", "dpkg-deb", "--root-owner-group", "--build", dir, out)
+	return out
+}
+
+// runsAll runs every applet by its link and expects its version.
+func runsAll(t *testing.T, bin, version string) {
+	t.Helper()
+	for _, name := range append(appletNames(), "pidbox") {
+		if out := sh(t, "", filepath.Join(bin, name), "--version"); !strings.Contains(out, version) {
+			t.Errorf("%s --version: %q", name, out)
+		}
+	}
+}
+
+// daemon starts a daemon with daemonize, ended by the test's cleanup, and is its PID.
+func daemon(t *testing.T, daemonize string) int {
+	var pid int
+	if _, err := fmt.Sscan(sh(t, "", daemonize, "sleep", "600"), &pid); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { end(t, pid) })
+	return pid
+}
+
+// end kills a process that this test started and waits until it is gone.
+func end(t *testing.T, pid int) {
+	p, err := os.FindProcess(pid)
+	if err == nil {
+		err = p.Kill()
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	for deadline := time.Now().Add(time.Minute); running(pid); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("process %d does not end", pid)
+		}
+	}
+}
+
+func deb(dir, name, version, arch string) string {
+	return fmt.Sprintf("%s/%s_%s_%s.deb", dir, name, version, arch)
+}
+
+// built is the project's binary, made for these tests.
+func built(t *testing.T) string {
+	binary := t.TempDir() + "/pidbox"
+	sh(t, "..", "env", "-u", marker, "make", "-s", "build", "BINARY="+binary)
+	return binary
+}
+
+// tree is every path under root but what the package databases keep for themselves.
+func tree(t *testing.T, root string) []string {
+	return slices.DeleteFunc(walk(t, root, true), func(path string) bool {
+		return strings.HasPrefix(path, "/var/lib/dpkg/") || strings.HasPrefix(path, "/var/lib/rpm/") || strings.HasPrefix(path, "/root/.rpmdb")
+	})
+}
+
+func files(t *testing.T, root string) []string { return walk(t, root, false) }
+
+func walk(t *testing.T, root string, dirs bool) (paths []string) {
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && (dirs || !d.IsDir()) {
+			paths = append(paths, strings.TrimPrefix(path, root))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return paths
+}
+
+// sh runs a command in dir and is its output, both streams; a failure ends the test.
+func sh(t *testing.T, dir string, argv ...string) string {
+	t.Helper()
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Dir = dir
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%q: %v\n%s", argv, err, out.String())
+	}
+	return out.String()
+}
+
+func tools(t *testing.T, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		if _, err := exec.LookPath(name); err != nil {
+			missing(t, name)
+		}
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func glob(t *testing.T, pattern string) []string {
+	t.Helper()
+	paths, err := filepath.Glob(pattern)
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("%s: %v, %v", pattern, paths, err)
+	}
+	return paths
+}
+
+func abs(t *testing.T, path string) string {
+	t.Helper()
+	path, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
