@@ -33,11 +33,15 @@ func Start(cmd Command, session bool) (*Process, error) { return start(cmd, sess
 // of the fork; then init or the nearest other subreaper adopts it.
 func Detach(cmd Command) (*Process, error) { return start(cmd, true, true) }
 
-func start(cmd Command, session, detach bool) (_ *Process, err error) {
+func start(cmd Command, session, detach bool) (*Process, error) {
 	ends, err := openEnds(cmd)
 	if err != nil {
 		return nil, err
 	}
+	return startWith(cmd, ends, session, detach)
+}
+
+func startWith(cmd Command, ends *ends, session, detach bool) (_ *Process, err error) {
 	defer ends.closeChild()
 	p := &Process{gate: ends.gateWrite, report: ends.reportRead}
 	defer func() {
@@ -51,21 +55,14 @@ func start(cmd Command, session, detach bool) (_ *Process, err error) {
 	if p.plan, err = compose(cmd, ends, session, detach); err != nil {
 		return nil, err
 	}
-	if detach {
-		defer adopt()()
-	}
-	first, errno := fork(&p.plan.program)
-	runtime.KeepAlive(p.plan)
+	first, errno := p.plan.launch(detach)
 	if errno != 0 {
 		return nil, &StepError{"fork", errno}
 	}
 	ends.closeChild()
-	if detach {
-		reap(int(first))
-	}
 	if err = p.held(); err != nil {
 		if !detach {
-			p.pid = int(first)
+			p.pid = first
 		}
 		if p.pid != 0 {
 			reap(p.pid)
@@ -175,6 +172,22 @@ func reap(pid int) (status syscall.WaitStatus, err error) {
 			return status, err
 		}
 	}
+}
+
+// launch forks, and reaps the process between where there is one. The lock keeps two of them from undoing each other's
+// adoption.
+func (p *plan) launch(detach bool) (int, syscall.Errno) {
+	syscall.ForkLock.Lock()
+	defer syscall.ForkLock.Unlock()
+	if detach {
+		defer adopt()()
+	}
+	pid, errno := fork(&p.program)
+	runtime.KeepAlive(p)
+	if detach && errno == 0 {
+		reap(int(pid))
+	}
+	return int(pid), errno
 }
 
 // adopt makes this process the one that inherits orphans among its descendants, and returns how to end that. Where the
