@@ -2,7 +2,21 @@
 
 package testscripts
 
-// pidbox is the program under test: what main calls.
-func pidbox() int { return 127 }
+import (
+	"os"
 
-func appletNames() []string { return nil }
+	"pidbox/applets"
+	"pidbox/lib/multicall"
+)
+
+// pidbox is the program under test: what main calls.
+func pidbox() int {
+	return multicall.Main(os.Args, os.Stdin, os.Stdout, os.Stderr, applets.List())
+}
+
+func appletNames() (names []string) {
+	for _, entry := range applets.List() {
+		names = append(names, entry.Name)
+	}
+	return names
+}

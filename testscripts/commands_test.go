@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,8 +32,9 @@ type scriptKey struct{}
 // script is what the commands of one script remember.
 type script struct {
 	t    testscript.T
-	env  []string      // as the script began
-	took time.Duration // of the last status command
+	env  []string // as the script began
+	last []string // the last status command
+	took time.Duration
 }
 
 func of(ts *testscript.TestScript) *script { return ts.Value(scriptKey{}).(*script) }
@@ -40,6 +42,8 @@ func of(ts *testscript.TestScript) *script { return ts.Value(scriptKey{}).(*scri
 func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	commands := map[string]func(*testscript.TestScript, []string){
 		"status":   status,
+		"says":     says,
+		"silent":   silent,
 		"took":     took,
 		"signal":   sendSignal,
 		"pidvar":   pidvar,
@@ -77,7 +81,7 @@ func status(ts *testscript.TestScript, args []string) {
 	needArgs(ts, args, 2, "status N command...")
 	start := time.Now()
 	err := ts.Exec(args[1], args[2:]...)
-	of(ts).took = time.Since(start)
+	of(ts).last, of(ts).took = args[1:], time.Since(start)
 	got, err := exitStatus(err)
 	ts.Check(err)
 	if strconv.Itoa(got) != args[0] {
@@ -96,6 +100,57 @@ func exitStatus(err error) (int, error) {
 		return exit.ExitCode(), nil
 	}
 	return 128 + int(exit.Sys().(syscall.WaitStatus).Signal()), nil
+}
+
+// says MESSAGE [HINT]: of the applet in the last status command standard error is one line, NAME: text, in the form all
+// messages have, which matches MESSAGE; a second line may be only a hint (matching HINT) or the way to the help.
+// Standard output is empty.
+func says(ts *testscript.TestScript, args []string) {
+	needArgs(ts, args, 1, "says message [hint]")
+	name := ""
+	for _, word := range of(ts).last {
+		if slices.Contains(append(appletNames(), "pidbox"), filepath.Base(word)) {
+			name = filepath.Base(word)
+			break
+		}
+	}
+	if ts.ReadFile("stdout") != "" {
+		ts.Fatalf("standard output is not empty")
+	}
+	lines := strings.Split(ts.ReadFile("stderr"), "\n")
+	text, ok := strings.CutPrefix(lines[0], name+": ")
+	switch {
+	case len(lines) < 2 || lines[len(lines)-1] != "" || len(lines) > 3:
+		ts.Fatalf("standard error is not one line and perhaps a hint")
+	case !ok:
+		ts.Fatalf("the message does not start with %q", name+": ")
+	case strings.HasSuffix(text, ".") || text == "" || text[0] >= 'A' && text[0] <= 'Z':
+		ts.Fatalf("the message is not lower case without a full stop")
+	}
+	match(ts, args[0], text)
+	second := lines[1]
+	hint, isHint := strings.CutPrefix(second, "hint: ")
+	if second != "" && !isHint && !regexp.MustCompile(`^try '[a-z -]+ --help'$`).MatchString(second) {
+		ts.Fatalf("the second line is neither a hint nor the way to the help")
+	}
+	if len(args) > 1 {
+		match(ts, args[1], hint)
+	}
+}
+
+func match(ts *testscript.TestScript, expression, text string) {
+	re, err := regexp.Compile(expression)
+	ts.Check(err)
+	if !re.MatchString(text) {
+		ts.Fatalf("%q does not match %q", text, expression)
+	}
+}
+
+// silent: the last command wrote nothing at all.
+func silent(ts *testscript.TestScript, args []string) {
+	if ts.ReadFile("stdout")+ts.ReadFile("stderr") != "" {
+		ts.Fatalf("something was written")
+	}
 }
 
 // took MIN: the last status command lasted at least MIN. There are no upper bounds: machines may be slow.
