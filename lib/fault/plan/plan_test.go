@@ -1,0 +1,211 @@
+package plan
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+const members = `members:
+- {name: m1, agent: "unix:/run/m1", addresses: [10.0.0.1], health: "tcp://10.0.0.1:1"}
+- {name: m2, agent: "10.0.0.2:9", addresses: [10.0.0.2], health: {exec: "true"}}
+- {name: m3, agent: "https://10.0.0.3:9", addresses: [10.0.0.3, "fd00::3"], health: "http://10.0.0.3/health"}
+`
+
+func parse(t *testing.T, text string) *Plan {
+	t.Helper()
+	p, err := Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestParse(t *testing.T) {
+	p := parse(t, members+`
+leader: [etcdctl, leader]
+load: ["while :; do :; done"]
+check: {exec: [hash], tries: 3}
+cases:
+- {name: a, fault: kill, on: leader, hold: 500ms}
+- {fault: isolate, on: [m1, m3], recover: 5}
+- {fault: slow, on: all, delay: 100ms}
+- {fault: rate, on: one, rate: 64KiB}
+- {fault: stop, on: one, until: {exec: "true"}}
+- {fault: partition, shape: bridge}
+- {fault: none}
+`)
+	if got, want := p.Load[0], (Command{"sh", "-c", "while :; do :; done"}); !reflect.DeepEqual(got, want) {
+		t.Errorf("load %q", got)
+	}
+	var names []string
+	for _, c := range p.Cases {
+		names = append(names, c.Name)
+	}
+	if got := strings.Join(names, " "); got != "a isolate-m1-m3 slow-all rate-one stop-one partition-bridge none" {
+		t.Errorf("names %s", got)
+	}
+	if p.HoldOf(p.Cases[0]) != 500*time.Millisecond || p.HoldOf(p.Cases[1]) != 5*time.Second || p.HoldOf(p.Cases[4]) != time.Minute {
+		t.Error("holds")
+	}
+	if p.RecoverOf(p.Cases[1]) != 5*time.Second || p.RecoverOf(p.Cases[0]) != time.Minute || p.Cases[3].Rate != 65536 {
+		t.Error("recover or rate")
+	}
+	if m := p.Member("fd00:0::3"); m == nil || m.Name != "m3" {
+		t.Error("a member is found by its address")
+	}
+}
+
+func TestFlaws(t *testing.T) {
+	one := "cases:\n- {name: a, fault: kill, on: one}\n"
+	for _, c := range []struct{ text, want string }{
+		{"", "1:1: no members"},
+		{"members: []", "1:1: no members"},
+		{members, "1:1: no cases"},
+		{members + one + "bogus: 1\n", `7:1: unknown field "bogus"`},
+		{members + "cases:\n- {name: a, fault: kill, onn: one}\n", `6:26: unknown field "onn"`},
+		{members + "- {name: m1, agent: x:1, health: tcp://a:1}\n" + one, "5:10: a second member called m1"},
+		{members + "- {name: m4, agent: 10.0.0.2:9, health: tcp://a:1}\n" + one, "5:21: agent 10.0.0.2:9 is another member's"},
+		{members + "- {name: m4, agent: nohost, health: tcp://a:1}\n" + one, `5:21: agent "nohost" is not`},
+		{members + "- {name: m4, agent: a:1, addresses: [10.0.0.1], health: tcp://a:1}\n" + one, "5:38: address 10.0.0.1 is also of m1"},
+		{members + "- {name: m4, agent: a:1, addresses: [m4], health: tcp://a:1}\n" + one, `5:38: "m4" is not an IP address`},
+		{members + "- {name: all, agent: a:1, health: tcp://a:1}\n" + one, `5:10: name "all" means a choice`},
+		{members + "- {name: m4, agent: a:1}\n" + one, "member m4 has no health"},
+		{members + "- {name: m4, agent: a:1, health: gopher://x}\n" + one, "5:34: "},
+		{members + one + "- {name: a, fault: stop, on: one}\n", "a second case called a"},
+		{members + "cases:\n- {fault: explode, on: one}\n", `6:11: case explode-one: unknown fault "explode"`},
+		{members + "cases:\n- {fault: kill, on: leader}\n", "6:21: case kill-leader: leader cannot be drawn without a leader command"},
+		{members + "cases:\n- {fault: kill}\n", "kill on whom"},
+		{members + "cases:\n- {fault: kill, on: m9}\n", "6:21: case kill-m9: no member is called m9"},
+		{members + "cases:\n- {fault: kill, on: one, hold: -1s}\n", "negative"},
+		{members + "cases:\n- {fault: kill, on: one, hold: soon}\n", `"soon" is not a duration`},
+		{members + "cases:\n- {fault: kill, on: one, hold: 1s, until: {exec: 'true'}}\n", "exclude each other"},
+		{members + "cases:\n- {fault: partition, shape: ring}\n", "6:29: case partition-ring: a ring needs 4 members, there are 3"},
+		{members + "cases:\n- {fault: partition, shape: star}\n", `shape "star" is none of`},
+		{members + "cases:\n- {fault: partition, shape: halves, on: one}\n", "on cannot be said"},
+		{members + "cases:\n- {fault: loss, on: one}\n", "loss of 0 percent"},
+		{members + "cases:\n- {fault: slow, on: one}\n", "delay of 0s"},
+		{members + "cases:\n- {fault: rate, on: one, rate: fast}\n", `"fast" is not a number of bytes`},
+		{members + "cases:\n- {fault: exec}\n", "fault exec has no inject"},
+		{members + "check: {tries: 2}\n" + one, "check has no exec"},
+		{members + "load: ['']\n" + one, "an empty command"},
+		{"members: [\n", "1:"},
+		{"a: 1\na: 2\n", "2:1: "},
+	} {
+		_, err := Parse([]byte(c.text))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s\ngot  %v\nwant %s", strings.TrimPrefix(c.text, members), err, c.want)
+			continue
+		}
+		var line, column int
+		if n, _ := fmt.Sscanf(err.Error(), "%d:%d: ", &line, &column); n != 2 || strings.Contains(err.Error(), "\n") {
+			t.Errorf("not line:column: text on one line: %q", err)
+		}
+	}
+}
+
+func TestDraw(t *testing.T) {
+	p := parse(t, members+"leader: l\ncases: [{fault: none}]\n")
+	draw := func(on string, round int) []string {
+		t.Helper()
+		names, err := p.Draw(Case{Name: on, On: ParseOn(on)}, round, "m2")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return names
+	}
+	seen := map[string]bool{}
+	for round := range 50 {
+		for on, size := range map[string]int{One: 1, Follower: 1, Leader: 1, Minority: 1, Majority: 2, All: 3, "m3,m1": 2} {
+			names := draw(on, round)
+			if len(names) != size || !slices.Equal(names, draw(on, round)) {
+				t.Fatalf("%s: %v", on, names)
+			}
+			if on == Follower && names[0] == "m2" || on == Leader && names[0] != "m2" {
+				t.Fatalf("%s: %v", on, names)
+			}
+			seen[on+names[0]] = true
+		}
+	}
+	for _, want := range []string{"onem1", "onem2", "onem3", "followerm1", "followerm3"} {
+		if !seen[want] {
+			t.Errorf("never drawn: %s", want)
+		}
+	}
+	if _, err := p.Draw(Case{On: ParseOn(Leader)}, 1, "stranger"); err == nil {
+		t.Error("a leader that is no member was drawn")
+	}
+	other := *p
+	other.Seed = 7
+	same := true
+	for round := range 20 {
+		a, _ := other.Draw(Case{Name: One, On: ParseOn(One)}, round, "")
+		same = same && slices.Equal(a, draw(One, round))
+	}
+	if same {
+		t.Error("the seed changes nothing")
+	}
+	p.Shuffle = true
+	if order := p.Order(4, 1); len(order) != 4 || !slices.Equal(order, p.Order(4, 1)) {
+		t.Errorf("order %v", order)
+	}
+}
+
+func TestSides(t *testing.T) {
+	for _, c := range []struct {
+		shape  string
+		n      int
+		unseen []int // how many each does not see, sorted
+	}{
+		{Halves, 2, []int{1, 1}},
+		{Halves, 3, []int{1, 1, 2}},
+		{Halves, 5, []int{2, 2, 2, 3, 3}},
+		{Ring, 4, []int{1, 1, 1, 1}},
+		{Ring, 6, []int{3, 3, 3, 3, 3, 3}},
+		{Bridge, 3, []int{0, 1, 1}},
+		{Bridge, 5, []int{0, 2, 2, 2, 2}},
+	} {
+		p := &Plan{}
+		for i := range c.n {
+			p.Members = append(p.Members, Member{Name: fmt.Sprint("m", i)})
+		}
+		for round := range 10 {
+			sides, err := p.Sides(Case{Shape: c.shape}, round)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var counts []int
+			for _, m := range p.Members {
+				counts = append(counts, len(sides[m.Name]))
+				for _, other := range sides[m.Name] {
+					if !slices.Contains(sides[other], m.Name) {
+						t.Errorf("%s of %d: %s does not see %s, which sees it", c.shape, c.n, m.Name, other)
+					}
+				}
+			}
+			if slices.Sort(counts); !slices.Equal(counts, c.unseen) {
+				t.Errorf("%s of %d: %v, want %v", c.shape, c.n, counts, c.unseen)
+			}
+		}
+	}
+}
+
+// The examples that ship are read.
+func TestExamples(t *testing.T) {
+	files, err := filepath.Glob("../../../packaging/examples/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if b, _ := os.ReadFile(f); strings.Contains(string(b), "\nmembers:") {
+			if _, err := Load(f); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}

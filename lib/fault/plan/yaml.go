@@ -1,0 +1,164 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/parser"
+
+	"pidbox/lib/duration"
+	"pidbox/lib/health"
+)
+
+// Parse reads a plan. Its errors begin with "line:column: ".
+func Parse(b []byte) (*Plan, error) {
+	p := new(Plan)
+	if err := yaml.UnmarshalWithOptions(b, p, yaml.Strict()); err != nil {
+		var y yaml.Error
+		if errors.As(err, &y) && y.GetToken() != nil {
+			at := y.GetToken().Position
+			return nil, fmt.Errorf("%d:%d: %s", at.Line, at.Column, y.GetMessage())
+		}
+		return nil, fmt.Errorf("1:1: %s", strings.SplitN(err.Error(), "\n", 2)[0])
+	}
+	p.defaults()
+	if f := p.check(); f != nil {
+		line, column := locate(b, f.path)
+		return nil, fmt.Errorf("%d:%d: %s", line, column, f.text)
+	}
+	return p, nil
+}
+
+// locate finds the place of a path such as $.cases[2].on, or of the nearest one above it that is there.
+func locate(b []byte, path string) (line, column int) {
+	file, err := parser.ParseBytes(b, 0)
+	if err != nil {
+		return 1, 1
+	}
+	for path != "$" && path != "" {
+		if p, err := yaml.PathString(path); err == nil {
+			if node, err := p.FilterFile(file); err == nil && node != nil {
+				token := node.GetToken()
+				for token.Prev != nil && strings.HasSuffix(path, "]") && token.Prev.Position.Line == token.Position.Line && token.Value == ":" {
+					token = token.Prev // a mapping's token is its first colon
+				}
+				return token.Position.Line, token.Position.Column
+			}
+		}
+		path = path[:strings.LastIndexAny(path, ".[")]
+	}
+	return 1, 1
+}
+
+// Command is an argument vector, written as a list, or as one text that sh -c runs.
+type Command []string
+
+// UnmarshalYAML reads either form.
+func (c *Command) UnmarshalYAML(decode func(any) error) error {
+	var text string
+	if decode(&text) == nil {
+		if strings.TrimSpace(text) == "" {
+			return errors.New("an empty command")
+		}
+		*c = Command{"sh", "-c", text}
+		return nil
+	}
+	var argv []string
+	if err := decode(&argv); err != nil {
+		return errors.New("a command is a list of words, or one text for sh -c")
+	}
+	if len(argv) == 0 || argv[0] == "" {
+		return errors.New("an empty command")
+	}
+	*c = argv
+	return nil
+}
+
+// Health is how a member's health is asked: a URL as wait-healthy takes it, or a command.
+type Health struct {
+	URL  string
+	Exec Command
+}
+
+// UnmarshalYAML reads either form.
+func (h *Health) UnmarshalYAML(decode func(any) error) error {
+	var form struct {
+		Exec Command `yaml:"exec"`
+	}
+	if decode(&h.URL) == nil {
+		return nil
+	}
+	if err := decode(&form); err != nil || len(form.Exec) == 0 {
+		return errors.New("health is a URL, or exec with a command")
+	}
+	h.Exec = form.Exec
+	return nil
+}
+
+// Check is the check that it means.
+func (h Health) Check() (health.Check, error) {
+	if len(h.Exec) > 0 {
+		return health.Exec(h.Exec)
+	}
+	return health.Parse(h.URL, health.Options{})
+}
+
+// UnmarshalYAML reads a choice, a name or a list of names.
+func (o *On) UnmarshalYAML(decode func(any) error) error {
+	var text string
+	if decode(&text) == nil {
+		*o = ParseOn(text)
+		return nil
+	}
+	if err := decode(&o.Names); err != nil || len(o.Names) == 0 {
+		return errors.New("on is one, follower, leader, minority, majority, all, or names of members")
+	}
+	return nil
+}
+
+// Duration is a span of time: Go's syntax, or seconds.
+type Duration time.Duration
+
+// UnmarshalYAML reads it.
+func (d *Duration) UnmarshalYAML(decode func(any) error) error {
+	var text string
+	if err := decode(&text); err != nil {
+		return errors.New("a duration is a text such as 500ms or 1m, or seconds")
+	}
+	v, err := duration.Parse(text)
+	*d = Duration(v)
+	return err
+}
+
+// Size is a number of bytes: 4096, 64KiB, 1.5MiB.
+type Size uint64
+
+// UnmarshalYAML reads it.
+func (s *Size) UnmarshalYAML(decode func(any) error) error {
+	var text string
+	if err := decode(&text); err != nil {
+		return errors.New("a size is a number of bytes such as 4096, 64KiB or 1.5MiB")
+	}
+	v, err := parseSize(text)
+	*s = Size(v)
+	return err
+}
+
+func parseSize(text string) (uint64, error) {
+	number, unit := text, 1.0
+	for i, suffix := range []string{"KiB", "MiB", "GiB", "TiB"} {
+		if n, ok := strings.CutSuffix(text, suffix); ok {
+			number, unit = strings.TrimSpace(n), math.Pow(1024, float64(i+1))
+		}
+	}
+	v, err := strconv.ParseFloat(number, 64)
+	if err != nil || !(v >= 0) || v*unit >= 1<<62 {
+		return 0, fmt.Errorf("%q is not a number of bytes such as 4096, 64KiB or 1.5MiB", text)
+	}
+	return uint64(v * unit), nil
+}

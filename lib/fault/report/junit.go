@@ -1,0 +1,53 @@
+package report
+
+import (
+	"fmt"
+	"html"
+	"io"
+	"strings"
+	"time"
+)
+
+// JUnit writes the cases as JUnit's XML, as CI systems read it.
+func JUnit(w io.Writer, r *Run) error {
+	var b strings.Builder
+	errors := 0
+	if r.Error != "" {
+		errors = 1
+	}
+	fmt.Fprintf(&b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n")
+	fmt.Fprintf(&b, "  <testsuite name=\"%s\" tests=\"%d\" failures=\"%d\" skipped=\"%d\" errors=\"%d\" time=\"%.3f\" timestamp=\"%s\">\n",
+		escape(dash(r.Name)), len(r.Cases)+errors, r.Count(Fail), r.Count(Skip), errors, r.Ended.Sub(r.Started).Seconds(),
+		r.Started.UTC().Format("2006-01-02T15:04:05"))
+	for _, c := range r.Cases {
+		fmt.Fprintf(&b, "    <testcase classname=\"%s.round%d\" name=\"%s\" time=\"%.3f\">", escape(dash(r.Name)), c.Round,
+			escape(c.Name), c.Ended.Sub(c.Started).Seconds())
+		switch c.Outcome {
+		case Fail:
+			fmt.Fprintf(&b, "<failure message=\"%s\"/>", escape(c.Reason))
+		case Skip:
+			fmt.Fprintf(&b, "<skipped message=\"%s\"/>", escape(c.Reason))
+		}
+		fmt.Fprintf(&b, "<system-out>targets %s, failover %s, recovery %s, packets %d, %s</system-out></testcase>\n",
+			escape(dash(strings.Join(c.Targets, ","))), seconds(c.Failover), seconds(c.Recover), c.Packets, c.check())
+	}
+	if r.Error != "" {
+		fmt.Fprintf(&b, "    <testcase classname=\"%s\" name=\"run\" time=\"0\"><error message=\"%s\"/></testcase>\n",
+			escape(dash(r.Name)), escape(r.Error))
+	}
+	b.WriteString("  </testsuite>\n</testsuites>\n")
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// escape is for XML and HTML alike; what XML cannot hold even escaped becomes a question mark.
+func escape(s string) string {
+	return html.EscapeString(strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\t' && r != '\n' || r == 0xfffe || r == 0xffff {
+			return '?'
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?")))
+}
+
+func clock(t time.Time) string { return t.Format("15:04:05.000") }

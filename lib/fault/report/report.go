@@ -1,0 +1,164 @@
+// Package report tells what fault-tester did: a line per case while it runs, a table, JSON lines, JUnit's XML, and
+// one HTML page with the timeline of every member that needs no network and no script.
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// Outcome is what a case came to.
+type Outcome string
+
+// The outcomes. A fault that cannot be had is Skip, never Pass.
+const (
+	Pass Outcome = "PASS"
+	Fail Outcome = "FAIL"
+	Skip Outcome = "SKIP"
+)
+
+// Case is one case of one round.
+type Case struct {
+	Name     string        `json:"case"`
+	Round    int           `json:"round"`
+	Fault    string        `json:"fault"`
+	Targets  []string      `json:"targets"`
+	Outcome  Outcome       `json:"outcome"`
+	Reason   string        `json:"reason,omitempty"` // why not Pass
+	Started  time.Time     `json:"started"`
+	Injected time.Time     `json:"injected,omitzero"`
+	Healed   time.Time     `json:"healed,omitzero"`
+	Ended    time.Time     `json:"ended"`
+	Failover time.Duration `json:"failover_ns,omitempty"` // from injection until another member led; 0: not measured
+	Recover  time.Duration `json:"recover_ns,omitempty"`  // from healing until all were healthy; 0: never
+	Packets  uint64        `json:"packets,omitempty"`     // that the fault met
+	Tries    int           `json:"check_tries,omitempty"` // of the check; 0: none was run
+	Archives []string      `json:"archives,omitempty"`    // where the data of a failed case went
+}
+
+// Span is a stretch of a member's time.
+type Span struct {
+	Member string    `json:"member"`
+	Lane   Lane      `json:"lane"`
+	Value  string    `json:"value"`
+	From   time.Time `json:"from"`
+	To     time.Time `json:"to"`
+}
+
+// Lane is what a span tells of.
+type Lane string
+
+// The lanes of a member.
+const (
+	State  Lane = "state"
+	Health Lane = "health"
+	Fault  Lane = "fault"
+)
+
+// Run is all that was done.
+type Run struct {
+	Name    string    `json:"name"`
+	Seed    uint64    `json:"seed"`
+	Started time.Time `json:"started"`
+	Ended   time.Time `json:"ended"`
+	Members []string  `json:"members"`
+	Cases   []Case    `json:"-"`
+	Spans   []Span    `json:"-"`
+	Error   string    `json:"error,omitempty"` // what ended it early
+}
+
+// Count is how many cases came to o.
+func (r *Run) Count(o Outcome) int {
+	n := 0
+	for _, c := range r.Cases {
+		if c.Outcome == o {
+			n++
+		}
+	}
+	return n
+}
+
+// Line is what is said of a case when it has ended.
+func (c Case) Line() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s round %d %s", c.Outcome, c.Round, c.Name)
+	if len(c.Targets) > 0 {
+		fmt.Fprintf(&b, " on %s", strings.Join(c.Targets, ","))
+	}
+	if c.Failover > 0 {
+		fmt.Fprintf(&b, ", failed over in %s", seconds(c.Failover))
+	}
+	if c.Recover > 0 {
+		fmt.Fprintf(&b, ", recovered in %s", seconds(c.Recover))
+	}
+	if c.Reason != "" {
+		fmt.Fprintf(&b, ": %s", c.Reason)
+	}
+	return b.String()
+}
+
+func seconds(d time.Duration) string {
+	if d == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.2fs", d.Seconds())
+}
+
+// Table writes all cases and the sum.
+func Table(w io.Writer, r *Run) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "ROUND\tCASE\tON\tOUTCOME\tFAILOVER\tRECOVERY\tPACKETS\tCHECK\tWHY")
+	for _, c := range r.Cases {
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Round, c.Name, dash(strings.Join(c.Targets, ",")), c.Outcome,
+			seconds(c.Failover), seconds(c.Recover), count(c.Packets), c.check(), dash(c.Reason))
+	}
+	fmt.Fprintln(t, r.sum())
+	return t.Flush()
+}
+
+func (c Case) check() string {
+	switch {
+	case c.Tries == 0:
+		return "-"
+	case c.Tries == 1:
+		return "1 try"
+	}
+	return fmt.Sprintf("%d tries", c.Tries)
+}
+
+func (r *Run) sum() string {
+	return fmt.Sprintf("%d passed, %d failed, %d skipped in %s (seed %d)", r.Count(Pass), r.Count(Fail), r.Count(Skip),
+		r.Ended.Sub(r.Started).Round(time.Second), r.Seed)
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func count(n uint64) string {
+	if n == 0 {
+		return "-"
+	}
+	return fmt.Sprint(n)
+}
+
+// JSON writes one value as a line.
+func JSON(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }
+
+// Summary is the last of the JSON lines.
+type Summary struct {
+	Run
+	Passed  int `json:"passed"`
+	Failed  int `json:"failed"`
+	Skipped int `json:"skipped"`
+}
+
+// Summary counts the cases.
+func (r *Run) Summary() Summary { return Summary{*r, r.Count(Pass), r.Count(Fail), r.Count(Skip)} }
