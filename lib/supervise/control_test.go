@@ -24,7 +24,7 @@ func controlled(t *testing.T, f *fake, dir string) string {
 	done := make(chan struct{})
 	go func() { _, _ = s.Run(); done <- struct{}{} }()
 	t.Cleanup(func() {
-		stop(s)
+		askStop(s)
 		<-done
 		close()
 		if left, _ := os.ReadDir(dir); len(left) > 0 {

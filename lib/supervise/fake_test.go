@@ -1,0 +1,114 @@
+package supervise
+
+import (
+	"errors"
+	"log/slog"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"pidbox/lib/signals"
+)
+
+// fake is a command whose runs take a given time each, the last one for ever.
+type fake struct {
+	runs      []time.Duration
+	end       End
+	failFrom  int // the start from which on starting fails; 0: never
+	adopt     *run
+	adoptErr  error
+	stubborn  bool // only a hastened stop ends it
+	immortal  bool
+	takes     time.Duration // to stop
+	starts    []time.Time
+	children  []*run
+	forgotten int
+}
+
+type run struct {
+	of      *fake
+	pid     int
+	began   time.Time
+	ended   chan struct{}
+	once    sync.Once
+	mu      sync.Mutex
+	signals []syscall.Signal
+}
+
+func (f *fake) Adopt() (Child, error) {
+	if f.adopt == nil {
+		return nil, f.adoptErr
+	}
+	f.children = append(f.children, f.adopt)
+	return f.adopt, f.adoptErr
+}
+
+func (f *fake) Start() (Child, error) {
+	f.starts = append(f.starts, time.Now())
+	n := len(f.starts)
+	if f.failFrom > 0 && n >= f.failFrom {
+		return nil, errors.New("exec failed")
+	}
+	r := f.run(100 + n)
+	f.children = append(f.children, r)
+	if n <= len(f.runs) {
+		time.AfterFunc(f.runs[n-1], r.finish)
+	}
+	return r, nil
+}
+
+func (f *fake) Forget() error { f.forgotten++; return nil }
+
+func (f *fake) run(pid int) *run {
+	return &run{of: f, pid: pid, began: time.Now(), ended: make(chan struct{})}
+}
+
+func (r *run) finish()               { r.once.Do(func() { close(r.ended) }) }
+func (r *run) PID() int              { return r.pid }
+func (r *run) Adopted() bool         { return r == r.of.adopt }
+func (r *run) Began() time.Time      { return r.began }
+func (r *run) Done() <-chan struct{} { return r.ended }
+func (r *run) End() End              { return r.of.end }
+func (r *run) Close()                {}
+
+func (r *run) Signal(sig syscall.Signal) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.signals = append(r.signals, sig)
+	return nil
+}
+
+func (r *run) Stop(_ signals.Schedule, hasten <-chan struct{}) error {
+	switch {
+	case over(r):
+	case r.of.immortal:
+		time.Sleep(r.of.takes)
+		return errors.New("survived")
+	case r.of.stubborn:
+		<-hasten
+	default:
+		time.Sleep(r.of.takes)
+	}
+	r.finish()
+	return nil
+}
+
+// supervise runs a supervisor over f in virtual time, does what the test wants meanwhile, and returns its result.
+func supervise(t *testing.T, f *fake, p Policy, h *Health, during func(*Supervisor)) (Outcome, error) {
+	t.Helper()
+	s := New(&Supervisor{Command: f, Backoff: Backoff{Policy: p}, Health: h, Log: slog.New(slog.DiscardHandler), Ending: func() {}})
+	go during(s)
+	return s.Run()
+}
+
+func askStop(s *Supervisor) { _ = s.Ask(Request{Kind: Stop}) }
+
+func (f *fake) delays(runs []time.Duration) (out []time.Duration) {
+	for i := 1; i < len(f.starts); i++ {
+		out = append(out, f.starts[i].Sub(f.starts[i-1])-runs[i-1])
+	}
+	return out
+}
+
+var standard = Policy{Free: 3, Max: time.Minute, HealthyAfter: 10 * time.Second}

@@ -1,0 +1,51 @@
+package supervise
+
+import "sync"
+
+// Orphans collects the processes that a PID 1 inherits, and never one that a part of this program waits for itself: no
+// collection happens while a process is being started, and those that were are left to whoever started them. A nil
+// value does nothing, for a supervisor that init stands behind.
+type Orphans struct {
+	mu   sync.Mutex
+	own  map[int]bool
+	wake chan struct{}
+}
+
+// birth calls a function that starts a process and gives its PID, 0 if it has been waited for already.
+func (o *Orphans) birth(start func() (int, error)) error {
+	if o == nil {
+		_, err := start()
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	pid, err := start()
+	if pid > 0 {
+		o.own[pid] = true
+	}
+	o.again()
+	return err
+}
+
+// died says that the process has been waited for.
+func (o *Orphans) died(pid int) {
+	if o == nil {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.own, pid)
+	o.again()
+}
+
+// Guard runs a function that starts processes and waits for them.
+func (o *Orphans) Guard(f func() error) error {
+	return o.birth(func() (int, error) { return 0, f() })
+}
+
+func (o *Orphans) again() {
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}

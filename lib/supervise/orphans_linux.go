@@ -1,0 +1,53 @@
+package supervise
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Reap starts to collect orphans, for as long as the process lives. It is for PID 1.
+func Reap() *Orphans {
+	o := &Orphans{own: map[int]bool{}, wake: make(chan struct{}, 1)}
+	children := make(chan os.Signal, 1)
+	signal.Notify(children, syscall.SIGCHLD)
+	go func() {
+		for {
+			o.collect()
+			select {
+			case <-children:
+			case <-o.wake:
+			}
+		}
+	}()
+	return o
+}
+
+// collect looks before it takes. One of its own that has ended hides what comes behind it until its waiter has taken
+// it, and then died wakes this again.
+func (o *Orphans) collect() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for {
+		var info unix.Siginfo
+		err := unix.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+		pid := siginfoPID(&info)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil || pid == 0 || o.own[pid] {
+			return
+		}
+		_, _ = unix.Wait4(pid, nil, unix.WNOHANG, nil)
+	}
+}
+
+// siginfoPID is si_pid of a SIGCHLD siginfo_t: the first of the fields behind signo, errno and code, aligned as a
+// pointer is.
+func siginfoPID(info *unix.Siginfo) int {
+	at := (unsafe.Sizeof(info.Signo)*3 + unsafe.Sizeof(uintptr(0)) - 1) &^ (unsafe.Sizeof(uintptr(0)) - 1)
+	return int(*(*int32)(unsafe.Add(unsafe.Pointer(info), at)))
+}

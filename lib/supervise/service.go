@@ -1,0 +1,202 @@
+package supervise
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+
+	"pidbox/lib/pidfile"
+	"pidbox/lib/proc"
+	"pidbox/lib/spawn"
+)
+
+// Service is a command and the pidfile of its runs: the Commander of real processes. The child leads a session of its
+// own, so that nothing that happens to the supervisor's group or terminal reaches it.
+type Service struct {
+	PidFile     string
+	Rules       pidfile.Rules
+	Mode        fs.FileMode
+	Fingerprint Fingerprint
+	// Prepare is called before each start: it finds the program and opens its logs, anew each time, so that neither an
+	// upgrade nor a rotation is missed. The second result lets go of what was opened.
+	Prepare func() (spawn.Command, func(), error)
+	Never   bool // never adopt: a child of this command cannot outlive its supervisor in good health
+	Orphans *Orphans
+	Log     *slog.Logger
+
+	self proc.Identity
+	last int // the child last recorded
+}
+
+// OccupiedError is a child pidfile that names a live process which is not the service's to adopt or to stop.
+type OccupiedError struct {
+	Path   string
+	PID    int
+	Reason string
+}
+
+func (e *OccupiedError) Error() string {
+	return fmt.Sprintf("%s: held by process %d, %s", e.Path, e.PID, e.Reason)
+}
+
+// Adopt finds the child by its identity and by the command on record. A process that nothing proves to be an earlier
+// supervisor's child is never adopted and never signalled.
+func (s *Service) Adopt() (Child, error) {
+	if err := s.know(); err != nil {
+		return nil, err
+	}
+	holder, err := pidfile.Read(s.PidFile, s.Rules)
+	var garbage *pidfile.GarbageError
+	switch {
+	case errors.As(err, &garbage):
+		return nil, nil // Start claims over it
+	case err != nil:
+		return nil, err
+	case holder.State != pidfile.Running && holder.State != pidfile.Doubtful:
+		holder.Close()
+		return nil, nil
+	}
+	r, err := s.proven(holder)
+	if err != nil {
+		holder.Close()
+		if errors.Is(err, proc.ErrNotFound) { // it has just ended
+			err = nil
+		}
+		return nil, err
+	}
+	c := adopted(holder, r.child, s.Log)
+	s.last = c.PID()
+	if s.Never || !r.runs(s.Fingerprint) {
+		return c, ErrOther
+	}
+	return c, saveRecord(s.PidFile, newRecord(r.child, s.self, s.Fingerprint))
+}
+
+func (s *Service) know() error {
+	if s.self.PID != 0 {
+		return nil
+	}
+	h, err := proc.Self()
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	s.self, err = h.Identity()
+	return err
+}
+
+// proven is the record of the holder's command, if the holder is that very process and no other supervisor has it.
+func (s *Service) proven(h *pidfile.Holder) (record, error) {
+	now, err := h.Process.Identity()
+	if err != nil {
+		return record{}, err
+	}
+	occupied := &OccupiedError{Path: s.PidFile, PID: h.PID}
+	r, err := loadRecord(s.PidFile)
+	switch {
+	case err == nil && r.child.Compare(now) == proc.Same:
+		if by, alive := supervised(r.supervisor, s.self); alive {
+			occupied.Reason = fmt.Sprintf("which process %d supervises", by)
+			return record{}, occupied
+		}
+		return r, nil
+	case h.State == pidfile.Doubtful:
+		return record{}, &pidfile.DoubtError{Holder: h}
+	}
+	occupied.Reason = "which no supervisor started"
+	return record{}, occupied
+}
+
+func supervised(by, self proc.Identity) (int, bool) {
+	if by.Compare(self) == proc.Same {
+		return 0, false
+	}
+	if by.Compare(proc.Here()) == proc.OtherNamespace {
+		return 0, false
+	}
+	h, err := proc.Open(by.PID)
+	if err != nil {
+		return 0, false
+	}
+	defer h.Close()
+	alive, err := h.Alive()
+	now, seen := h.Identity()
+	return by.PID, err == nil && alive && seen == nil && by.Compare(now) == proc.Same
+}
+
+// Start records the child while it is held, and only then lets it run: a supervisor that dies at any moment takes an
+// unrecorded child with it.
+func (s *Service) Start() (Child, error) {
+	if err := s.know(); err != nil {
+		return nil, err
+	}
+	cmd, done, err := s.Prepare()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	place, err := pidfile.Reserve(context.Background(), s.PidFile, s.Rules, s.Mode, 0)
+	if held := (*pidfile.HeldError)(nil); errors.As(err, &held) {
+		held.Holder.Close()
+		return nil, &OccupiedError{s.PidFile, held.Holder.PID, "which this supervisor did not start"}
+	}
+	if doubt := (*pidfile.DoubtError)(nil); errors.As(err, &doubt) {
+		defer doubt.Holder.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer place.Close()
+	p, id, err := s.hold(cmd)
+	if err != nil {
+		return nil, err
+	}
+	if err = place.Write(p.Handle()); err == nil {
+		s.last = p.PID()
+		err = saveRecord(s.PidFile, newRecord(id, s.self, s.Fingerprint))
+	}
+	if err != nil {
+		err = errors.Join(err, p.Abort())
+	} else {
+		err = p.Go()
+	}
+	if err != nil {
+		s.Orphans.died(p.PID())
+		p.Close()
+		return nil, err
+	}
+	return started(p, id, s), nil
+}
+
+func (s *Service) hold(cmd spawn.Command) (p *spawn.Process, id proc.Identity, err error) {
+	err = s.Orphans.birth(func() (int, error) {
+		if p, err = spawn.Start(cmd, true); err != nil {
+			return 0, err
+		}
+		if id, err = p.Handle().Identity(); err != nil {
+			err = errors.Join(err, p.Abort())
+			p.Close()
+			return 0, err
+		}
+		return p.PID(), nil
+	})
+	return p, id, err
+}
+
+// Forget removes the pidfile, if it still names the last child and that has ended.
+func (s *Service) Forget() error {
+	holder, err := pidfile.Read(s.PidFile, s.Rules)
+	if err != nil {
+		return err
+	}
+	defer holder.Close()
+	if holder.State != pidfile.Stale || holder.PID != s.last {
+		return nil
+	}
+	if err := pidfile.Release(context.Background(), holder); err != nil && !errors.Is(err, pidfile.ErrChanged) {
+		return err
+	}
+	return forgetRecord(s.PidFile)
+}
