@@ -31,6 +31,9 @@ func (p *place) close() {
 	}
 }
 
+// maxPath is PATH_MAX of Linux, the end of the string included.
+const maxPath = 4096
+
 // maxLinks is how many symbolic links a path may lead through, as in path_resolution(7).
 const maxLinks = 40
 
@@ -55,7 +58,10 @@ func locate(file string, rules Rules, create bool) (*place, error) {
 		}
 		full = cwd + "/" + file
 	}
-	err := w.to(full)
+	err := error(unix.ENAMETOOLONG)
+	if len(full) < maxPath { // else a claim would make a thousand directories that nobody can name
+		err = w.to(full)
+	}
 	if err == nil {
 		return &w.place, nil
 	}
