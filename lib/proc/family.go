@@ -2,75 +2,366 @@ package proc
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"sync"
 	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
-// Scope is how far a signal reaches.
-type Scope int
-
-// The scopes: the process alone, the process group or session it leads, or it and its descendants.
-const (
-	Process Scope = iota
-	Group
-	Session
-	Tree
-)
-
-// String is the scope's name in messages.
-func (s Scope) String() string {
-	return [...]string{"process", "process group", "session", "process tree"}[s]
-}
-
-// NotLeaderError says that a process does not lead its group or session, so that a signal to those would reach
-// processes which are not its own.
-type NotLeaderError struct {
-	PID    int
-	Scope  Scope
-	Leader int // the number of the group or session it is in
-}
-
-func (e *NotLeaderError) Error() string {
-	return fmt.Sprintf("process %d does not lead its %s, which is that of %d", e.PID, e.Scope, e.Leader)
-}
-
-// DoubtError says that there are members of a group or session with the recorded number, and nothing proves that they
-// are the recorded process's.
-type DoubtError struct {
-	PID     int
-	Scope   Scope
-	Members []int
-	Reason  string
-}
-
-func (e *DoubtError) Error() string {
-	return fmt.Sprintf("%s %d has members %v without its leader: %s", e.Scope, e.PID, e.Members, e.Reason)
-}
-
-// Family is a process and the others in its scope. The calling process never counts as a member.
+// Family is a process, its leader, and the others in its scope. The calling process never counts as a member.
+//
+// A number found in /proc is a member only when it was opened, seen in the scope after that, and the scope seen to be
+// still the leader's after that: the leader has not been reaped, or its number is known to the kernel as that of its
+// group or session, or a member found before is in it still. A member of a group or session that leaves it is let go;
+// a descendant stays one, though its parent dies.
+//
+// From Linux 6.9 on a signal to a group is one indivisible act of the kernel. To a session, a tree or, before, a group,
+// it goes to each member through its own handle, and the search is repeated until it finds no more. What escapes is a
+// child that a member of a tree forks between the search and its own death by that signal, for it becomes init's; a
+// KILL closes that too by stopping all members first. Processes that fork for ever are given up after many rounds.
 type Family struct {
-	leader *Handle // nil when only orphans are left and the leader cannot be opened
+	leader *Handle
+	owned  bool // Close closes the leader
+	scope  Scope
+	vouch  func(stat) bool // takes the place of proof; nil for no
+
+	mu       sync.Mutex
+	known    map[int]*Handle // proven members other than the leader
+	unproven []int           // seen in the scope by the last search
 }
+
+// rounds bounds a search among processes that fork for ever.
+const rounds = 100
 
 // Family finds the processes in scope. It fails with *NotLeaderError where h does not lead its group or session.
-func (h *Handle) Family(scope Scope) (*Family, error) { return nil, errNotYet }
+func (h *Handle) Family(scope Scope) (*Family, error) {
+	f := &Family{leader: h, scope: scope, known: map[int]*Handle{}}
+	if scope == Group || scope == Session {
+		st, err := h.link.stat()
+		if errors.Is(err, errNoProc) {
+			st, err = bare(h.pid).stat()
+		}
+		if err == nil {
+			err = h.link.signal(0) // it had its number while that was looked up
+		}
+		if err != nil && !errors.Is(err, unix.EPERM) {
+			return nil, h.wrap(err)
+		}
+		if n := scope.number(st); n != h.pid {
+			return nil, &NotLeaderError{h.pid, scope, n}
+		}
+	}
+	if scope == Process {
+		return f, nil
+	}
+	if err := f.look(); err != nil && !f.blind(err) {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
 
-// Orphans finds what is left of the group or session of a recorded process that has ended. ErrNotFound means that
-// nothing is; *DoubtError that there are members which cannot be proven to be its own; a process that is itself still
-// alive is an error. Of a tree nothing can be found once its root is dead: that is ErrNotFound too.
-func Orphans(recorded Identity, scope Scope) (*Family, error) { return nil, errNotYet }
-
-// Signal sends s to every member. ErrNotFound means that none is left.
-func (f *Family) Signal(s syscall.Signal) error { return errNotYet }
-
-// Wait returns nil once no member is alive, and the cause of ctx if that ends first.
-func (f *Family) Wait(ctx context.Context) error { return errNotYet }
-
-// Alive reports whether any member is alive.
-func (f *Family) Alive() (bool, error) { return false, errNotYet }
+// blind says that err, of a search, leaves the kernel's word on a group as a whole.
+func (f *Family) blind(err error) bool { return errors.Is(err, errNoProc) && f.scope == Group }
 
 // Members lists the numbers of the live members, ascending.
-func (f *Family) Members() ([]int, error) { return nil, errNotYet }
+func (f *Family) Members() ([]int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.scope != Process {
+		if err := f.look(); err != nil && !f.blind(err) {
+			return nil, err
+		}
+	}
+	var pids []int
+	for _, h := range f.all() {
+		alive, err := h.Alive()
+		if err != nil {
+			return nil, err
+		}
+		if alive {
+			pids = append(pids, h.pid)
+		}
+	}
+	slices.Sort(pids)
+	return pids, nil
+}
+
+// Alive reports whether any member is alive.
+func (f *Family) Alive() (bool, error) {
+	pids, err := f.Members()
+	return len(pids) > 0, err
+}
 
 // Close lets go of the members, not of the handle that the family was made from.
-func (f *Family) Close() error { return nil }
+func (f *Family) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for pid := range f.known {
+		f.drop(pid)
+	}
+	if f.owned {
+		return f.leader.Close()
+	}
+	return nil
+}
+
+// Wait returns nil once no member is alive, and the cause of ctx if that ends first. It waits for the leader before it
+// looks for others. A *DoubtError means that processes are left of which nothing proves that they are members.
+func (f *Family) Wait(ctx context.Context) error {
+	if err := f.leader.Wait(ctx); err != nil || f.scope == Process {
+		return err
+	}
+	// Twice, for a process that forks and ends while /proc is read may be missed once.
+	for empty := 0; empty < 2; {
+		if f.scope == Group && errors.Is(f.leader.link.signalGroup(0), ErrNotFound) {
+			return nil
+		}
+		h, err := f.survivor()
+		switch {
+		case err != nil && f.blind(err):
+			return sleepWhile(ctx, f.groupExists)
+		case err != nil:
+			return err
+		case h == nil:
+			empty++
+			continue
+		}
+		empty = 0
+		// Nothing tells that a member left the group or session alive, hence another look now and then.
+		limited, cancel := context.WithTimeout(ctx, time.Second)
+		_ = h.Wait(limited) // it ended, was let go by another search, or ctx has
+		cancel()
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.doubt()
+}
+
+func (f *Family) groupExists() (bool, error) {
+	err := f.leader.link.signalGroup(0)
+	if errors.Is(err, unix.EPERM) {
+		err = nil
+	}
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// survivor is a live member, nil if there is none.
+func (f *Family) survivor() (*Handle, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.look(); err != nil {
+		return nil, err
+	}
+	for _, h := range f.all() {
+		if alive, err := h.Alive(); err != nil || alive {
+			return h, err
+		}
+	}
+	return nil, nil
+}
+
+func (f *Family) doubt() error {
+	if len(f.unproven) == 0 {
+		return nil
+	}
+	return &DoubtError{f.leader.pid, f.scope, slices.Clone(f.unproven)}
+}
+
+// all is the leader, which decides what happens to the others, and then those.
+func (f *Family) all() []*Handle {
+	all := []*Handle{f.leader}
+	for _, pid := range slices.Sorted(maps.Keys(f.known)) {
+		all = append(all, f.known[pid])
+	}
+	return all
+}
+
+func (f *Family) drop(pid int) {
+	f.known[pid].Close()
+	delete(f.known, pid)
+}
+
+// look brings known up to date with /proc.
+func (f *Family) look() error {
+	for pid, h := range f.known {
+		if st, err := h.link.stat(); errors.Is(err, ErrNotFound) || err == nil && f.scope != Tree && !f.claims(st) {
+			f.drop(pid)
+		}
+	}
+	f.unproven = nil
+	pids, err := numbers()
+	if err != nil {
+		return fmt.Errorf("%s %d: %w", f.scope, f.leader.pid, err)
+	}
+	self := os.Getpid()
+	var seen []stat
+	for _, pid := range pids {
+		// The leader's number may be another's by now, whose group or session is then not ours.
+		if st, err := statOf(pid); err == nil && pid != self && pid != f.leader.pid {
+			seen = append(seen, st)
+		}
+	}
+	for more := true; more; { // a tree is found generation by generation
+		more = false
+		for _, st := range seen {
+			if f.known[st.pid] == nil && f.claims(st) && f.adopt(st.pid) {
+				more = true
+			}
+		}
+	}
+	return nil
+}
+
+// claims says that st is in scope, if the numbers in it still mean the processes they meant.
+func (f *Family) claims(st stat) bool {
+	if f.scope == Tree {
+		return st.parent == f.leader.pid || f.known[st.parent] != nil
+	}
+	return f.scope.number(st) == f.leader.pid
+}
+
+// adopt makes a proven member of the process with that number.
+func (f *Family) adopt(pid int) bool {
+	h, err := Open(pid)
+	if err != nil {
+		return false
+	}
+	st, err := h.link.stat()
+	alive, _ := h.Alive() // if in doubt, unproven
+	switch {
+	case err != nil || !f.claims(st):
+	case f.proves(st):
+		f.known[pid] = h
+		return true
+	case alive && !f.reused() && !slices.Contains(f.unproven, pid):
+		f.unproven = append(f.unproven, pid)
+	}
+	h.Close()
+	return false
+}
+
+// proves says that the group, session or parent that st, read before, shows is ours.
+func (f *Family) proves(st stat) bool {
+	if f.scope == Tree {
+		parent := f.known[st.parent]
+		if st.parent == f.leader.pid {
+			parent = f.leader
+		}
+		held, err := parent.link.held()
+		return err == nil && held
+	}
+	if f.leader.link.kept() || f.vouch != nil && f.vouch(st) {
+		return true
+	}
+	for _, h := range f.known {
+		if st, err := h.link.stat(); err == nil && f.claims(st) {
+			return true
+		}
+	}
+	return false
+}
+
+// reused says that the leader's number is another process's, so that the group or session was given up by ours.
+func (f *Family) reused() bool {
+	h, err := Open(f.leader.pid)
+	if err != nil {
+		return false
+	}
+	h.Close()
+	held, err := f.leader.link.held()
+	return err == nil && !held
+}
+
+// Signal sends s to every live member, the leader first. ErrNotFound means that none is left, *DoubtError that there
+// may be some. A member that must not be signalled is an error, after all others have been.
+func (f *Family) Signal(s syscall.Signal) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch f.scope {
+	case Process:
+		return f.leader.Signal(s)
+	case Group:
+		if unix.Getpgrp() != f.leader.pid {
+			if err := f.leader.link.signalGroup(s); !errors.Is(err, errors.ErrUnsupported) {
+				return f.leader.wrap(err)
+			}
+		}
+	case Tree:
+		if s == unix.SIGKILL {
+			f.freeze()
+		}
+	}
+	sent, failed := map[*Handle]bool{}, error(nil)
+	for range rounds {
+		fresh, err := f.signalFresh(s, sent)
+		if failed == nil {
+			failed = err
+		}
+		if !fresh {
+			break
+		}
+	}
+	switch {
+	case failed != nil || len(sent) > 0:
+		return failed
+	case f.doubt() != nil:
+		return f.doubt()
+	}
+	return fmt.Errorf("%s %d: %w", f.scope, f.leader.pid, ErrNotFound)
+}
+
+// signalFresh sends s to the live members that did not get it yet.
+func (f *Family) signalFresh(s syscall.Signal, sent map[*Handle]bool) (fresh bool, failed error) {
+	if err := f.look(); err != nil {
+		return false, err
+	}
+	for _, h := range f.all() {
+		if alive, err := h.Alive(); sent[h] || err == nil && !alive {
+			continue
+		}
+		err := h.Signal(s)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		sent[h], fresh = true, true
+		if err != nil && failed == nil {
+			failed = err
+		}
+	}
+	return fresh, failed
+}
+
+// freeze stops all members, and waits a moment until they stand: one that is about to fork still does.
+func (f *Family) freeze() {
+	sent := map[*Handle]bool{}
+	for range rounds {
+		if fresh, _ := f.signalFresh(unix.SIGSTOP, sent); !fresh {
+			return
+		}
+		for until := time.Now().Add(100 * time.Millisecond); !f.stands() && time.Now().Before(until); {
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
+func (f *Family) stands() bool {
+	for _, h := range f.all() {
+		if st, err := h.link.stat(); err == nil && !st.ended() && st.state != 'T' && st.state != 't' {
+			return false
+		}
+	}
+	return true
+}

@@ -2,6 +2,10 @@ package proc
 
 // Identity tells a process from every other that had or will have its number. The zero value of a field means that it
 // is not known.
+//
+// The pidfs inode is proof. Where it is missing (Linux before 6.9) the start time decides, which two processes share
+// when the number comes round within one clock tick, 10 ms: only somebody who may force PIDs can do that on purpose.
+// A time namespace shifts start times: there, without inodes, a process seen from another looks different.
 type Identity struct {
 	PID       int
 	Start     uint64 // clock ticks between boot and start: field 22 of proc_pid_stat(5)
@@ -15,7 +19,7 @@ type Identity struct {
 type Verdict int
 
 const (
-	// Unknown says that the record has nothing that can be compared: judge as if there were none.
+	// Unknown says that the record proves nothing: judge as if there were none.
 	Unknown Verdict = iota
 	// Same says that both are one process.
 	Same
@@ -39,27 +43,46 @@ func (v Verdict) String() string {
 	case OtherNamespace:
 		return "a process of another PID namespace"
 	}
-	return "cannot be compared"
+	return "nothing to compare"
 }
 
-// Here is the boot and the PID namespace of the caller: compare a record with it before looking its number up, for a
-// number of another namespace must never be.
-func Here() Identity { return Identity{Boot: currentBoot(), Namespace: currentNamespace()} }
-
-// CurrentBoot is the kernel's boot id, or empty.
+// CurrentBoot is the kernel's boot id, or empty where it cannot be read.
 func CurrentBoot() string { return currentBoot() }
 
-// CurrentNamespace is the inode of the caller's PID namespace, or 0.
+// CurrentNamespace is the inode of the caller's PID namespace, or 0 where it cannot be read.
 func CurrentNamespace() uint64 { return currentNamespace() }
 
-// Compare judges whether the process recorded is the one seen now.
+// Here is the boot and the PID namespace of the caller. A record is to be compared with it first, for a number that
+// was counted in another namespace must never be looked up.
+func Here() Identity { return Identity{Boot: currentBoot(), Namespace: currentNamespace()} }
+
+// Compare judges whether the process recorded is the one seen now. Neither inodes nor start times count unless both
+// boot ids are known, for after a reboot the same number has much the same inode again.
 func (recorded Identity) Compare(now Identity) Verdict {
-	return Unknown
+	switch {
+	case recorded.Boot != "" && now.Boot != "" && recorded.Boot != now.Boot:
+		return OtherBoot
+	case recorded.Namespace != 0 && now.Namespace != 0 && recorded.Namespace != now.Namespace:
+		return OtherNamespace
+	case recorded.PID == 0 || now.PID == 0:
+		return Unknown
+	case recorded.PID != now.PID:
+		return Different
+	}
+	equal := false
+	switch {
+	case recorded.Inode != 0 && now.Inode != 0:
+		equal = recorded.Inode == now.Inode
+	case recorded.Start != 0 && now.Start != 0:
+		equal = recorded.Start == now.Start
+	default:
+		return Unknown
+	}
+	switch {
+	case !equal:
+		return Different
+	case recorded.Boot == "" || now.Boot == "" || recorded.Namespace == 0 || now.Namespace == 0:
+		return Unknown
+	}
+	return Same
 }
-
-// String is the record on one line, as ParseIdentity reads it.
-func (id Identity) String() string { return "" }
-
-// ParseIdentity reads what String wrote. It is strict, so that a damaged record counts as none, except that keys of
-// later versions are passed over.
-func ParseIdentity(s string) (Identity, error) { return Identity{}, errNotYet }

@@ -1,6 +1,13 @@
 package proc
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"time"
+)
 
 // State is the letter of proc_pid_stat(5) field 3.
 type State byte
@@ -27,7 +34,11 @@ type Info struct {
 	Parent  int
 	Group   int
 	Session int
+
+	file fileID // of Exec
 }
+
+type fileID struct{ device, inode uint64 }
 
 // Conditions are what else a process must meet to be the one that a file without a record names. Empty ones hold.
 type Conditions struct {
@@ -39,11 +50,76 @@ type Conditions struct {
 // Empty says that there is nothing to meet.
 func (c Conditions) Empty() bool { return c == Conditions{} }
 
+// nameLimit is what the kernel keeps of a command's name.
+const nameLimit = 15
+
 // Meets reports whether the process meets all conditions, and if not, in words, which it does not. An error means that
 // it could not be found out.
 func (h *Handle) Meets(c Conditions) (ok bool, why string, err error) {
 	if c.Empty() {
 		return true, "", nil
 	}
-	return false, "", errNotYet
+	info, err := h.Info()
+	if err != nil {
+		return false, "", err
+	}
+	if why, err = info.fails(c); err != nil {
+		err = fmt.Errorf("process %d: %w", h.pid, err)
+	}
+	return why == "" && err == nil, why, err
+}
+
+// fails says which condition does not hold.
+func (info Info) fails(c Conditions) (why string, err error) {
+	if c.Name != "" {
+		switch {
+		case info.Name == "":
+			return "", errors.New("its name cannot be read")
+		case info.Name != c.Name[:min(len(c.Name), nameLimit)]:
+			return fmt.Sprintf("its name is %q, not %q", info.Name, c.Name), nil
+		}
+	}
+	if c.User != "" {
+		uid, err := userID(c.User)
+		switch {
+		case err != nil:
+			return "", err
+		case info.EUID < 0:
+			return "", errors.New("its user cannot be read")
+		case info.EUID != uid:
+			return fmt.Sprintf("its user is %d, not %s", info.EUID, c.User), nil
+		}
+	}
+	if c.Exec != "" {
+		switch {
+		case info.Exec == "":
+			return "", errors.New("its executable cannot be read")
+		case !info.runs(c.Exec):
+			return fmt.Sprintf("its executable is %s, not %s", info.Exec, c.Exec), nil
+		}
+	}
+	return "", nil
+}
+
+// runs says that the process runs the file at path, or one that was there before it was replaced.
+func (info Info) runs(path string) bool {
+	if id, ok := fileAt(path); ok && id == info.file {
+		return true
+	}
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		path = resolved
+	}
+	absolute, err := filepath.Abs(path)
+	return err == nil && info.Deleted && absolute == info.Exec
+}
+
+func userID(name string) (int, error) {
+	if id, err := strconv.ParseUint(name, 10, 32); err == nil {
+		return int(id), nil
+	}
+	u, err := user.Lookup(name)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(u.Uid)
 }

@@ -37,9 +37,12 @@ type Handle struct {
 type link interface {
 	alive() (bool, error)          // false for a zombie
 	held() (bool, error)           // the number is still the process's: it has not been reaped
+	kept() bool                    // or it is that of the group or session which the process led
 	signal(s syscall.Signal) error // ErrNotFound when reaped
+	// signalGroup reaches the group that the process leads or led; errors.ErrUnsupported where that cannot be exact.
+	signalGroup(s syscall.Signal) error
 	wait(ctx context.Context) error
-	stat() (stat, error) // checked with held
+	stat() (stat, error) // ErrNotFound when reaped, like the next two
 	identity() (Identity, error)
 	info() (Info, error)
 	close() error

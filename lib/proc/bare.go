@@ -1,0 +1,101 @@
+package proc
+
+import (
+	"context"
+	"errors"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// bare is only a number, and believes that it is still the process's.
+type bare int
+
+func openBare(pid int) (link, error) {
+	b := bare(pid)
+	held, err := b.held()
+	if err == nil && !held {
+		err = ErrNotFound
+	}
+	return b, err
+}
+
+func (b bare) alive() (bool, error) { return b.held() }
+
+func (b bare) held() (bool, error) {
+	err := b.signal(0)
+	switch {
+	case err == nil, errors.Is(err, unix.EPERM):
+		return true, nil
+	case errors.Is(err, ErrNotFound):
+		return false, nil
+	}
+	return false, err
+}
+
+func (b bare) signal(s syscall.Signal) error { return found(unix.Kill(int(b), s)) }
+
+func (b bare) kept() bool {
+	held, err := b.held()
+	return err == nil && held
+}
+
+// signalGroup trusts the number like all else here does.
+func (b bare) signalGroup(s syscall.Signal) error { return found(unix.Kill(-int(b), s)) }
+
+func (b bare) wait(ctx context.Context) error { return sleepWhile(ctx, b.alive) }
+
+func (b bare) stat() (stat, error) {
+	st := stat{pid: int(b)}
+	var err error
+	if st.group, err = unix.Getpgid(int(b)); err != nil {
+		return stat{}, found(err)
+	}
+	if st.session, err = unix.Getsid(int(b)); err != nil {
+		return stat{}, found(err)
+	}
+	return st, nil
+}
+
+func (b bare) identity() (Identity, error) {
+	id := Here()
+	id.PID = int(b)
+	st, err := b.stat()
+	id.Session = st.session
+	return id, err
+}
+
+func (b bare) info() (Info, error) {
+	st, err := b.stat()
+	return Info{PID: st.pid, UID: -1, EUID: -1, Group: st.group, Session: st.session}, err
+}
+
+func (b bare) close() error { return nil }
+
+// found makes ErrNotFound of the kernel's words for it.
+func found(err error) error {
+	if errors.Is(err, unix.ESRCH) {
+		return ErrNotFound
+	}
+	return err
+}
+
+// sleepWhile waits by short sleeps, for a link that the kernel does not wake: 1 ms, later up to 20.
+func sleepWhile(ctx context.Context, alive func() (bool, error)) error {
+	pause := time.Millisecond
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	for {
+		if is, err := alive(); err != nil || !is {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-timer.C:
+		}
+		pause = min(pause+pause/4, 20*time.Millisecond)
+		timer.Reset(pause)
+	}
+}

@@ -1,0 +1,157 @@
+package proc
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// slurp reads what fits into buf of a small file under /proc; os.ReadFile would cost three system calls more.
+func slurp(dir int, path string, buf []byte) ([]byte, error) {
+	var fd int
+	err := retry(func() (err error) {
+		fd, err = unix.Openat(dir, path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	n := 0
+	err = retry(func() (err error) {
+		n, err = unix.Read(fd, buf)
+		return err
+	})
+	return buf[:max(n, 0)], err
+}
+
+func retry(call func() error) error {
+	for {
+		if err := call(); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+func currentBoot() string {
+	var buf [64]byte
+	text, err := slurp(unix.AT_FDCWD, "/proc/sys/kernel/random/boot_id", buf[:])
+	if boot := string(bytes.TrimSpace(text)); err == nil && bootID(boot) {
+		return boot
+	}
+	return ""
+}
+
+func currentNamespace() uint64 {
+	var st unix.Stat_t
+	if unix.Stat("/proc/self/ns/pid", &st) != nil {
+		return 0
+	}
+	return st.Ino
+}
+
+func readStat(dir int, path string) (stat, error) {
+	var buf [1024]byte
+	line, err := slurp(dir, path, buf[:])
+	if err != nil {
+		return stat{}, err
+	}
+	return parseStat(line)
+}
+
+// statOf reads what is of the process only if something else proves it: the number may change hands any time.
+func statOf(pid int) (stat, error) {
+	return readStat(unix.AT_FDCWD, "/proc/"+strconv.Itoa(pid)+"/stat")
+}
+
+// ownProc says that /proc counts processes like this one does.
+func ownProc() bool {
+	self, err := os.Readlink("/proc/self")
+	return err == nil && self == strconv.Itoa(os.Getpid())
+}
+
+// procNumber is the number under which /proc shows the process of a pidfd, as its fdinfo tells: 0 if not at all.
+func procNumber(fd int) (number int, ok bool) {
+	var buf [512]byte
+	text, err := slurp(unix.AT_FDCWD, "/proc/self/fdinfo/"+strconv.Itoa(fd), buf[:])
+	if err != nil {
+		return 0, false
+	}
+	number, err = strconv.Atoi(string(field(text, "Pid:")))
+	return number, err == nil
+}
+
+// field is the first word after the key at the beginning of a line.
+func field(text []byte, key string) []byte {
+	for line := range bytes.Lines(text) {
+		if rest, ok := bytes.CutPrefix(line, []byte(key)); ok {
+			if words := bytes.Fields(rest); len(words) > 0 {
+				return words[0]
+			}
+		}
+	}
+	return nil
+}
+
+// anyThread reports whether a thread of the process whose /proc directory is open still runs.
+func anyThread(dir int) bool {
+	fd, err := unix.Openat(dir, "task", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	tasks := os.NewFile(uintptr(fd), "task")
+	defer tasks.Close()
+	ids, _ := tasks.Readdirnames(-1) // a thread that ends meanwhile is no error
+	for _, id := range ids {
+		if st, err := readStat(fd, id+"/stat"); err == nil && !st.ended() {
+			return true
+		}
+	}
+	return false
+}
+
+// numbers lists the processes that /proc shows.
+func numbers() ([]int, error) {
+	if !ownProc() {
+		return nil, errNoProc
+	}
+	fd, err := unix.Open("/proc", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	dir := os.NewFile(uintptr(fd), "/proc") // os.Open would start the runtime's poller
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	pids := make([]int, 0, len(names))
+	for _, name := range names {
+		if pid, err := strconv.Atoi(name); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids, err
+}
+
+// ticks is how many clock ticks a second has for /proc: USER_HZ, 100 on every architecture that Go runs on.
+const ticks = 100
+
+// BootTime is when the system started, on today's wall clock: a clock stepped since moves it. Zero where not known.
+func BootTime() time.Time {
+	var up unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &up) != nil {
+		return time.Time{}
+	}
+	return time.Now().Round(0).Add(-time.Duration(up.Nano()))
+}
+
+// started is on today's wall clock. Both sides of the sum are seen from the caller's time namespace.
+func (st stat) started() time.Time {
+	boot := BootTime()
+	if boot.IsZero() || st.start > 1<<53 {
+		return time.Time{}
+	}
+	return boot.Add(time.Duration(st.start) * (time.Second / ticks))
+}

@@ -1,0 +1,60 @@
+package proc
+
+import "fmt"
+
+// Scope is how far a signal reaches.
+type Scope int
+
+// The scopes: the process alone, the process group or the session it leads, or it and its descendants.
+const (
+	Process Scope = iota
+	Group
+	Session
+	Tree
+)
+
+// String is the scope's name in messages.
+func (s Scope) String() string {
+	switch s {
+	case Group:
+		return "process group"
+	case Session:
+		return "session"
+	case Tree:
+		return "process tree"
+	}
+	return "process"
+}
+
+// number is that of the group or session which st is in.
+func (s Scope) number(st stat) int {
+	if s == Group {
+		return st.group
+	}
+	return st.session
+}
+
+// NotLeaderError says that a process does not lead its group or session, so that a signal to those would reach
+// processes which are not its own.
+type NotLeaderError struct {
+	PID    int
+	Scope  Scope
+	Leader int // the number of the group or session that it is in
+}
+
+func (e *NotLeaderError) Error() string {
+	return fmt.Sprintf("process %d does not lead its %s, which is %d", e.PID, e.Scope, e.Leader)
+}
+
+// DoubtError says that a group or session with the number of an ended process has members, and that nothing proves
+// them to be its own.
+type DoubtError struct {
+	PID     int
+	Scope   Scope
+	Members []int
+}
+
+func (e *DoubtError) Error() string {
+	return fmt.Sprintf("%s %d has lost its leader, and nothing proves that %v are of the one recorded",
+		e.Scope, e.PID, e.Members)
+}
