@@ -138,4 +138,4 @@ func (d *procDir) identity() (Identity, error) {
 	return id, nil
 }
 
-func (d *procDir) close() error { return d.d.close() }
+func (d *procDir) close() error { return d.file.Close() }
