@@ -29,6 +29,7 @@ func fixtures() map[string]func() {
 		"stubborn": stubborn,
 		"forker":   forker,
 		"flaky":    flaky,
+		"zombie":   zombie,
 		"as":       as,
 	}
 }
@@ -114,6 +115,19 @@ func flaky() {
 		os.Exit(*status)
 	}
 	ready(flag.Arg(2))
+	wait(lifetime, "")
+}
+
+// zombie FILE: puts the PID of a child that has ended, and is not waited for, in FILE.
+func zombie() {
+	child := exec.Command("true")
+	if err := child.Start(); err != nil {
+		fail(err)
+	}
+	for running(child.Process.Pid) {
+		time.Sleep(time.Millisecond)
+	}
+	put(os.Args[1], strconv.Itoa(child.Process.Pid))
 	wait(lifetime, "")
 }
 
