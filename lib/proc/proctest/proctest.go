@@ -1,36 +1,136 @@
-// Package proctest makes processes for tests: each is ready when the function returns, and ends with the test.
+// Package proctest makes processes for tests. Each is ready when the function returns, which it has said itself over a
+// pipe, and ends with the test, also with a test that is killed: then its standard input does.
 package proctest
 
-import "testing"
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+)
 
 // Process is a child of the test.
-type Process struct{ PID int }
+type Process struct {
+	PID  int
+	cmd  *exec.Cmd
+	in   io.Writer
+	out  *bufio.Reader
+	once sync.Once
+}
 
-// Sleeper is a process that does nothing, named cat.
-func Sleeper(t testing.TB) *Process { t.Helper(); t.Skip("not built yet"); return nil }
-
-// Stubborn is a process that ignores HUP, INT and TERM.
-func Stubborn(t testing.TB) *Process { t.Helper(); t.Skip("not built yet"); return nil }
-
-// Zombie is a process that has ended and is not reaped before the test ends.
-func Zombie(t testing.TB) *Process { t.Helper(); t.Skip("not built yet"); return nil }
-
-// ThreadID is the id of a thread that is not a process's first.
-func ThreadID(t testing.TB) int { t.Helper(); t.Skip("not built yet"); return 0 }
-
-// Dead is a number that no process has: that of a child which has ended and been reaped. Nothing stops the kernel from
-// using it again, which it does after all others.
-func Dead(t testing.TB) int { t.Helper(); t.Skip("not built yet"); return 0 }
-
-// Reuse is a Sleeper with the given number, which must be free. Only within InNamespace.
-func Reuse(t testing.TB, pid int) *Process { t.Helper(); t.Skip("not built yet"); return nil }
-
-// InNamespace runs the calling test again as another process in a PID and mount namespace of its own with its own
-// /proc, and reports false when that run is over: the caller returns. Inside it reports true. Skips unless root.
-func InNamespace(t *testing.T) bool { t.Helper(); t.Skip("not built yet"); return false }
-
-// Kill ends the process and reaps it.
-func (p *Process) Kill() {}
+// Kill ends the process and reaps it. Again, it does nothing.
+func (p *Process) Kill() {
+	p.once.Do(func() {
+		_ = p.cmd.Process.Kill() // it may have ended
+		_ = p.cmd.Wait()         // that it was killed is no news
+	})
+}
 
 // Reap waits for the process to end and reaps it.
-func (p *Process) Reap() {}
+func (p *Process) Reap() {
+	p.once.Do(func() {
+		_ = p.cmd.Wait() // how it ended is the test's to look at before
+	})
+}
+
+// Sleeper does nothing. Its name is cat; its group and session are the test's.
+func Sleeper(t testing.TB) *Process {
+	t.Helper()
+	p := start(t, nil, "cat")
+	p.echo(t)
+	return p
+}
+
+// Own is a Sleeper that leads a session and a group of its own.
+func Own(t testing.TB) *Process {
+	t.Helper()
+	p := start(t, &syscall.SysProcAttr{Setsid: true}, "cat")
+	p.echo(t)
+	return p
+}
+
+// Stubborn is a Sleeper that ignores HUP, INT and TERM.
+func Stubborn(t testing.TB) *Process {
+	t.Helper()
+	p := start(t, nil, "sh", "-c", `trap "" HUP INT TERM; exec cat`)
+	p.echo(t) // cat answers: it was exec'ed, after the trap
+	return p
+}
+
+// Leader is a shell that leads a session and a group, and the numbers of its children in both, which are named cat or
+// sh still. The children outlive a leader that is killed, as init's.
+func Leader(t testing.TB, workers int) (*Process, []int) {
+	t.Helper()
+	p := start(t, &syscall.SysProcAttr{Setsid: true}, "sh", "-c", `
+		exec 3<&0
+		i=0
+		while [ "$i" -lt "$1" ]; do
+			cat <&3 >/dev/null & echo "$!"
+			i=$((i + 1))
+		done
+		echo ready
+		read -r line <&3`, "sh", strconv.Itoa(workers))
+	var pids []int
+	for line := p.line(t); line != "ready"; line = p.line(t) {
+		pid, err := strconv.Atoi(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pids = append(pids, pid)
+	}
+	return p, pids
+}
+
+// Dead is a number that no process has: that of a child which has ended and been reaped. The kernel gives it out
+// again, after all others.
+func Dead(t testing.TB) int {
+	t.Helper()
+	p := start(t, nil, "true")
+	p.Reap()
+	return p.PID
+}
+
+func start(t testing.TB, attr *syscall.SysProcAttr, name string, args ...string) *Process {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.SysProcAttr = attr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p := &Process{PID: cmd.Process.Pid, cmd: cmd, in: in, out: bufio.NewReader(out)}
+	t.Cleanup(p.Kill)
+	return p
+}
+
+// echo waits until cat repeats a line.
+func (p *Process) echo(t testing.TB) {
+	t.Helper()
+	if _, err := fmt.Fprintln(p.in, "ready?"); err != nil {
+		t.Fatal(err)
+	}
+	if line := p.line(t); line != "ready?" {
+		t.Fatalf("process %d says %q", p.PID, line)
+	}
+}
+
+func (p *Process) line(t testing.TB) string {
+	t.Helper()
+	line, err := p.out.ReadString('\n')
+	if err != nil {
+		t.Fatalf("process %d does not come up: %v", p.PID, err)
+	}
+	return strings.TrimSuffix(line, "\n")
+}
