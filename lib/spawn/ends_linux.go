@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ends are the descriptors of a start: the two pipes, and what the child's places are filled from.
+// ends are the descriptors of a start: the gate, a pair of sockets, the report, a pipe, and what the child's places are filled from.
 type ends struct {
 	gateRead, reportWrite int // the child's, above every place
 	gateWrite, reportRead *os.File
@@ -41,15 +41,15 @@ func openEnds(cmd Command) (_ *ends, err error) {
 		e.above = max(e.above, place+1)
 	}
 	var gate, report [2]int
-	if gate, err = pipe(); err != nil {
-		return nil, err
+	if gate, err = unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err != nil {
+		return nil, os.NewSyscallError("socketpair", err)
 	}
 	e.gateWrite = os.NewFile(uintptr(gate[1]), "gate")
 	if e.gateRead, err = lift(gate[0], e.above); err != nil {
 		return nil, err
 	}
-	if report, err = pipe(); err != nil {
-		return nil, err
+	if err = unix.Pipe2(report[:], unix.O_CLOEXEC); err != nil { // not os.Pipe: the child wants its end blocking
+		return nil, os.NewSyscallError("pipe", err)
 	}
 	e.reportRead = os.NewFile(uintptr(report[0]), "report")
 	if e.reportWrite, err = lift(report[1], e.above); err != nil {
@@ -67,12 +67,6 @@ func openEnds(cmd Command) (_ *ends, err error) {
 		e.leaked = openDescriptors(e.above + len(e.files))
 	}
 	return e, nil
-}
-
-// pipe is not os.Pipe: the child wants its ends blocking.
-func pipe() (ends [2]int, err error) {
-	err = unix.Pipe2(ends[:], unix.O_CLOEXEC)
-	return ends, os.NewSyscallError("pipe", err)
 }
 
 // lift moves a descriptor to a number not below floor.

@@ -100,9 +100,14 @@ func (p *Process) read() (message, error) {
 }
 
 // Go lets the child execute its command and returns when it has, or why it could not: an *ExecError, or a *StepError
-// if it was killed before. It waits for as long as somebody keeps the child stopped.
-func (p *Process) Go() error {
-	_, err := p.gate.Write([]byte{1})
+// if it was killed before. It waits for as long as somebody keeps the child stopped. The child inherits the files, at
+// most eight and on numbers of the kernel's choice: for what could not be opened before it had a PID.
+func (p *Process) Go(files ...*os.File) error {
+	var fds []int
+	for _, f := range files {
+		fds = append(fds, int(f.Fd()))
+	}
+	err := unix.Sendmsg(int(p.gate.Fd()), []byte{1}, unix.UnixRights(fds...), nil, unix.MSG_NOSIGNAL)
 	p.gate.Close()
 	if err != nil && !errors.Is(err, syscall.EPIPE) { // EPIPE: it died, as the report will show
 		return err
@@ -180,7 +185,7 @@ func (p *plan) launch(detach bool) (int, syscall.Errno) {
 	syscall.ForkLock.Lock()
 	defer syscall.ForkLock.Unlock()
 	if detach {
-		defer adopt()()
+		defer AdoptOrphans()()
 	}
 	pid, errno := fork(&p.program)
 	runtime.KeepAlive(p)
@@ -190,13 +195,19 @@ func (p *plan) launch(detach bool) (int, syscall.Errno) {
 	return int(pid), errno
 }
 
-// adopt makes this process the one that inherits orphans among its descendants, and returns how to end that. Where the
-// kernel cannot, init has the child, and its exit status is nobody's to know.
-func adopt() func() {
+// AdoptOrphans makes this process the one that inherits orphans among its descendants (PR_SET_CHILD_SUBREAPER), until
+// undo. Where the kernel cannot, init has them, and their exit status is nobody's to know.
+func AdoptOrphans() (undo func()) {
 	var before int32
 	unix.Prctl(unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&before)), 0, 0, 0)
 	unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 	return func() { unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, uintptr(before), 0, 0, 0) }
+}
+
+// Childless says that this process has no children, not even any it inherited by an exec.
+func Childless() bool {
+	_, err := syscall.Wait4(-1, nil, syscall.WNOHANG|unix.WNOWAIT, nil)
+	return err == syscall.ECHILD
 }
 
 // failure is the error of a step that a child reports.

@@ -79,8 +79,11 @@ func Start(cmd Command, session bool) (*Process, error) {
 // Detach starts cmd, held, in a session of its own.
 func Detach(cmd Command) (*Process, error) { return Start(cmd, true) }
 
-// Go lets the child execute its command.
-func (p *Process) Go() error {
+// Go lets the child execute its command. It cannot hand over files.
+func (p *Process) Go(files ...*os.File) error {
+	if len(files) > 0 {
+		return fmt.Errorf("hand over files: %w", errors.ErrUnsupported)
+	}
 	_, err := p.gate.Write([]byte("\n"))
 	p.gate.Close()
 	return err
@@ -141,3 +144,9 @@ func Exec(cmd Command) error {
 	}
 	return err
 }
+
+// AdoptOrphans does nothing outside Linux.
+func AdoptOrphans() (undo func()) { return func() {} }
+
+// Childless is not known outside Linux.
+func Childless() bool { return false }

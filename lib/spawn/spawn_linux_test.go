@@ -244,6 +244,21 @@ func TestHeldChildEndsWithItsHolder(t *testing.T) {
 	}
 }
 
+func TestHandedOver(t *testing.T) {
+	cmd, out := shell(t, "readlink /proc/$$/fd/3")
+	p, err := Detach(cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if err := p.Go(cmd.Stdout); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Wait(background(t)); err != nil || out() != cmd.Stdout.Name()+"\n" {
+		t.Errorf("%v, %q", err, out())
+	}
+}
+
 func TestKilledWhileHeld(t *testing.T) {
 	p, err := Detach(Command{Path: "/bin/true", Args: []string{"true"}})
 	if err != nil {
