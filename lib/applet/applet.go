@@ -19,6 +19,7 @@ type Applet struct {
 	Synopsis    []string  // what may follow the name, one line a form
 	Description []string  // paragraphs
 	Commands    []Item    // what the first operand may be, where it is one of a few words
+	Operand     Kind      // what the operands are, for completions
 	Options     []Option  // in the order of the help
 	Statuses    []Item    // Name is the status number or range; ascending
 	Environment []Item    // variables read or set

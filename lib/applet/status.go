@@ -21,6 +21,24 @@ const (
 	NotFound   Status = 127 // COMMAND is not there
 )
 
+// Meanings is the table of all statuses, by number.
+func Meanings() []Item {
+	return []Item{
+		{"0", "the wanted state holds"},
+		{"1", "a plain no"},
+		{"2", "refused to die"},
+		{"3", "not there, or died"},
+		{"4", "unsafe, no permission, or cannot tell"},
+		{"64", "usage"},
+		{"75", "the pidfile's lock is busy"},
+		{"124", "a time limit passed"},
+		{"125", "own failure (I/O, fork)"},
+		{"126", "the command is not executable"},
+		{"127", "the command, or the applet, was not found"},
+		{"128+n", "killed by signal n"},
+	}
+}
+
 // Error is a failure that knows its exit status.
 type Error struct {
 	Status Status

@@ -44,7 +44,7 @@ func Help(a *applet.Applet) string {
 	for _, e := range a.Examples[:min(1, len(a.Examples))] {
 		b.WriteString("\nexample:\n" + hang("  # ", e.Text, 4))
 		for _, line := range e.Lines {
-			b.WriteString("  " + line + "\n")
+			b.WriteString(strings.TrimRight("  "+line, " ") + "\n")
 		}
 	}
 	return b.String()
@@ -94,5 +94,5 @@ func hang(lead, text string, at int) string {
 			line += " " + word
 		}
 	}
-	return b.String() + line + "\n"
+	return b.String() + strings.TrimRight(line, " ") + "\n"
 }

@@ -1,0 +1,118 @@
+package applets
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"pidbox/lib/applet"
+	"pidbox/lib/manual"
+	"pidbox/lib/multicall"
+)
+
+var update = flag.Bool("update", false, "write the generated files instead of comparing them")
+
+// everything is the applets and pidbox itself.
+func everything() []*applet.Applet {
+	all := []*applet.Applet{multicall.Self(List())}
+	for _, e := range List() {
+		all = append(all, e.New())
+	}
+	return all
+}
+
+// edition is the version and the date at the head of the changes.
+func edition(t *testing.T) manual.Edition {
+	t.Helper()
+	text, err := os.ReadFile("../packaging/CHANGELOG.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "\n## ")
+	version, rest, _ := strings.Cut(rest, ", ")
+	date, _, _ := strings.Cut(rest, "\n")
+	day, err := time.Parse(time.DateOnly, date)
+	if err != nil {
+		t.Fatalf("the changes do not begin with ## VERSION, DATE: %v", err)
+	}
+	return manual.Edition{Version: version, Date: day.Format("January 2, 2006")}
+}
+
+// TestUpToDate compares the generated files with what is to be generated; make generate writes them.
+func TestUpToDate(t *testing.T) {
+	files := map[string]string{}
+	for path, text := range manual.Files(everything(), edition(t)) {
+		files[filepath.Join("../packaging", path)] = text
+	}
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files["../README.md"], err = manual.Readme(string(readme), everything()[1:]); err != nil {
+		t.Fatal(err)
+	}
+	for _, pattern := range []string{"../packaging/man/*", "../packaging/completions/*"} {
+		there, _ := filepath.Glob(pattern)
+		for _, path := range there {
+			if _, ok := files[path]; !ok && *update {
+				os.Remove(path)
+			} else if !ok {
+				t.Errorf("%s belongs to no applet: run make generate", path)
+			}
+		}
+	}
+	for path, want := range files {
+		got, _ := os.ReadFile(path)
+		switch {
+		case string(got) == want:
+		case !*update:
+			t.Errorf("%s is out of date: run make generate", path)
+		default:
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// TestGeneratedFilesAreWellFormed asks the programs that will read them.
+func TestGeneratedFilesAreWellFormed(t *testing.T) {
+	dir := t.TempDir()
+	readers := map[string][]string{
+		".1":    {"mandoc -Tlint -Wwarning", "man --warnings=w,all -l"},
+		".bash": {"bash -n"},
+		".fish": {"fish -n"},
+		"":      {"zsh -n"},
+	}
+	for path, text := range manual.Files(everything(), edition(t)) {
+		file := filepath.Join(dir, filepath.Base(path))
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		for _, reader := range readers[filepath.Ext(path)] {
+			words := append(strings.Fields(reader), file)
+			if _, err := exec.LookPath(words[0]); err != nil {
+				t.Logf("%s is not here", words[0])
+				continue
+			}
+			cmd := exec.Command(words[0], words[1:]...)
+			cmd.Env = append(os.Environ(), "MANPAGER=cat", "LC_ALL=C.UTF-8", "HOME="+dir)
+			var complaints bytes.Buffer
+			cmd.Stderr = &complaints
+			if words[0] == "mandoc" {
+				cmd.Stdout = &complaints
+			}
+			if err := cmd.Run(); err != nil || complaints.Len() > 0 {
+				t.Errorf("%s: %v\n%s", strings.Join(words, " "), err, &complaints)
+			}
+		}
+	}
+}

@@ -1,0 +1,185 @@
+package manual
+
+import (
+	"fmt"
+	"strings"
+
+	"pidbox/lib/applet"
+	"pidbox/lib/signals"
+)
+
+// Bash is the completion for bash(1).
+func Bash(a *applet.Applet) string {
+	var b, cases strings.Builder
+	var words []string
+	for _, o := range a.All(new(applet.Common)) {
+		names := dashed(o)
+		words = append(words, names...)
+		if o.TakesValue() {
+			fmt.Fprintf(&cases, "\t%s) %s; return ;;\n", strings.Join(names, "|"), bashValue(o.Kind))
+		}
+	}
+	function := "_" + strings.ReplaceAll(a.Name, "-", "_")
+	fmt.Fprintf(&b, "# bash completion for %s\n%s() {\n", a.Name, function)
+	b.WriteString("\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n")
+	b.WriteString("\tif [[ $cur == = ]]; then cur=; elif [[ $prev == = ]]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi\n")
+	b.WriteString("\tCOMPREPLY=()\n")
+	if cases.Len() > 0 {
+		b.WriteString("\tcase $prev in\n" + cases.String() + "\tesac\n")
+	}
+	if a.Name == "pidbox" { // the applet's own completion takes over
+		b.WriteString("\tif ((COMP_CWORD > 1)) && [[ ${COMP_WORDS[1]} != -* ]] && declare -F _command_offset >/dev/null; then\n\t\t_command_offset 1\n\t\treturn\n\tfi\n")
+	}
+	fmt.Fprintf(&b, "\tif [[ $cur == -* ]]; then\n\t\tmapfile -t COMPREPLY < <(compgen -W %q -- \"$cur\")\n", strings.Join(words, " "))
+	if operand := bashOperand(a); operand != "" {
+		b.WriteString("\telse\n\t\t" + operand + "\n")
+	}
+	fmt.Fprintf(&b, "\tfi\n}\ncomplete -F %s %s\n", function, a.Name)
+	return b.String()
+}
+
+func bashValue(k applet.Kind) string {
+	reply := func(how string) string { return "mapfile -t COMPREPLY < <(compgen " + how + ` -- "$cur")` }
+	switch k {
+	case applet.File:
+		return "compopt -o filenames; " + reply("-f")
+	case applet.Dir:
+		return "compopt -o filenames; " + reply("-d")
+	case applet.SignalName:
+		return reply(`-W "` + strings.Join(signals.Names(), " ") + `"`)
+	case applet.User:
+		return reply("-u")
+	case applet.Command:
+		return reply("-c")
+	}
+	return ":"
+}
+
+func bashOperand(a *applet.Applet) string {
+	if len(a.Commands) > 0 {
+		return fmt.Sprintf("mapfile -t COMPREPLY < <(compgen -W %q -- \"$cur\")", strings.Join(names(a.Commands), " "))
+	}
+	if a.Operand == applet.Text {
+		return ""
+	}
+	return bashValue(a.Operand)
+}
+
+// Zsh is the completion for zsh(1), a file to be named _NAME.
+func Zsh(a *applet.Applet) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "#compdef %s\n\n_arguments -s -S", a.Name)
+	for _, o := range a.All(new(applet.Common)) {
+		for _, name := range dashed(o) {
+			spec := name
+			if o.Repeat {
+				spec = "*" + spec
+			}
+			if o.TakesValue() {
+				if strings.HasPrefix(name, "--") {
+					spec += "="
+				}
+				spec += "[" + zshText(o.Text) + "]:" + zshText(o.Arg) + ":" + zshValue(o.Kind)
+			} else {
+				spec += "[" + zshText(o.Text) + "]"
+			}
+			b.WriteString(" \\\n\t" + single(spec))
+		}
+	}
+	switch {
+	case len(a.Commands) > 0:
+		b.WriteString(" \\\n\t" + single("1:command:("+strings.Join(names(a.Commands), " ")+")"))
+		b.WriteString(" \\\n\t" + single("*::argument:_normal"))
+	case a.Operand == applet.Command:
+		b.WriteString(" \\\n\t" + single("*::command:_normal"))
+	case a.Operand != applet.Text:
+		b.WriteString(" \\\n\t" + single("*:operand:"+zshValue(a.Operand)))
+	}
+	return b.String() + "\n"
+}
+
+func zshValue(k applet.Kind) string {
+	switch k {
+	case applet.File:
+		return "_files"
+	case applet.Dir:
+		return "_files -/"
+	case applet.SignalName:
+		return "(" + strings.Join(signals.Names(), " ") + ")"
+	case applet.User:
+		return "_users"
+	case applet.Command:
+		return "_command_names -e"
+	}
+	return " "
+}
+
+func zshText(text string) string {
+	return strings.NewReplacer(`\`, `\\`, "[", `\[`, "]", `\]`, ":", `\:`).Replace(text)
+}
+
+// Fish is the completion for fish(1).
+func Fish(a *applet.Applet) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# fish completion for %s\n", a.Name)
+	switch {
+	case len(a.Commands) > 0:
+		for _, c := range a.Commands {
+			fmt.Fprintf(&b, "complete -c %s -f -n __fish_use_subcommand -a %s -d %s\n", a.Name, c.Name, fishText(c.Text))
+		}
+	case a.Operand == applet.Command:
+		fmt.Fprintf(&b, "complete -c %s -x -a '(__fish_complete_subcommand)'\n", a.Name)
+	case a.Operand == applet.Text:
+		fmt.Fprintf(&b, "complete -c %s -f\n", a.Name)
+	}
+	for _, o := range a.All(new(applet.Common)) {
+		fmt.Fprintf(&b, "complete -c %s", a.Name)
+		for _, name := range o.Names {
+			if len(name) == 1 {
+				b.WriteString(" -s " + name)
+			} else {
+				b.WriteString(" -l " + name)
+			}
+		}
+		if o.TakesValue() {
+			b.WriteString(fishValue(o.Kind))
+		}
+		b.WriteString(" -d " + fishText(o.Text) + "\n")
+	}
+	return b.String()
+}
+
+func fishValue(k applet.Kind) string {
+	switch k {
+	case applet.File:
+		return " -r -F"
+	case applet.Dir:
+		return " -x -a '(__fish_complete_directories)'"
+	case applet.SignalName:
+		return " -x -a '" + strings.Join(signals.Names(), " ") + "'"
+	case applet.User:
+		return " -x -a '(__fish_complete_users)'"
+	case applet.Command:
+		return " -x -a '(__fish_complete_command)'"
+	}
+	return " -x"
+}
+
+func fishText(text string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(text) + "'"
+}
+
+// single is text as one word of a POSIX shell.
+func single(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+
+func dashed(o applet.Option) []string {
+	return strings.Split(spelling(applet.Option{Names: o.Names}), ", ")
+}
+
+func names(items []applet.Item) []string {
+	var all []string
+	for _, i := range items {
+		all = append(all, i.Name)
+	}
+	return all
+}

@@ -1,0 +1,64 @@
+package manual
+
+import (
+	"fmt"
+	"strings"
+
+	"pidbox/lib/applet"
+)
+
+// Files is everything that is generated from the applets, by path under packaging/.
+func Files(all []*applet.Applet, e Edition) map[string]string {
+	files := map[string]string{}
+	for _, a := range all {
+		files["man/"+a.Name+".1"] = Page(a, e)
+		files["completions/"+a.Name+".bash"] = Bash(a)
+		files["completions/_"+a.Name] = Zsh(a)
+		files["completions/"+a.Name+".fish"] = Fish(a)
+	}
+	return files
+}
+
+// Readme is the README with its marked parts made anew; a part stands between <!-- begin NAME --> and
+// <!-- end NAME -->, NAME being applets or statuses.
+func Readme(text string, all []*applet.Applet) (string, error) {
+	for name, table := range map[string]string{"applets": appletTable(all), "statuses": statusTable(all)} {
+		begin, end := "<!-- begin "+name+" -->\n", "<!-- end "+name+" -->"
+		before, rest, ok := strings.Cut(text, begin)
+		_, after, ended := strings.Cut(rest, end)
+		if !ok || !ended {
+			return "", fmt.Errorf("no part %q is marked in the README", name)
+		}
+		text = before + begin + table + end + after
+	}
+	return text, nil
+}
+
+func appletTable(all []*applet.Applet) string {
+	var b strings.Builder
+	b.WriteString("| applet | what it does |\n|---|---|\n")
+	for _, a := range all {
+		fmt.Fprintf(&b, "| [`%s`](packaging/man/%s.1) | %s |\n", a.Name, a.Name, markdown(a.Summary))
+	}
+	return b.String()
+}
+
+// statusTable is the table of all statuses, and what each means to the applets that use it.
+func statusTable(all []*applet.Applet) string {
+	var b strings.Builder
+	b.WriteString("| status | meaning | in particular |\n|---|---|---|\n")
+	for _, m := range applet.Meanings() {
+		var uses []string
+		for _, a := range all {
+			for _, s := range a.Statuses {
+				if s.Name == m.Name && s.Text != m.Text {
+					uses = append(uses, fmt.Sprintf("`%s`: %s", a.Name, markdown(s.Text)))
+				}
+			}
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", m.Name, m.Text, strings.Join(uses, "<br>"))
+	}
+	return b.String()
+}
+
+func markdown(text string) string { return strings.NewReplacer("|", `\|`, "<", "&lt;").Replace(text) }
