@@ -8,7 +8,29 @@ import (
 // dialCheck is healthy when a connection can be made; nothing is sent.
 type dialCheck struct {
 	network, address string
-	resolver         *net.Resolver // nil: the system's
+	dial             dialFunc
+}
+
+type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+// dial connects; the lookup of the name ends with ctx too. Package net lets the question to a silent name server
+// run on for its 5 s a try, with its socket; and where two ask for one name of one Resolver, neither can end it.
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return dialBy(new(net.Dialer).DialContext)(ctx, network, address)
+}
+
+// dialBy makes a dial whose questions to name servers go through ask.
+func dialBy(ask dialFunc) dialFunc {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		r := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := ask(ctx, network, address)
+			if err == nil {
+				context.AfterFunc(ctx, func() { conn.Close() })
+			}
+			return conn, err
+		}}
+		return (&net.Dialer{KeepAlive: -1, Resolver: r}).DialContext(ctx, network, address)
+	}
 }
 
 func (c *dialCheck) String() string {
@@ -20,7 +42,7 @@ func (c *dialCheck) String() string {
 
 func (c *dialCheck) Check(ctx context.Context) error {
 	ctx, phase := watchPhase(ctx)
-	conn, err := (&net.Dialer{KeepAlive: -1, Resolver: c.resolver}).DialContext(ctx, c.network, c.address)
+	conn, err := c.dial(ctx, c.network, c.address)
 	if err != nil {
 		return phase.reason(err)
 	}

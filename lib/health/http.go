@@ -45,10 +45,9 @@ func newHTTP(o Options) (*httpClient, error) {
 	if err != nil {
 		return nil, err
 	}
-	dialer := &net.Dialer{KeepAlive: -1}
 	h.transport = &http.Transport{
 		Proxy:                  proxy,
-		DialContext:            dialer.DialContext,
+		DialContext:            dial,
 		TLSClientConfig:        config,
 		DisableKeepAlives:      true,
 		DisableCompression:     true, // a body is matched as sent, and cannot unfold to gigabytes
@@ -59,7 +58,7 @@ func newHTTP(o Options) (*httpClient, error) {
 	if o.UnixSocket != "" {
 		h.transport.Proxy = nil
 		h.transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return dialer.DialContext(ctx, "unix", o.UnixSocket)
+			return dial(ctx, "unix", o.UnixSocket)
 		}
 	}
 	return h, nil
@@ -99,12 +98,16 @@ func isToken(s string) bool {
 
 // proxy is the environment's, but never for this machine, by whatever name.
 func proxy(r *http.Request) (*url.URL, error) {
-	host := strings.TrimSuffix(strings.ToLower(r.URL.Hostname()), ".")
-	ip := net.ParseIP(host)
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") || host == "ip6-localhost" || ip.IsLoopback() {
+	if isLoopback(r.URL.Hostname()) {
 		return nil, nil
 	}
 	return http.ProxyFromEnvironment(r)
+}
+
+func isLoopback(host string) bool {
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || host == "ip6-localhost" ||
+		host == "ip6-loopback" || net.ParseIP(host).IsLoopback()
 }
 
 type httpCheck struct {

@@ -87,10 +87,11 @@ func sayHTTP(err error) string {
 
 func saySystem(err error) string {
 	var errno syscall.Errno
+	var op *net.OpError
 	switch {
 	case !errors.As(err, &errno):
 		return ""
-	case errno == syscall.ENOENT:
+	case errno == syscall.ENOENT && errors.As(err, &op):
 		return "no such socket"
 	}
 	return errno.Error()

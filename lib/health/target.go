@@ -72,7 +72,7 @@ func tcpTarget(u *url.URL) (Check, error) {
 	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil:
 		return nil, errors.New("more than tcp://host:port")
 	}
-	return &dialCheck{network: "tcp", address: u.Host}, nil
+	return &dialCheck{network: "tcp", address: u.Host, dial: dial}, nil
 }
 
 func unixTarget(path string) (Check, error) {
@@ -83,7 +83,7 @@ func unixTarget(path string) (Check, error) {
 	case len(path) > longest:
 		return nil, fmt.Errorf("the path is longer than the %d bytes of a socket's address", longest)
 	}
-	return &dialCheck{network: "unix", address: path}, nil
+	return &dialCheck{network: "unix", address: path, dial: dial}, nil
 }
 
 // plainURLError keeps what is wrong and drops what was quoted: a password with a slash in it ends up there.

@@ -22,10 +22,13 @@ func Until(ctx context.Context, checks []Check, p Pace, progress func(Attempt)) 
 		slots: make(chan struct{}, atOnce), targets: make([]Target, len(checks)),
 	}
 	var all sync.WaitGroup
-	sleep(inner, p.InitialDelay)
 	for i, c := range checks {
 		w.targets[i].Check = c
-		all.Go(func() { repeat(inner, c, (&course{wait: w, ctx: inner, target: &w.targets[i]}).steps()) })
+	}
+	if sleep(inner, p.InitialDelay) {
+		for i, c := range checks {
+			all.Go(func() { repeat(inner, c, (&course{wait: w, ctx: inner, target: &w.targets[i]}).steps()) })
+		}
 	}
 	all.Wait()
 	return w.result(ctx)

@@ -1,0 +1,96 @@
+package health
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestBadURLs(t *testing.T) {
+	const schemeless = `: no scheme: http, https, tcp or unix is needed, as in http://localhost:8080/`
+	for url, want := range map[string]string{
+		"":                        `URL ""` + schemeless,
+		"localhost:8080/x":        `URL "localhost:8080/x"` + schemeless,
+		"127.0.0.1:80":            `URL "127.0.0.1:80"` + schemeless,
+		"/healthz":                `URL "/healthz"` + schemeless,
+		"me:secret@db:5432":       `URL "db:5432"` + schemeless,
+		"ftp://a/":                `URL "ftp://a/": scheme "ftp" is not http, https, tcp or unix`,
+		"://a":                    `URL "://a": missing protocol scheme`,
+		"http://":                 `URL "http://": no host`,
+		"http:///x":               `URL "http:///x": no host`,
+		"http://:80/":             `URL "http://:80/": no host`,
+		"http://a:/":              `URL "http://a:/": the port is not one of 1 to 65535`,
+		"http://a:0/":             `URL "http://a:0/": the port is not one of 1 to 65535`,
+		"http://a:65536/":         `URL "http://a:65536/": the port is not one of 1 to 65535`,
+		"http://a:x/":             `URL "http://a:x/": invalid port`,
+		"http://u:sec/ret@a/?q=s": `URL "http://a/": invalid port`,
+		"http://[::1/":            `URL "http://[::1/": missing ']' in host`,
+		"http://a b/":             `URL "http://a b/": invalid character`,
+		"http://a/%zz":            `URL "http://a/%zz": invalid URL escape`,
+		"tcp://a":                 `URL "tcp://a": no port`,
+		"tcp://a:1/x":             `URL "tcp://a:1/x": more than tcp://host:port`,
+		"tcp://u:p@a:1":           `URL "tcp://a:1": more than tcp://host:port`,
+		"unix:":                   `URL "unix:": no path`,
+		"unix://":                 `URL "unix://": no path`,
+		"unix:/" + strings.Repeat("x", 107): `URL "unix:/` + strings.Repeat("x", 107) +
+			`": the path is longer than the 107 bytes of a socket's address`,
+	} {
+		if _, err := Parse(url, Options{}); err == nil || err.Error() != want {
+			t.Errorf("%q:\n got %v\nwant %s", url, err, want)
+		}
+	}
+}
+
+func TestStatuses(t *testing.T) {
+	s, err := ParseStatuses("200, 204,300-399")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for status, want := range map[int]bool{200: true, 201: false, 204: true, 299: false, 300: true, 399: true, 400: false} {
+		if s.Has(status) != want {
+			t.Errorf("Has(%d) is %t", status, !want)
+		}
+	}
+	for list, want := range map[string]string{
+		"":        "the list of statuses is empty",
+		" ":       "the list of statuses is empty",
+		"200,":    `"" is not a status of 100 to 599, nor a range of two`,
+		"2xx":     `"2xx" is not a status of 100 to 599, nor a range of two`,
+		"99":      `"99" is not a status of 100 to 599, nor a range of two`,
+		"600":     `"600" is not a status of 100 to 599, nor a range of two`,
+		"200-":    `"200-" is not a status of 100 to 599, nor a range of two`,
+		"1-2-3":   `"1-2-3" is not a status of 100 to 599, nor a range of two`,
+		"400-300": `the range "400-300" ends before it begins`,
+	} {
+		if _, err := ParseStatuses(list); err == nil || err.Error() != want {
+			t.Errorf("%q:\n got %v\nwant %s", list, err, want)
+		}
+	}
+}
+
+func TestBadOptionsDoNotShowSecrets(t *testing.T) {
+	for want, o := range map[string]Options{
+		`a header is not of the form "Name: value"`:        {Headers: []string{"my secret"}},
+		`header X-Token: a control character in its value`: {Headers: []string{"X-Token: se\ncret"}},
+		`no colon between user and password`:               {Auth: "secret"},
+		`"G T" is not an HTTP method`:                      {Method: "G T"},
+	} {
+		if _, err := Parse("http://a/", o); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+func TestGiven(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "secret")
+	os.WriteFile(file, []byte("me:se cret\r\n\n"), 0o600)
+	for in, want := range map[string]string{"me:x@y": "me:x@y", "@" + file: "me:se cret", "": ""} {
+		if got, err := Given(in); got != want || err != nil {
+			t.Errorf("Given(%q) = %q, %v", in, got, err)
+		}
+	}
+	if _, err := Given("@/nowhere"); err == nil || err.Error() != "open /nowhere: no such file or directory" {
+		t.Error(err)
+	}
+}
