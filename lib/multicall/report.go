@@ -3,10 +3,15 @@ package multicall
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 
 	"pidbox/lib/applet"
+	"pidbox/lib/pidfile"
+	"pidbox/lib/proc"
+	"pidbox/lib/spawn"
+	"pidbox/lib/stop"
 )
 
 // report turns the outcome of a call into its exit status and its message: one line, and at most one hint, each
@@ -33,25 +38,77 @@ func report(call *applet.Call, err error, failure applet.Status) applet.Status {
 
 // statusOf is the one mapper from errors to exit statuses; silent says that there is nothing to print.
 func statusOf(err error, failure applet.Status) (status applet.Status, silent bool) {
-	var known *applet.Error
-	switch {
-	case err == nil:
+	if err == nil {
 		return applet.OK, true
-	case errors.As(err, &known):
+	}
+	if known := as[*applet.Error](err); known != nil {
 		return known.Status, known.Err == nil
-	case errors.Is(err, context.DeadlineExceeded):
-		return applet.TimedOut, false
-	case errors.Is(err, fs.ErrPermission):
-		return applet.Unsafe, false
+	}
+	for _, s := range []func(error) applet.Status{commandStatus, pidfileStatus, processStatus} {
+		if status := s(err); status != applet.OK {
+			return status, false
+		}
 	}
 	return failure, false
 }
 
+func commandStatus(err error) applet.Status {
+	switch e := as[*spawn.ExecError](err); {
+	case e == nil:
+		return applet.OK
+	case e.NotFound:
+		return applet.NotFound
+	}
+	return applet.CannotExec
+}
+
+func pidfileStatus(err error) applet.Status {
+	held := as[*pidfile.HeldError](err)
+	switch {
+	case held != nil && held.Waited > 0:
+		return applet.TimedOut
+	case held != nil:
+		return applet.No
+	case as[*pidfile.UnsafeError](err) != nil, as[*pidfile.DoubtError](err) != nil, as[*pidfile.GarbageError](err) != nil:
+		return applet.Unsafe
+	case errors.Is(err, pidfile.ErrBusy):
+		return applet.Busy
+	case errors.Is(err, pidfile.ErrChanged):
+		return applet.Unsafe
+	}
+	return applet.OK
+}
+
+func processStatus(err error) applet.Status {
+	switch {
+	case errors.Is(err, proc.ErrNotFound):
+		return applet.Absent
+	case errors.Is(err, stop.ErrSurvived):
+		return applet.Survived
+	case as[*proc.NotLeaderError](err) != nil, as[*proc.DoubtError](err) != nil, errors.Is(err, fs.ErrPermission):
+		return applet.Unsafe
+	case errors.Is(err, context.DeadlineExceeded):
+		return applet.TimedOut
+	}
+	return applet.OK
+}
+
 // hintOf is the line that says what would help, or "".
 func hintOf(err error) string {
-	var hinted *applet.Hinted
-	if errors.As(err, &hinted) {
+	if hinted := as[*applet.Hinted](err); hinted != nil {
 		return hinted.Hint
 	}
+	if unsafe := as[*pidfile.UnsafeError](err); unsafe != nil {
+		return unsafe.Hint
+	}
+	if doubt := as[*pidfile.DoubtError](err); doubt != nil && doubt.Holder.PID != 1 {
+		return fmt.Sprintf("look at process %d, then give --unrecorded=running or --unrecorded=stale", doubt.Holder.PID)
+	}
 	return ""
+}
+
+// as is the first error of type E in err's chain, or nil.
+func as[E error](err error) (e E) {
+	errors.As(err, &e)
+	return e
 }
