@@ -105,7 +105,8 @@ type Status struct {
 
 // Order is the body of POST /v1/stop, kill, pause, wipe and archive; an empty body is an empty order.
 type Order struct {
-	Hold Duration `json:"hold,omitempty"` // the member is started, or resumed, again after this
+	Hold   Duration `json:"hold,omitempty"`   // the member is started, or resumed, again after this
+	Stacks bool     `json:"stacks,omitempty"` // archive: QUIT instead of TERM
 }
 
 // Lease is the body of PUT /v1/lease. While it is held, orders must carry its ID in the header LeaseHeader.

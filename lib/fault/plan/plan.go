@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -196,7 +197,8 @@ func (p *Plan) defaults() {
 			fill(&c.Until.Timeout, time.Minute)
 		}
 		if c.Name == "" {
-			c.Name = strings.Trim(strings.Join([]string{c.Fault, c.Shape, c.On.String()}, "-"), "-")
+			parts := slices.DeleteFunc([]string{c.Fault, c.Shape, c.On.String()}, func(s string) bool { return s == "" })
+			c.Name = strings.Join(parts, "-")
 		}
 	}
 }
@@ -279,10 +281,11 @@ func checkAgent(agent string) error {
 		}
 		return nil
 	}
+	full := agent
 	if !strings.Contains(agent, "://") {
-		agent = "http://" + agent
+		full = "http://" + agent
 	}
-	u, err := url.Parse(agent)
+	u, err := url.Parse(full)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Port() == "" || strings.Trim(u.Path, "/") != "" || u.User != nil {
 		return fmt.Errorf("agent %q is not unix:PATH, HOST:PORT, http://HOST:PORT or https://HOST:PORT", agent)
 	}
@@ -290,12 +293,8 @@ func checkAgent(agent string) error {
 }
 
 func (p *Plan) checkCase(here string, c Case) *flaw {
-	known := false
-	for _, f := range Faults() {
-		known = known || f == c.Fault
-	}
 	switch {
-	case !known:
+	case !slices.Contains(Faults(), c.Fault):
 		return at(here+".fault", "unknown fault %q, known are %s", c.Fault, strings.Join(Faults(), ", "))
 	case c.Until != nil && c.Hold != nil:
 		return at(here+".until", "hold and until exclude each other")

@@ -1,0 +1,306 @@
+// Package agent stands beside one member of a cluster and breaks it when told to, over HTTP with JSON: it starts,
+// stops, kills, pauses and wipes the member's process, and puts faults on its network and its disk.
+//
+// The command is fixed when the agent is made; no request carries an argument vector. What is told of the member
+// comes from its process and not from what was asked for. Every fault has a hold and heals by itself when that is
+// over, also when the agent is killed: the network's in the kernel (see package cut), a full disk with the
+// descriptor of the file that fills it, a pause by a process of its own (see Guard). A member that was stopped with a
+// hold is started again by the agent, and so only while that lives; the member itself outlives a killed agent, and
+// the next one takes it over by its pidfile.
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"pidbox/lib/fault"
+	"pidbox/lib/fault/cut"
+	"pidbox/lib/pidfile"
+	"pidbox/lib/proc"
+	"pidbox/lib/signals"
+	"pidbox/lib/spawn"
+	"pidbox/lib/stop"
+)
+
+// Config says whose agent it is.
+type Config struct {
+	PIDFile string
+	Rules   pidfile.Rules
+	Command spawn.Command // of the member
+	Guard   spawn.Command // which runs Guard
+	Dir     string        // the member's directory; "" is none
+	Mine    []string      // paths in Dir that are not the member's: the agent's socket, its log
+	Grace   time.Duration // between TERM and KILL
+	MaxHold time.Duration
+	Table   string // name of the nftables table
+	Port    uint16 // the agent's own, which no fault cuts; 0 is none
+	Log     func(format string, args ...any)
+}
+
+// Agent is beside one member. Its methods may be called concurrently; orders run one after the other.
+type Agent struct {
+	Config
+	table       *cut.Table
+	root        *os.Root // of Dir
+	unsupported map[fault.Kind]string
+
+	order sync.Mutex // held by whoever changes the member or its faults
+
+	mu         sync.Mutex // guards what follows; never held while something is waited for
+	member     *member    // nil: no process
+	state      fault.State
+	since      time.Time
+	exit       *fault.Exit
+	unexpected int
+	archive    string
+	faults     map[string]*active
+	again      *time.Timer // starts the member after the hold of a stop
+	lease      *lease // nil: nobody's
+}
+
+// refusal is an error that is not the agent's: a status of HTTP.
+type refusal struct {
+	status int
+	error
+}
+
+func refuse(status int, format string, args ...any) error {
+	return refusal{status, fmt.Errorf(format, args...)}
+}
+
+// New makes the agent, removes what a killed one has left, and takes over the member if its pidfile names a live
+// process, which it resumes.
+func New(c Config) (_ *Agent, err error) {
+	a := &Agent{Config: c, state: fault.New, since: time.Now(), faults: map[string]*active{}}
+	if c.Dir != "" {
+		if a.root, err = os.OpenRoot(c.Dir); err != nil {
+			return nil, fmt.Errorf("directory of the member: %w", err)
+		}
+	}
+	a.table = cut.Open(c.Table, c.Port)
+	a.unsupported = a.table.Unsupported()
+	if a.root == nil {
+		a.unsupported[fault.Fill] = "the agent has no directory"
+	}
+	return a, a.adopt()
+}
+
+// Status tells of the member as it is.
+func (a *Agent) Status() fault.Status {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := fault.Status{State: a.state, Since: a.since, Exit: a.exit, Unexpected: a.unexpected, Faults: []fault.Active{},
+		Unsupported: a.unsupported, Dir: a.root != nil, MaxHold: fault.Duration(a.MaxHold), Lease: a.lease.owner(), Archive: a.archive}
+	if m := a.member; m != nil {
+		s.PID = m.handle.PID()
+		if state, err := m.handle.State(); err == nil && state == 'T' {
+			s.State = fault.Paused
+			if m.guard != nil {
+				s.Since = m.guard.since
+			}
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(a.faults)) {
+		s.Faults = append(s.Faults, a.told(a.faults[id]))
+	}
+	return s
+}
+
+// Start runs the command, unless it runs.
+func (a *Agent) Start() error {
+	a.order.Lock()
+	defer a.order.Unlock()
+	return a.start()
+}
+
+// Stop ends the member by TERM, the grace, KILL, and has seen it dead. With a hold it is started again after that.
+func (a *Agent) Stop(o fault.Order) error { return a.end(o, a.graceful(), fault.Stopped) }
+
+// Kill ends the member by KILL at once.
+func (a *Agent) Kill(o fault.Order) error { return a.end(o, at("KILL/5"), fault.Stopped) }
+
+// Restart is Stop and Start.
+func (a *Agent) Restart() error {
+	a.order.Lock()
+	defer a.order.Unlock()
+	if err := a.stop(a.graceful()); err != nil {
+		return err
+	}
+	return a.start()
+}
+
+// Wipe stops the member and removes its data.
+func (a *Agent) Wipe(o fault.Order) error {
+	if a.root == nil {
+		return refuse(501, "nothing to wipe: the agent has no directory")
+	}
+	return a.end(o, a.graceful(), fault.Wiped)
+}
+
+// Archive stops the member, by QUIT first if stacks are wanted, and moves its data and log to DIR/archive/TIME-N.
+func (a *Agent) Archive(o fault.Order) error {
+	if a.root == nil {
+		return refuse(501, "nothing to archive: the agent has no directory")
+	}
+	a.order.Lock()
+	defer a.order.Unlock()
+	first := a.graceful()
+	if o.Stacks {
+		first = at("QUIT/" + a.Grace.String() + "/KILL/5")
+	}
+	if err := a.stop(first); err != nil {
+		return err
+	}
+	to, err := a.moveAway()
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.state, a.since, a.archive = fault.Wiped, time.Now(), to
+	return nil
+}
+
+func (a *Agent) end(o fault.Order, by signals.Schedule, to fault.State) error {
+	if err := a.checkHold(o.Hold, false); err != nil {
+		return err
+	}
+	a.order.Lock()
+	defer a.order.Unlock()
+	if err := a.stop(by); err != nil {
+		return err
+	}
+	if to == fault.Wiped {
+		if err := a.wipe(); err != nil {
+			return err
+		}
+		a.mu.Lock()
+		a.state, a.since = fault.Wiped, time.Now()
+		a.mu.Unlock()
+	}
+	if o.Hold > 0 {
+		a.mu.Lock()
+		a.again = time.AfterFunc(time.Duration(o.Hold), a.startAgain)
+		a.mu.Unlock()
+	}
+	return nil
+}
+
+func (a *Agent) startAgain() {
+	if err := a.Start(); err != nil {
+		a.Log("start after the hold: %v", err)
+	}
+}
+
+func (a *Agent) checkHold(hold fault.Duration, needed bool) error {
+	switch {
+	case needed && hold <= 0:
+		return refuse(400, "a hold is needed")
+	case time.Duration(hold) > a.MaxHold:
+		return refuse(400, "hold of %v is above the longest of %v", hold, a.MaxHold)
+	}
+	return nil
+}
+
+func (a *Agent) graceful() signals.Schedule { return at("TERM/" + a.Grace.String() + "/KILL/5") }
+
+func at(schedule string) signals.Schedule {
+	s, err := signals.ParseSchedule(schedule)
+	if err != nil {
+		panic(err) // every caller's is right
+	}
+	return s
+}
+
+// Heal ends every fault, resumes a paused member, and starts one that was stopped for a hold.
+func (a *Agent) Heal() error {
+	a.order.Lock()
+	defer a.order.Unlock()
+	return a.heal(true)
+}
+
+func (a *Agent) heal(start bool) error {
+	a.mu.Lock()
+	ids := slices.Collect(maps.Keys(a.faults))
+	m := a.member
+	wasHeld := a.again != nil
+	a.mu.Unlock()
+	var errs []error
+	for _, id := range ids {
+		errs = append(errs, a.remove(id))
+	}
+	if m != nil {
+		errs = append(errs, a.resume(m))
+	}
+	if wasHeld && start {
+		errs = append(errs, a.start())
+	}
+	return errors.Join(errs...)
+}
+
+// Close heals everything, stops the member and removes the table. It is the end of the agent.
+func (a *Agent) Close() error {
+	a.order.Lock()
+	defer a.order.Unlock()
+	a.mu.Lock()
+	a.lease.stop()
+	a.mu.Unlock()
+	err := errors.Join(a.heal(false), a.stop(a.graceful()))
+	if closed := a.table.Close(); closed != nil && !errors.Is(closed, fs.ErrPermission) {
+		err = errors.Join(err, closed)
+	}
+	if a.root != nil {
+		a.root.Close()
+	}
+	return err
+}
+
+// Abandon heals what can be healed at once; for a panic, where the member is better left to the next agent.
+func (a *Agent) Abandon() {
+	_ = a.table.Close()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if m := a.member; m != nil && m.guard != nil {
+		m.guard.end()
+	}
+}
+
+// stop ends the process and what it has started in its session.
+func (a *Agent) stop(by signals.Schedule) error {
+	a.mu.Lock()
+	if a.again != nil {
+		a.again.Stop()
+		a.again = nil
+	}
+	m := a.member
+	if m != nil {
+		m.expected = true
+	}
+	a.mu.Unlock()
+	if m == nil {
+		return nil
+	}
+	if err := a.resume(m); err != nil { // or it could not answer TERM
+		return err
+	}
+	family, err := m.family()
+	if err == nil {
+		defer family.Close()
+		_, err = stop.Run(context.Background(), family, by, nil)
+	}
+	if err != nil && !errors.Is(err, proc.ErrNotFound) {
+		a.mu.Lock()
+		m.expected = false
+		a.mu.Unlock()
+		return fmt.Errorf("stop process %d: %w", m.handle.PID(), err)
+	}
+	<-m.ended
+	return nil
+}

@@ -1,0 +1,73 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// filler is a file without a name that takes the free space: the kernel gives it back when the descriptor is closed,
+// so that a killed agent leaves no full disk behind.
+type filler struct {
+	file  *os.File
+	bytes uint64
+}
+
+func fill(root *os.Root, leave uint64) (*filler, error) {
+	dir, err := root.Open(".")
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	fd, err := unix.Openat(int(dir.Fd()), ".", unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EISDIR) {
+		return nil, refuse(501, "fill: this file system knows no files without a name")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("fill: %w", err)
+	}
+	f := &filler{file: os.NewFile(uintptr(fd), "filler")}
+	for {
+		var s unix.Statfs_t
+		if err := unix.Fstatfs(fd, &s); err != nil {
+			f.close()
+			return nil, fmt.Errorf("fill: %w", err)
+		}
+		free := s.Bavail
+		if os.Geteuid() == 0 {
+			free = s.Bfree // the reserve as well, for the member may be root too
+		}
+		left := free * uint64(s.Bsize)
+		if left <= leave || !f.take(left-leave, uint64(s.Bsize)) {
+			break
+		}
+	}
+	if f.bytes == 0 {
+		f.close()
+		return nil, refuse(409, "fill: there is not so much space that %d bytes could be left", leave)
+	}
+	return f, nil
+}
+
+// take takes n bytes, or as much less as the file system gives, and says whether it took any.
+func (f *filler) take(n, block uint64) bool {
+	for ; n >= block; n /= 2 {
+		err := unix.Fallocate(int(f.file.Fd()), 0, int64(f.bytes), int64(n))
+		if err == nil {
+			f.bytes += n
+			return true
+		}
+		if !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.EFBIG) {
+			return false
+		}
+	}
+	return false
+}
+
+func (f *filler) close() {
+	if f != nil {
+		f.file.Close()
+	}
+}

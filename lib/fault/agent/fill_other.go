@@ -1,0 +1,11 @@
+//go:build !linux
+
+package agent
+
+import "os"
+
+type filler struct{ bytes uint64 }
+
+func fill(*os.Root, uint64) (*filler, error) { return nil, refuse(501, "fill: needs Linux") }
+
+func (*filler) close() {}

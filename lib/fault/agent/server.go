@@ -1,0 +1,186 @@
+package agent
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"pidbox/lib/fault"
+	"pidbox/lib/pidfile"
+	"pidbox/lib/spawn"
+	"pidbox/lib/stop"
+)
+
+// bodyLimit bounds what a request may carry.
+const bodyLimit = 64 << 10
+
+// Server is the HTTP interface of the agent. With a token, requests must carry it as "Authorization: Bearer".
+func (a *Agent) Server(token string) *http.Server {
+	order := func(do func(fault.Order) error) http.HandlerFunc {
+		return a.ordered(func(r *http.Request) error {
+			var o fault.Order
+			if err := decode(r, &o, true); err != nil {
+				return err
+			}
+			return do(o)
+		})
+	}
+	plain := func(do func() error) http.HandlerFunc {
+		return order(func(o fault.Order) error {
+			if o != (fault.Order{}) {
+				return refuse(400, "this order takes no hold")
+			}
+			return do()
+		})
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, a.Status()) })
+	mux.HandleFunc("POST /v1/start", plain(a.Start))
+	mux.HandleFunc("POST /v1/restart", plain(a.Restart))
+	mux.HandleFunc("POST /v1/resume", plain(a.Resume))
+	mux.HandleFunc("POST /v1/heal", plain(a.Heal))
+	mux.HandleFunc("POST /v1/stop", order(a.Stop))
+	mux.HandleFunc("POST /v1/kill", order(a.Kill))
+	mux.HandleFunc("POST /v1/pause", order(a.Pause))
+	mux.HandleFunc("POST /v1/wipe", order(a.Wipe))
+	mux.HandleFunc("POST /v1/archive", order(a.Archive))
+	mux.HandleFunc("PUT /v1/faults/{id}", a.ordered(func(r *http.Request) error {
+		var s fault.Spec
+		if err := decode(r, &s, false); err != nil {
+			return err
+		}
+		return a.Put(r.PathValue("id"), s)
+	}))
+	mux.HandleFunc("DELETE /v1/faults/{id}", a.ordered(func(r *http.Request) error { return a.Remove(r.PathValue("id")) }))
+	mux.HandleFunc("PUT /v1/lease", a.telling(func(r *http.Request) error {
+		var l fault.Lease
+		if err := decode(r, &l, false); err != nil {
+			return err
+		}
+		return a.Lease(l)
+	}))
+	mux.HandleFunc("DELETE /v1/lease", a.telling(func(r *http.Request) error { return a.Release(r.Header.Get(fault.LeaseHeader)) }))
+	return &http.Server{
+		Handler:           a.guarding(token, mux),
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+	}
+}
+
+// guarding is what every request must pass: it comes from no browser, knows the token, and a panic while it is served
+// heals the member.
+func (a *Agent) guarding(token string, next http.Handler) http.Handler {
+	want := sha256.Sum256([]byte("Bearer " + token))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if p := recover(); p != nil {
+				a.Log("panic: %v", p)
+				a.Abandon()
+				fail(w, fmt.Errorf("panic: %v", p))
+			}
+		}()
+		if r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "" {
+			fail(w, refuse(403, "not for browsers: any page could ask them to"))
+			return
+		}
+		got := sha256.Sum256([]byte(r.Header.Get("Authorization")))
+		if token != "" && subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			fail(w, refuse(401, "the token is missing or wrong"))
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, bodyLimit)
+		next.ServeHTTP(&plainErrors{ResponseWriter: w}, r)
+	})
+}
+
+// ordered is a request that changes the member, so only the holder of the lease may make it.
+func (a *Agent) ordered(do func(*http.Request) error) http.HandlerFunc {
+	return a.telling(func(r *http.Request) error {
+		if err := a.allows(r.Header.Get(fault.LeaseHeader)); err != nil {
+			return err
+		}
+		return do(r)
+	})
+}
+
+// telling answers with the status after the order, or with the error.
+func (a *Agent) telling(do func(*http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := do(r); err != nil {
+			fail(w, err)
+			return
+		}
+		answer(w, 200, a.Status())
+	}
+}
+
+func decode(r *http.Request, v any, mayBeEmpty bool) error {
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	err := d.Decode(v)
+	if errors.Is(err, io.EOF) && mayBeEmpty {
+		return nil
+	}
+	if err == nil && d.More() {
+		err = errors.New("more than one value")
+	}
+	if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
+		return refuse(413, "a body of more than %d bytes", large.Limit)
+	}
+	if err != nil {
+		return refuse(400, "body: %w", err)
+	}
+	return nil
+}
+
+func fail(w http.ResponseWriter, err error) {
+	status := 500
+	var refused refusal
+	var exec *spawn.ExecError
+	var doubt *pidfile.DoubtError
+	switch {
+	case errors.As(err, &refused):
+		status = refused.status
+	case errors.As(err, &exec), errors.As(err, &doubt), errors.Is(err, stop.ErrSurvived):
+		status = 409
+	}
+	answer(w, status, fault.Problem{Error: err.Error()})
+}
+
+func answer(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the asker may be gone
+}
+
+// plainErrors makes JSON of the mux's own answers, 404 and 405.
+type plainErrors struct {
+	http.ResponseWriter
+	swallow bool
+}
+
+func (p *plainErrors) WriteHeader(status int) {
+	if (status == 404 || status == 405) && !strings.HasPrefix(p.Header().Get("Content-Type"), "application/json") {
+		p.Header().Del("Content-Length")
+		p.swallow = true
+		answer(p.ResponseWriter, status, fault.Problem{Error: strings.ToLower(http.StatusText(status))})
+		return
+	}
+	p.ResponseWriter.WriteHeader(status)
+}
+
+func (p *plainErrors) Write(b []byte) (int, error) {
+	if p.swallow {
+		return len(b), nil
+	}
+	return p.ResponseWriter.Write(b)
+}
