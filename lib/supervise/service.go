@@ -44,34 +44,55 @@ func (e *OccupiedError) Error() string {
 // Adopt finds the child by its identity and by the command on record. A process that nothing proves to be an earlier
 // supervisor's child is never adopted and never signalled.
 func (s *Service) Adopt() (Child, error) {
-	if err := s.know(); err != nil {
+	holder, r, err := s.find()
+	if err != nil || holder == nil {
 		return nil, err
+	}
+	c := adopted(holder, r.child, s.Log)
+	s.last = c.PID()
+	if !s.same(r) {
+		return c, ErrOther
+	}
+	return c, saveRecord(s.PidFile, newRecord(r.child, s.self, s.Fingerprint))
+}
+
+// Foresee tells which process Adopt would find, 0 if none, and whether it runs the same command.
+func (s *Service) Foresee() (pid int, same bool, err error) {
+	holder, r, err := s.find()
+	if err != nil || holder == nil {
+		return 0, false, err
+	}
+	defer holder.Close()
+	return holder.PID, s.same(r), nil
+}
+
+func (s *Service) same(r record) bool { return !s.Never && r.runs(s.Fingerprint) }
+
+// find returns the live child of an earlier supervisor and its record; nil if there is none.
+func (s *Service) find() (*pidfile.Holder, record, error) {
+	if err := s.know(); err != nil {
+		return nil, record{}, err
 	}
 	holder, err := pidfile.Read(s.PidFile, s.Rules)
 	var garbage *pidfile.GarbageError
 	switch {
 	case errors.As(err, &garbage):
-		return nil, nil // Start claims over it
+		return nil, record{}, nil // Start claims over it, or says why not
 	case err != nil:
-		return nil, err
+		return nil, record{}, err
 	case holder.State != pidfile.Running && holder.State != pidfile.Doubtful:
 		holder.Close()
-		return nil, nil
+		return nil, record{}, nil
 	}
 	r, err := s.proven(holder)
-	if err != nil {
-		holder.Close()
-		if errors.Is(err, proc.ErrNotFound) { // it has just ended
-			err = nil
-		}
-		return nil, err
+	if err == nil {
+		return holder, r, nil
 	}
-	c := adopted(holder, r.child, s.Log)
-	s.last = c.PID()
-	if s.Never || !r.runs(s.Fingerprint) {
-		return c, ErrOther
+	holder.Close()
+	if errors.Is(err, proc.ErrNotFound) { // it has just ended
+		err = nil
 	}
-	return c, saveRecord(s.PidFile, newRecord(r.child, s.self, s.Fingerprint))
+	return nil, record{}, err
 }
 
 func (s *Service) know() error {

@@ -48,3 +48,6 @@ func (s *Supervisor) Route(means Signals, reopen func()) (stop func()) {
 	}()
 	return func() { close(over) } // still caught: a late signal must not end the process in the middle of its exit
 }
+
+// Ignored says whether the signal was ignored when the program began, as nohup(1) has it.
+func Ignored(sig syscall.Signal) bool { return signal.Ignored(sig) }
