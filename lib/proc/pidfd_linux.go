@@ -41,8 +41,8 @@ func (p *pidfd) with(f func(fd int) error) error {
 		return err
 	}
 	var failed error
-	if err := conn.Control(func(fd uintptr) { failed = f(int(fd)) }); err != nil {
-		return err
+	if conn.Control(func(fd uintptr) { failed = f(int(fd)) }) != nil {
+		return os.ErrClosed
 	}
 	return failed
 }

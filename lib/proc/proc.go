@@ -117,7 +117,7 @@ func (h *Handle) State() (State, error) {
 	return st.state, h.wrap(err)
 }
 
-// Close lets go of the process. A Wait under way goes on.
+// Close lets go of the process. A Wait under way goes on, or fails with os.ErrClosed.
 func (h *Handle) Close() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -56,8 +56,8 @@ func (d *procDir) facts(read func(fd int) error) error {
 		return err
 	}
 	var failed error
-	if err := conn.Control(func(fd uintptr) { failed = read(int(fd)) }); err != nil {
-		return err
+	if conn.Control(func(fd uintptr) { failed = read(int(fd)) }) != nil {
+		return os.ErrClosed
 	}
 	if errors.Is(failed, unix.ENOENT) {
 		return ErrNotFound

@@ -46,6 +46,14 @@ func Sleeper(t testing.TB) *Process {
 	return p
 }
 
+// Program is a Sleeper by another path: a copy of, or a link to, cat.
+func Program(t testing.TB, path string) *Process {
+	t.Helper()
+	p := start(t, nil, path)
+	p.echo(t)
+	return p
+}
+
 // Own is a Sleeper that leads a session and a group of its own.
 func Own(t testing.TB) *Process {
 	t.Helper()

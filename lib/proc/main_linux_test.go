@@ -1,0 +1,80 @@
+package proc
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+const helper = "PIDBOX_PROC_HELPER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(helper) == "headless" {
+		beheaded()
+	}
+	os.Exit(m.Run())
+}
+
+// headless starts a process whose first thread has ended while others run.
+func headless(t *testing.T) *exec.Cmd {
+	t.Helper()
+	for range 100 {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), helper+"=headless")
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			in.Close()
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		})
+		line, err := bufio.NewReader(out).ReadString('\n')
+		if line == "ready\n" {
+			return cmd
+		}
+		if line != "again\n" {
+			t.Fatalf("%q, %v", line, err)
+		}
+	}
+	t.Fatal("the helper never ran on its first thread")
+	return nil
+}
+
+func beheaded() {
+	runtime.LockOSThread()
+	if unix.Gettid() != os.Getpid() {
+		fmt.Println("again")
+		os.Exit(0)
+	}
+	go func() {
+		for {
+			st, err := statOf(os.Getpid())
+			if err != nil {
+				fmt.Println(err)
+				os.Exit(1)
+			}
+			if st.ended() {
+				break
+			}
+		}
+		fmt.Println("ready")
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}()
+	_, _, _ = unix.Syscall(unix.SYS_EXIT, 0, 0, 0) // this thread's end only
+}
