@@ -1,0 +1,122 @@
+package applets
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"pidbox/lib/applet"
+	"pidbox/lib/pidfile"
+	"pidbox/lib/proc"
+)
+
+// pidfileOption is the pidfile of an applet that takes one. A second is refused rather than the first forgotten.
+func pidfileOption(to *string) applet.Option {
+	return applet.Set("p pid-file pidfile", "FILE", "the pidfile", func(s string) error {
+		if *to != "" {
+			return fmt.Errorf("%s was given already, and there is one pidfile", *to)
+		}
+		*to = s
+		return pidfileName(s)
+	}).As(applet.File)
+}
+
+func pidfileName(s string) error {
+	if s == "" {
+		return errors.New("the name of the pidfile is empty")
+	}
+	return nil
+}
+
+// ruleOptions are how a pidfile is judged.
+func ruleOptions(to *pidfile.Rules) []applet.Option {
+	return []applet.Option{
+		applet.Switch(&to.AllowInsecure, "allow-insecure", "act on a pidfile that other users could have written"),
+		applet.Parsed(&to.Unrecorded, "unrecorded", "VERDICT", "what a process is that started after the pidfile was written, where that has no record of it: doubt (the default), running or stale", unrecorded),
+		applet.String(&to.Match.Exec, "match-exec", "PATH", "the executable of the process, where the pidfile has no record of it; another process is not the one").As(applet.File),
+		applet.String(&to.Match.Name, "match-name", "NAME", "its name, likewise"),
+		applet.String(&to.Match.User, "match-user", "USER", "its user, likewise").As(applet.User),
+	}
+}
+
+func unrecorded(s string) (pidfile.State, error) {
+	switch s {
+	case "doubt":
+		return pidfile.Doubtful, nil
+	case "running":
+		return pidfile.Running, nil
+	case "stale":
+		return pidfile.Stale, nil
+	}
+	return 0, fmt.Errorf("%q is neither doubt, running nor stale", s)
+}
+
+// modeOption is the mode of a pidfile that is written.
+func modeOption(to *fs.FileMode) applet.Option {
+	return applet.Mode(to, "mode", "MODE", "the pidfile's mode in octal, exactly; 644 less the umask by default")
+}
+
+// checkMode refuses a mode with which the pidfile could not be read, or not be trusted.
+func checkMode(mode fs.FileMode, rules pidfile.Rules) error {
+	switch {
+	case mode == 0:
+		return nil
+	case mode&0o400 == 0:
+		return applet.Usage("--mode %03o: its owner could not read the pidfile", mode)
+	case mode&0o022 != 0 && !rules.AllowInsecure:
+		return applet.Usage("--mode %03o: others could write the pidfile, and nothing would trust it", mode)
+	}
+	return nil
+}
+
+// pidfileError gives an error about a pidfile its exit status, and says what would help.
+func pidfileError(err error) error {
+	var (
+		held    *pidfile.HeldError
+		unsafe  *pidfile.UnsafeError
+		doubt   *pidfile.DoubtError
+		garbage *pidfile.GarbageError
+	)
+	switch {
+	case errors.As(err, &held) && held.Waited > 0:
+		return &applet.Error{Status: applet.TimedOut, Err: err}
+	case errors.As(err, &held):
+		return &applet.Error{Status: applet.No, Err: err}
+	case errors.As(err, &unsafe):
+		return applet.WithHint(&applet.Error{Status: applet.Unsafe, Err: err}, "%s", unsafe.Hint)
+	case errors.As(err, &doubt):
+		return doubtful(doubt.Holder)
+	case errors.As(err, &garbage):
+		return &applet.Error{Status: applet.Unsafe, Err: err}
+	case errors.Is(err, pidfile.ErrBusy):
+		return &applet.Error{Status: applet.Busy, Err: err}
+	case errors.Is(err, proc.ErrNotFound):
+		return &applet.Error{Status: applet.Absent, Err: err}
+	}
+	return err
+}
+
+// doubtful is the answer to a pidfile that nobody can judge.
+func doubtful(h *pidfile.Holder) error {
+	err := applet.Fail(applet.Unsafe, "%s: cannot tell: %s", h.Path, h.Why)
+	if h.PID == 1 {
+		return err
+	}
+	return applet.WithHint(err, "look at process %d, then give --unrecorded=running or --unrecorded=stale", h.PID)
+}
+
+// parsePID reads a process number of a command line.
+func parsePID(s string) (int, error) {
+	n := 0
+	for _, c := range s {
+		if c < '0' || c > '9' || n > (1<<31-1)/10 {
+			n = 0
+			break
+		}
+		n = 10*n + int(c-'0')
+	}
+	if n < 1 || n > 1<<31-1 {
+		return 0, fmt.Errorf("%q is not a process id", s)
+	}
+	return n, nil
+}
