@@ -3,8 +3,11 @@ package applets
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"pidbox/lib/applet"
@@ -13,30 +16,24 @@ import (
 	"pidbox/lib/spawn"
 )
 
-// pidClaim makes a pidfile name one live process, or none: of any number of concurrent claims one succeeds, a
-// reader sees the old file or the new one, and a process that has ended is never written down. It cannot keep the
-// process from ending a moment later, and it is of no use against programs that write the file without asking.
-type pidClaim struct {
-	file    string
-	rules   pidfile.Rules
-	mode    fs.FileMode
-	pid     int
-	wait    time.Duration
-	dryRun  bool
-	command commandOptions
+type pidClaimOptions struct {
+	file   string
+	rules  pidfile.Rules
+	mode   fs.FileMode
+	pid    int
+	wait   time.Duration
+	dryRun bool
+	user   *spawn.User
+	dir    string
+	umask  *int
+	env    []string
 }
 
-// commandOptions is what becomes of this process when it execs a command.
-type commandOptions struct {
-	user  *spawn.User
-	dir   string
-	umask fs.FileMode
-	mask  bool // umask was given
-	env   []string
-}
-
-func newPidClaim() *applet.Applet {
-	o := &pidClaim{}
+// pidClaim makes a pidfile name one live process: of any number of concurrent claims one succeeds, a reader sees the
+// old file or the new one, and a process that has ended is never written down. It cannot keep the process from ending
+// a moment later, and it is of no use against programs that write the file without a lock.
+func pidClaim() *applet.Applet {
+	o := &pidClaimOptions{}
 	return &applet.Applet{
 		Name:    "pid-claim",
 		Summary: "claim a pidfile for a process, or for itself and then become a command",
@@ -55,10 +52,10 @@ func newPidClaim() *applet.Applet {
 			applet.Parsed(&o.pid, "pid", "PID", "claim for this process", parsePID),
 			applet.Duration(&o.wait, "wait", "D", "wait up to D for the end of a live holder, instead of failing at once"),
 			modeOption(&o.mode),
-			applet.Parsed(&o.command.user, "user u", "USER[:GROUP]", "run COMMAND as this user, with all groups of the user", spawn.ParseUser).As(applet.User),
-			applet.String(&o.command.dir, "chdir c", "DIR", "run COMMAND in DIR").As(applet.Dir),
-			applet.Mode(&o.command.umask, "umask", "MASK", "run COMMAND with this umask, in octal"),
-			applet.Set("env E", "K=V", "set a variable for COMMAND", o.command.setEnv),
+			applet.Parsed(&o.user, "user u", "USER[:GROUP]", "run COMMAND as this user, with all groups of the user", spawn.ParseUser).As(applet.User),
+			applet.String(&o.dir, "chdir c", "DIR", "run COMMAND in DIR").As(applet.Dir),
+			applet.Parsed(&o.umask, "umask", "MASK", "run COMMAND with this umask, in octal", parseMask),
+			applet.Strings(&o.env, "env E", "K=V", "set a variable for COMMAND"),
 			applet.Switch(&o.dryRun, "dry-run n", "change nothing; say what would be done, with the status it would have"),
 		}, ruleOptions(&o.rules)...),
 		Statuses: []applet.Item{
@@ -92,37 +89,36 @@ func newPidClaim() *applet.Applet {
 	}
 }
 
-func (o *commandOptions) setEnv(s string) error {
-	kv, err := spawn.ParseEnv(s)
-	o.env = append(o.env, kv)
-	return err
-}
-
-func (o *pidClaim) check(c *applet.Call) error {
+func (o *pidClaimOptions) check(c *applet.Call) error {
 	switch {
 	case o.file == "":
-		return applet.Usage("no pidfile given (-p FILE)")
+		return applet.Usage("no pidfile given (--pid-file FILE)")
 	case o.pid == 0 && len(c.Args) == 0:
 		return applet.Usage("neither a process (--pid PID) nor a COMMAND given")
 	case o.pid != 0 && len(c.Args) > 0:
-		return applet.Usage("both --pid %d and the command %q given", o.pid, c.Args[0])
+		return applet.Usage("unexpected operand %q: --pid is for a process that runs already", c.Args[0])
+	case o.pid != 0 && (o.user != nil || o.dir != "" || o.umask != nil || len(o.env) > 0):
+		return applet.Usage("--user, --chdir, --umask and --env are for a COMMAND, not for --pid")
+	case o.pid == 0 && c.Args[0] == "":
+		return applet.Usage("the COMMAND is empty")
+	}
+	for _, kv := range o.env {
+		if _, err := spawn.ParseEnv(kv); err != nil {
+			return applet.Usage("--env: %w", err)
+		}
 	}
 	return checkMode(o.mode, o.rules)
 }
 
-func (o *pidClaim) run(c *applet.Call) error {
+func (o *pidClaimOptions) run(c *applet.Call) error {
 	if err := o.check(c); err != nil {
 		return err
 	}
-	var cmd *spawn.Command
-	var err error
+	var command *spawn.Command
 	if len(c.Args) > 0 {
-		if cmd, err = o.command.command(c.Args); err != nil {
-			return commandError(err)
-		}
-		o.pid = os.Getpid()
-		if o.command.user != nil {
-			o.rules.Trust = []int{o.command.user.UID}
+		var err error
+		if command, err = o.command(c.Args); err != nil {
+			return execError(err)
 		}
 	}
 	p, err := proc.Open(o.pid)
@@ -139,10 +135,85 @@ func (o *pidClaim) run(c *applet.Call) error {
 	}
 	defer r.Close()
 	o.tell(c, r)
-	if cmd == nil {
+	if command == nil {
 		return nil
 	}
-	err = spawn.Exec(*cmd)
-	r.Remove() // the rights to do so may be gone; then the file is stale as soon as this process is
-	return commandError(err)
+	err = spawn.Exec(*command)
+	r.Remove() // the right to do so may be gone; then the file is stale as soon as this process has ended
+	return execError(err)
+}
+
+// command is what this process becomes. A command that is not there is found before anything is claimed.
+func (o *pidClaimOptions) command(args []string) (*spawn.Command, error) {
+	o.pid = os.Getpid()
+	if o.user != nil {
+		o.rules.Trust = []int{o.user.UID}
+	}
+	env := spawn.MergeEnv(os.Environ(), o.env)
+	path := ""
+	for _, kv := range env {
+		if value, ok := strings.CutPrefix(kv, "PATH="); ok {
+			path = value
+		}
+	}
+	file, err := spawn.LookPath(args[0], path, o.dir)
+	if err != nil && o.dir == "" {
+		return nil, err
+	}
+	if err != nil { // perhaps the directory is at fault, and Exec knows
+		file = args[0]
+	}
+	return &spawn.Command{Path: file, Args: args, Env: env, Dir: o.dir, Umask: o.umask, User: o.user}, nil
+}
+
+// tell says what stood in the file, where that is a surprise.
+func (o *pidClaimOptions) tell(c *applet.Call, r *pidfile.Reservation) {
+	was := r.Holder
+	switch {
+	case was.Garbage != "":
+		c.Say("%s: claimed over %s, which is not a process id", o.file, was.Garbage)
+	case was.State == pidfile.Foreign:
+		c.Say("%s: claimed over: %s", o.file, was.Why)
+	case was.State != pidfile.Absent:
+		c.Tell("%s: %s", o.file, was.Why)
+	}
+	c.Tell("%s: claimed for process %d", o.file, o.pid)
+	if !r.Recorded {
+		c.Tell("%s: its file system keeps no record of who that is", o.file)
+	}
+}
+
+// rehearse answers as a claim would, by a look without locks.
+func (o *pidClaimOptions) rehearse(c *applet.Call, p *proc.Handle) error {
+	h, err := pidfile.Peek(o.file, p, o.rules)
+	if err != nil {
+		return pidfileError(err)
+	}
+	defer h.Close()
+	c.Say("would claim %s for process %d (%s)", o.file, o.pid, h.Why)
+	if len(c.Args) > 0 {
+		c.Say("would then run %s", c.Args[0])
+	}
+	return nil
+}
+
+// execError gives the failure to become a command the status that a shell would give it.
+func execError(err error) error {
+	var e *spawn.ExecError
+	switch {
+	case !errors.As(err, &e):
+		return err
+	case e.NotFound:
+		return &applet.Error{Status: applet.NotFound, Err: err}
+	}
+	return &applet.Error{Status: applet.CannotExec, Err: err}
+}
+
+// parseMask reads a umask.
+func parseMask(s string) (*int, error) {
+	n, err := strconv.ParseUint(s, 8, 12)
+	if err != nil || n > 0o777 {
+		return nil, fmt.Errorf("%q is not an octal mask of 0 to 777", s)
+	}
+	return new(int(n)), nil
 }

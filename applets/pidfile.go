@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"pidbox/lib/applet"
 	"pidbox/lib/pidfile"
@@ -22,8 +23,11 @@ func pidfileOption(to *string) applet.Option {
 }
 
 func pidfileName(s string) error {
-	if s == "" {
-		return errors.New("the name of the pidfile is empty")
+	switch {
+	case s == "":
+		return errors.New("the name is empty")
+	case strings.HasSuffix(s, "/") && s != "/":
+		return fmt.Errorf("%q names a directory", s)
 	}
 	return nil
 }

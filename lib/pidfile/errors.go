@@ -7,7 +7,7 @@ import (
 )
 
 // ErrBusy says that a lock of a pidfile or of its directory was not to be had within a bounded time.
-var ErrBusy = errors.New("the pidfile is locked by another process")
+var ErrBusy = errors.New("locked by another process")
 
 // ErrChanged says that a pidfile is no longer the one that was read: somebody else has claimed or replaced it.
 var ErrChanged = errors.New("the pidfile was changed by somebody else meanwhile")

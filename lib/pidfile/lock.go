@@ -53,7 +53,7 @@ func (p *place) lockDir(ctx context.Context) (*flock.Flock, error) {
 	l := flock.New(p.dir, flock.SetFlag(unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC))
 	switch err := acquire(ctx, l); {
 	case errors.Is(err, ErrBusy):
-		return nil, fmt.Errorf("%s: %w", p.dir, err)
+		return nil, fmt.Errorf("%s: its directory %s is %w", p.path, p.dir, err)
 	case err != nil: // not readable, or a file system that locks no directories: the file's lock has to do
 		return nil, nil
 	}

@@ -1,6 +1,7 @@
 package pidfile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,28 +31,67 @@ func Reserve(ctx context.Context, path string, rules Rules, mode fs.FileMode, wa
 	return reserve(ctx, path, rules, mode, wait, nil)
 }
 
-// Claim reserves the pidfile at path, writes that it is p's, and closes it; see Reserve and Write. A file that is p's
-// already is left as it is. What it returns is closed, and tells what was there and what was written.
+// Claim reserves the pidfile at path and writes that it is p's; see Reserve and Write. A file that is p's
+// already is left as it is. The reservation is to be closed, or removed should the process not start after all.
 func Claim(ctx context.Context, path string, p *proc.Handle, rules Rules, mode fs.FileMode, wait time.Duration) (*Reservation, error) {
-	info, err := p.Info()
-	if err == nil {
-		err = mustLive(p)
-	}
+	rules, err := rules.trusting(p)
 	if err != nil {
 		return nil, err
 	}
-	rules.Trust = append(rules.Trust[:len(rules.Trust):len(rules.Trust)], info.UID)
 	for until := time.Now().Add(lockWait); ; {
 		r, err := reserve(ctx, path, rules, mode, wait, p)
 		if err != nil {
 			return nil, err
 		}
-		err = r.Write(p)
+		if err = r.Write(p); err == nil {
+			return r, nil
+		}
 		r.Close()
 		if !errors.Is(err, ErrChanged) || time.Now().After(until) {
-			return r, err
+			return nil, err
 		}
 	}
+}
+
+// Peek answers as Claim would, without locks and without changing anything: a claim that follows may find it
+// otherwise.
+func Peek(path string, p *proc.Handle, rules Rules) (*Holder, error) {
+	rules, err := rules.trusting(p)
+	if err != nil {
+		return nil, err
+	}
+	at, err := locate(path, rules, false)
+	if err != nil {
+		return nil, err
+	}
+	if at == nil {
+		return &Holder{Path: path, Why: "there is no such file"}, nil
+	}
+	r := &Reservation{place: at}
+	if err = cmp.Or(at.unsafe, entrust(at.writers, rules)); err == nil {
+		err = r.admit(rules, p)
+	}
+	if err != nil && !hasHolder(err) {
+		at.close()
+	}
+	return r.Holder, err
+}
+
+// hasHolder says that the error has taken the holder, and its directory, over.
+func hasHolder(err error) bool {
+	var held *HeldError
+	var doubt *DoubtError
+	return errors.As(err, &held) || errors.As(err, &doubt)
+}
+
+// trusting is r with the owner of p, who must be alive, among those who may have written its pidfile.
+func (r Rules) trusting(p *proc.Handle) (Rules, error) {
+	info, err := p.Info()
+	if err == nil {
+		err = mustLive(p)
+	}
+	r.Trust = append(r.Trust[:len(r.Trust):len(r.Trust)], info.UID)
+	return r, err
 }
 
 // reserve is Reserve for a claimant that may be the holder already.
@@ -89,7 +129,7 @@ func attempt(ctx context.Context, path string, rules Rules, mode fs.FileMode, cl
 	defer func() {
 		if err != nil {
 			r.locks.release()
-			if r.Holder == nil {
+			if !hasHolder(err) {
 				p.close()
 			}
 		}
