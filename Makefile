@@ -4,6 +4,7 @@ VERSION := $(shell sed -n 's/^## \([0-9][0-9.]*\).*/\1/p' packaging/CHANGELOG.md
 PREFIX = /usr/local
 DESTDIR =
 BINARY = pidbox
+D = 10m
 TAGS = urfave_cli_no_docs,nethttpomithttp2
 LDFLAGS = -s -w -buildid= -X pidbox/lib/multicall.version=$(VERSION)
 GO = go
@@ -49,14 +50,17 @@ fuzz: ## each fuzz target, 50000 inputs
 		done; \
 	done
 
-bench: build ## speed, as ratios to other tools in one interleaved run
-	packaging/bench ./$(BINARY)
+bench: build peers ## speed beside other tools, in interleaved runs; writes packaging/bench/results.*
+	$(GO) run ./packaging/bench -out packaging/bench ./$(BINARY)
 
-faults: build ## what happens when system calls fail
-	packaging/faults ./$(BINARY)
+faults: build peers ## a table of faults, and who comes through; writes packaging/faults/results.md
+	$(GO) run ./packaging/faults -out packaging/faults/results.md ./$(BINARY)
 
-soak: build ## the storms, for a long time
-	packaging/soak ./$(BINARY)
+peers: ## the tools that pidbox is measured against, from Debian
+	packaging/bench/peers
+
+soak: build ## random lives of processes for D, with a checker that knows who owns what
+	$(GO) run ./packaging/soak -for $(D) ./$(BINARY)
 
 generate: ## man pages, completions and the README's tables, from the applets' descriptions
 	packaging/generate
@@ -76,4 +80,4 @@ clean: ## what was built here
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 12
 
-.PHONY: build demo test test-deps vet check lint race fuzz bench faults soak generate install uninstall dist clean help
+.PHONY: build demo test test-deps vet check lint race fuzz bench faults peers soak generate install uninstall dist clean help

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command bench measures pidbox beside its peers on the same work, in interleaved runs, so that what else the machine does
 // falls on all alike. It prints medians and ratios and writes results.json and results.svg beside its sources.
 //
