@@ -115,8 +115,10 @@ func (f *Family) Close() error {
 // Wait returns nil once no member is alive, and the cause of ctx if that ends first. It waits for the leader before it
 // looks for others. A *DoubtError means that processes are left of which nothing proves that they are members.
 func (f *Family) Wait(ctx context.Context) error {
-	if err := f.leader.Wait(ctx); err != nil || f.scope == Process {
-		return err
+	if f.scope == Process || !f.own() {
+		if err := f.leader.Wait(ctx); err != nil || f.scope == Process {
+			return err
+		}
 	}
 	// Twice, for a process that forks and ends while /proc is read may be missed once.
 	for empty := 0; empty < 2; {
@@ -182,12 +184,18 @@ func (f *Family) doubt() error {
 
 // all is the leader, which decides what happens to the others, and then those.
 func (f *Family) all() []*Handle {
-	all := []*Handle{f.leader}
+	var all []*Handle
+	if !f.own() {
+		all = append(all, f.leader)
+	}
 	for _, pid := range slices.Sorted(maps.Keys(f.known)) {
 		all = append(all, f.known[pid])
 	}
 	return all
 }
+
+// own says that the calling process is the leader: the others are all there is.
+func (f *Family) own() bool { return f.leader.pid == os.Getpid() }
 
 func (f *Family) drop(pid int) {
 	f.known[pid].Close()
