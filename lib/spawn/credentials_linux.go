@@ -89,3 +89,13 @@ func capabilityNames() []string {
 		sys_pacct sys_admin sys_boot sys_nice sys_resource sys_time sys_tty_config mknod lease audit_write audit_control
 		setfcap mac_override mac_admin syslog wake_alarm block_suspend audit_read perfmon bpf checkpoint_restore`)
 }
+
+// ParseCapabilities reads names separated by commas, with or without "cap_"; "none" is the empty list.
+func ParseCapabilities(s string) (*[]string, error) {
+	names := []string{}
+	if s != "none" {
+		names = strings.Split(s, ",")
+	}
+	_, err := capabilityNumbers(names)
+	return &names, err
+}
