@@ -5,24 +5,19 @@ package multicall
 import (
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 
 	"pidbox/lib/applet"
 )
 
 // Main runs the applet that args name and returns the exit status. The applet is the base name of args[0], a
 // leading - of a login shell dropped; under any other name, args[1]. Main prints the one message of a failure;
-// it never panics and never exits, and a broken pipe is an error like any other, since a signal half-way would
-// leave a process half stopped.
+// it never panics and never exits, and a broken pipe is an error like any other.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer, list []applet.Entry) int {
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // caught, not ignored: a command that is exec'ed gets the default back
 	name, fresh, rest := choose(args, list)
-	call := &applet.Call{Name: "pidbox", Args: rest, Stdin: stdin, Stdout: &output{to: stdout}, Stderr: stderr}
+	call := &applet.Call{Name: "pidbox", Args: rest, Stdin: stdin, Stdout: &output{to: unbroken(stdout)}, Stderr: unbroken(stderr)}
 	if fresh == nil {
 		return int(report(call, unknownApplet(name, list), applet.Failed))
 	}
@@ -106,18 +101,4 @@ func panicSite() string {
 			return ""
 		}
 	}
-}
-
-// output remembers the first failure to write, so that data that was lost is never reported as success.
-type output struct {
-	to  io.Writer
-	err error
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	n, err := o.to.Write(b)
-	if err != nil && o.err == nil {
-		o.err = err
-	}
-	return n, err
 }
