@@ -115,7 +115,7 @@ func (f *Family) Close() error {
 // Wait returns nil once no member is alive, and the cause of ctx if that ends first. It waits for the leader before it
 // looks for others. A *DoubtError means that processes are left of which nothing proves that they are members.
 func (f *Family) Wait(ctx context.Context) error {
-	if f.scope == Process || !f.own() {
+	if !f.own() {
 		if err := f.leader.Wait(ctx); err != nil || f.scope == Process {
 			return err
 		}
@@ -195,7 +195,7 @@ func (f *Family) all() []*Handle {
 }
 
 // own says that the calling process is the leader: the others are all there is.
-func (f *Family) own() bool { return f.leader.pid == os.Getpid() }
+func (f *Family) own() bool { return f.scope != Process && f.leader.pid == os.Getpid() }
 
 func (f *Family) drop(pid int) {
 	f.known[pid].Close()

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -15,8 +16,11 @@ import (
 const helper = "PIDBOX_PROC_HELPER"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(helper) == "headless" {
+	switch os.Getenv(helper) {
+	case "headless":
 		beheaded()
+	case "branches":
+		branch()
 	}
 	os.Exit(m.Run())
 }
@@ -77,4 +81,54 @@ func beheaded() {
 		os.Exit(0)
 	}()
 	_, _, _ = unix.Syscall(unix.SYS_EXIT, 0, 0, 0) // this thread's end only
+}
+
+// branches is a leader of a session with three children: one in its group, one in a group of its own, one in a session
+// of its own.
+type branches struct {
+	*exec.Cmd
+	plain, group, session int
+}
+
+func startBranches(t *testing.T) branches {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), helper+"=branches")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		_ = cmd.Wait()
+	})
+	b := branches{Cmd: cmd}
+	if _, err := fmt.Fscan(out, &b.plain, &b.group, &b.session); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func branch() {
+	for _, attr := range []*syscall.SysProcAttr{{}, {Setpgid: true}, {Setsid: true}} {
+		cmd := exec.Command("cat")
+		cmd.Stdin = os.Stdin
+		cmd.SysProcAttr = attr
+		if err := cmd.Start(); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		go func() { _ = cmd.Wait() }()
+		fmt.Println(cmd.Process.Pid)
+	}
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	os.Exit(0)
 }

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -71,7 +72,7 @@ func Stubborn(t testing.TB) *Process {
 }
 
 // Leader is a shell that leads a session and a group, and the numbers of its children in both, which are named cat or
-// sh still. The children outlive a leader that is killed, as init's.
+// sh still. The children outlive a leader that is killed, as init's, and end with the test.
 func Leader(t testing.TB, workers int) (*Process, []int) {
 	t.Helper()
 	p := start(t, &syscall.SysProcAttr{Setsid: true}, "sh", "-c", `
@@ -107,10 +108,13 @@ func start(t testing.TB, attr *syscall.SysProcAttr, name string, args ...string)
 	t.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.SysProcAttr = attr
-	in, err := cmd.StdinPipe()
+	theirs, in, err := os.Pipe() // StdinPipe would be closed with the process, and end its children
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer theirs.Close()
+	t.Cleanup(func() { in.Close() })
+	cmd.Stdin = theirs
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
