@@ -72,11 +72,12 @@ func stubborn() {
 	}
 }
 
-// forker [-n N] [-sessions] [-stubborn] READY: a leader with N children (2), each in a file READY.1, READY.2...; the
-// children outlive it. With -sessions each child leads a session of its own.
+// forker [-n N] [-sessions|-groups] [-stubborn] READY: a leader with N children (2), each in a file READY.1, READY.2...; the
+// children outlive it. With -sessions or -groups each child leads one of its own.
 func forker() {
 	n := flag.Int("n", 2, "")
 	sessions := flag.Bool("sessions", false, "")
+	groups := flag.Bool("groups", false, "")
 	hard := flag.Bool("stubborn", false, "")
 	flag.Parse()
 	kind := "sleeper"
@@ -86,7 +87,7 @@ func forker() {
 	for i := range *n {
 		file := fmt.Sprintf("%s.%d", flag.Arg(0), i+1)
 		child := exec.Command(kind, file)
-		child.SysProcAttr = &syscall.SysProcAttr{Setsid: *sessions}
+		child.SysProcAttr = &syscall.SysProcAttr{Setsid: *sessions, Setpgid: *groups}
 		if err := child.Start(); err != nil {
 			fail(err)
 		}

@@ -37,9 +37,11 @@ func setup(e *testscript.Env) error {
 	})
 	e.Defer(func() {
 		late.Stop()
-		left := survivors(e.WorkDir, 5*time.Second)
-		kill(e.WorkDir)
-		if t, ok := e.T().(interface{ Failed() bool }); len(left) > 0 && !(ok && t.Failed()) {
+		defer kill(e.WorkDir)
+		if t, ok := e.T().(interface{ Failed() bool }); ok && t.Failed() {
+			return
+		}
+		if left := survivors(e.WorkDir, 10*time.Second); len(left) > 0 {
 			e.T().Fatal(fmt.Sprintf("processes outlived the script: %q", left))
 		}
 	})

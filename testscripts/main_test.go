@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -44,7 +45,10 @@ func isSuite() bool {
 type suite struct{ m *testing.M }
 
 func (s suite) Run() int {
-	bin, _, _ := strings.Cut(os.Getenv("PATH"), ":")
+	syscall.Umask(0o022)
+	path := os.Getenv("PATH")
+	os.Setenv("PATH", path+":/usr/local/sbin:/usr/sbin:/sbin")
+	bin, _, _ := strings.Cut(path, ":")
 	if err := os.Chmod(filepath.Dir(bin), 0o755); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
