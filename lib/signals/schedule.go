@@ -159,16 +159,27 @@ func (s Schedule) WithStacks(d time.Duration) Schedule {
 	return append(out, s[at:]...)
 }
 
-// Within shrinks the waits in proportion until they fit in budget; a schedule that fits is unchanged, except
-// that nothing is repeated for ever.
+// Within shrinks the waits in proportion until they fit in budget; but the last, in which a KILL is seen to have
+// worked, keeps up to a fifth of it. A schedule that fits is unchanged, except that nothing is repeated for ever.
 func (s Schedule) Within(budget time.Duration) Schedule {
 	out := append(Schedule(nil), s...)
 	total := out.Total()
 	for i := range out {
 		out[i].Forever = false
-		if total > budget {
-			out[i].Wait = time.Duration(float64(out[i].Wait) / float64(total) * float64(budget))
+	}
+	if total <= budget {
+		return out
+	}
+	part := func(d, of, whole time.Duration) time.Duration {
+		return min(d, time.Duration(float64(d)/float64(of)*float64(whole)))
+	}
+	end := len(out) - 1
+	last := max(part(out[end].Wait, total, budget), min(out[end].Wait, budget/5))
+	if others := out[:end].Total(); others > 0 {
+		for i := range out[:end] {
+			out[i].Wait = part(out[i].Wait, others, budget-last)
 		}
 	}
+	out[end].Wait = last
 	return out
 }
