@@ -5,5 +5,9 @@ import "pidbox/lib/applet"
 
 // List is every applet, by name. Adding one is its file, its line here, its scripts, and make generate.
 func List() []applet.Entry {
-	return []applet.Entry{}
+	return []applet.Entry{
+		{Name: "pid-alive", New: pidAlive},
+		{Name: "pid-claim", New: pidClaim},
+		{Name: "pid-kill", New: pidKill},
+	}
 }

@@ -38,8 +38,8 @@ func pidAlive() *applet.Applet {
 		Options: append([]applet.Option{
 			pidfilesOption(&o.files),
 			applet.Parsed(&o.pid, "pid", "PID", "ask for this process instead of a pidfile's", parsePID),
-			applet.Switch(&o.print, "print", "print the number of a process that runs; of several files, the file before it"),
-			applet.Switch(&o.explain, "explain", "print in plain words why it is the one, or why not"),
+			applet.Switch(&o.print, "print", "print the number of a process that runs; with several files, FILE: PID"),
+			applet.Switch(&o.explain, "explain", "say in plain words, on standard error, why it is the one, or why not"),
 			applet.Switch(&o.json, "json", "print a JSON object, a line a file: file, status, state, pid, why, record"),
 			applet.Parsed(&o.limit, "wait-exit", "D", "wait up to D until it is not running", parseDuration),
 		}, ruleOptions(&o.rules)...),
@@ -121,10 +121,10 @@ func (o *pidAliveOptions) run(c *applet.Call) error {
 	worst := applet.OK
 	for _, file := range o.files {
 		a := o.ask(file)
+		worst = max(worst, a.Status)
 		if err := o.tell(c, a); err != nil {
 			return err
 		}
-		worst = max(worst, a.Status)
 	}
 	return applet.Exit(worst)
 }
@@ -138,7 +138,7 @@ func (o *pidAliveOptions) ask(file string) answer {
 	} else {
 		h, err := pidfile.Read(file, o.rules)
 		if err != nil {
-			a.fail(pidfileError(err))
+			a.fail(err)
 			return a
 		}
 		defer h.Close()
@@ -179,7 +179,7 @@ func (a *answer) judge(h *pidfile.Holder) {
 	case pidfile.Absent:
 		a.Status = applet.Absent
 	case pidfile.Doubtful:
-		a.err = doubtful(h)
+		a.err = &pidfile.DoubtError{Holder: h}
 	default:
 		a.Status = applet.No
 	}
@@ -211,30 +211,35 @@ func (a *answer) process(match proc.Conditions) *proc.Handle {
 	return p
 }
 
-// tell writes the answer: data to standard output if it was asked for, else what is not as hoped to standard error.
+// tell writes the answer: data to standard output if it was asked for, and to standard error what is not as hoped.
+// The last word on a single one is the error that is returned, with its status.
 func (o *pidAliveOptions) tell(c *applet.Call, a answer) error {
-	name := a.File
-	if name != "" {
-		name += ": "
-	}
+	single, running := len(o.files) == 1, a.State == pidfile.Running.String()
 	var err error
 	switch {
 	case o.json:
 		line, _ := json.Marshal(a) // of plain fields: cannot fail
 		_, err = fmt.Fprintf(c.Stdout, "%s\n", line)
-	case o.explain:
-		_, err = fmt.Fprintln(c.Stdout, applet.Line(fmt.Sprintf("%s%s: %s", name, a.State, a.Why)))
-	case o.print && a.State == pidfile.Running.String() && len(o.files) > 1:
-		_, err = fmt.Fprintf(c.Stdout, "%s: %d\n", applet.Line(a.File), a.PID)
-	case o.print && a.State == pidfile.Running.String():
-		_, err = fmt.Fprintln(c.Stdout, a.PID)
-	}
-	if err != nil {
 		return err
+	case o.print && running && single:
+		_, err = fmt.Fprintln(c.Stdout, a.PID)
+	case o.print && running:
+		_, err = fmt.Fprintf(c.Stdout, "%s: %d\n", applet.Line(a.File), a.PID)
 	}
+	said := a.err
+	if said == nil && a.File != "" {
+		said = fmt.Errorf("%s: %s", a.File, a.Why)
+	} else if said == nil {
+		said = errors.New(a.Why)
+	}
+	no := a.Status == applet.No || a.Status == applet.Absent
 	switch {
-	case a.err != nil && !o.json && !o.explain:
-		c.Say("%v", a.err)
+	case err != nil:
+		return err
+	case single && a.Status != applet.OK && !(o.explain && no): // which --quiet would silence
+		return &applet.Error{Status: a.Status, Err: said}
+	case o.explain || a.Status == applet.Unsafe || a.Status == applet.TimedOut || !single && !c.Quiet:
+		c.Say("%v", said)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package applets
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -118,12 +117,12 @@ func (o *pidClaimOptions) run(c *applet.Call) error {
 	if len(c.Args) > 0 {
 		var err error
 		if command, err = o.command(c.Args); err != nil {
-			return execError(err)
+			return err
 		}
 	}
 	p, err := proc.Open(o.pid)
 	if err != nil {
-		return pidfileError(err)
+		return err
 	}
 	defer p.Close()
 	if o.dryRun {
@@ -131,7 +130,7 @@ func (o *pidClaimOptions) run(c *applet.Call) error {
 	}
 	r, err := pidfile.Claim(context.Background(), o.file, p, o.rules, o.mode, o.wait)
 	if err != nil {
-		return pidfileError(err)
+		return err
 	}
 	defer r.Close()
 	o.tell(c, r)
@@ -140,7 +139,7 @@ func (o *pidClaimOptions) run(c *applet.Call) error {
 	}
 	err = spawn.Exec(*command)
 	r.Remove() // the right to do so may be gone; then the file is stale as soon as this process has ended
-	return execError(err)
+	return err
 }
 
 // command is what this process becomes. A command that is not there is found before anything is claimed.
@@ -187,7 +186,7 @@ func (o *pidClaimOptions) tell(c *applet.Call, r *pidfile.Reservation) {
 func (o *pidClaimOptions) rehearse(c *applet.Call, p *proc.Handle) error {
 	h, err := pidfile.Peek(o.file, p, o.rules)
 	if err != nil {
-		return pidfileError(err)
+		return err
 	}
 	defer h.Close()
 	c.Say("would claim %s for process %d (%s)", o.file, o.pid, h.Why)
@@ -195,18 +194,6 @@ func (o *pidClaimOptions) rehearse(c *applet.Call, p *proc.Handle) error {
 		c.Say("would then run %s", c.Args[0])
 	}
 	return nil
-}
-
-// execError gives the failure to become a command the status that a shell would give it.
-func execError(err error) error {
-	var e *spawn.ExecError
-	switch {
-	case !errors.As(err, &e):
-		return err
-	case e.NotFound:
-		return &applet.Error{Status: applet.NotFound, Err: err}
-	}
-	return &applet.Error{Status: applet.CannotExec, Err: err}
 }
 
 // parseMask reads a umask.

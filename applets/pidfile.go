@@ -8,7 +8,6 @@ import (
 
 	"pidbox/lib/applet"
 	"pidbox/lib/pidfile"
-	"pidbox/lib/proc"
 )
 
 // pidfileOption is the pidfile of an applet that takes one. A second is refused rather than the first forgotten.
@@ -71,42 +70,6 @@ func checkMode(mode fs.FileMode, rules pidfile.Rules) error {
 		return applet.Usage("--mode %03o: others could write the pidfile, and nothing would trust it", mode)
 	}
 	return nil
-}
-
-// pidfileError gives an error about a pidfile its exit status, and says what would help.
-func pidfileError(err error) error {
-	var (
-		held    *pidfile.HeldError
-		unsafe  *pidfile.UnsafeError
-		doubt   *pidfile.DoubtError
-		garbage *pidfile.GarbageError
-	)
-	switch {
-	case errors.As(err, &held) && held.Waited > 0:
-		return &applet.Error{Status: applet.TimedOut, Err: err}
-	case errors.As(err, &held):
-		return &applet.Error{Status: applet.No, Err: err}
-	case errors.As(err, &unsafe):
-		return applet.WithHint(&applet.Error{Status: applet.Unsafe, Err: err}, "%s", unsafe.Hint)
-	case errors.As(err, &doubt):
-		return doubtful(doubt.Holder)
-	case errors.As(err, &garbage):
-		return &applet.Error{Status: applet.Unsafe, Err: err}
-	case errors.Is(err, pidfile.ErrBusy):
-		return &applet.Error{Status: applet.Busy, Err: err}
-	case errors.Is(err, proc.ErrNotFound):
-		return &applet.Error{Status: applet.Absent, Err: err}
-	}
-	return err
-}
-
-// doubtful is the answer to a pidfile that nobody can judge.
-func doubtful(h *pidfile.Holder) error {
-	err := applet.Fail(applet.Unsafe, "%s: cannot tell: %s", h.Path, h.Why)
-	if h.PID == 1 {
-		return err
-	}
-	return applet.WithHint(err, "look at process %d, then give --unrecorded=running or --unrecorded=stale", h.PID)
 }
 
 // parsePID reads a process number of a command line.

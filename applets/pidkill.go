@@ -19,6 +19,7 @@ type pidKillOptions struct {
 	file                 string
 	rules                pidfile.Rules
 	schedule             signals.Schedule
+	retry                bool // the schedule was given
 	signal               syscall.Signal
 	grace                *time.Duration
 	stacks               *time.Duration
@@ -48,7 +49,11 @@ func pidKill() *applet.Applet {
 		Options: append([]applet.Option{
 			pidfileOption(&o.file),
 			applet.Parsed(&o.grace, "grace", "D", "how long the first signal has; otherwise 20s", parseDuration),
-			applet.Parsed(&o.schedule, "retry", "SCHEDULE", "the signals and waits; otherwise TERM/20/KILL/5", signals.ParseSchedule),
+			applet.Set("retry", "SCHEDULE", "the signals and waits; otherwise TERM/20/KILL/5", func(s string) (err error) {
+				o.retry = true
+				o.schedule, err = signals.ParseSchedule(s)
+				return err
+			}),
 			applet.Signal(&o.signal, "signal s", "SIGNAL", "the first signal"),
 			applet.Optionally("show-stacks", "D", "send QUIT and wait D before KILL, so that a Go or Java program prints its stacks; otherwise 1s", "1s", func(s string) (err error) {
 				o.stacks, err = parseDuration(s)
@@ -95,11 +100,12 @@ func (o *pidKillOptions) check(c *applet.Call) error {
 	if _, err := o.scope(); err != nil {
 		return err
 	}
-	if o.budget != nil && *o.budget == 0 {
+	switch {
+	case o.retry && (o.grace != nil || o.signal != 0):
+		return applet.Usage("--retry gives all signals and waits: it does not go with --grace or --signal")
+	case o.budget != nil && *o.budget == 0:
 		return applet.Usage("--budget: nothing can be stopped within no time")
-	}
-	if o.signal != 0 {
-		o.schedule = append(signals.Schedule(nil), o.schedule...)
+	case o.signal != 0:
 		o.schedule[0].Signal = o.signal
 	}
 	if o.grace != nil {
@@ -133,13 +139,13 @@ func (o *pidKillOptions) run(c *applet.Call) error {
 	}
 	h, err := pidfile.Read(o.file, o.rules)
 	if err != nil {
-		return pidfileError(err)
+		return err
 	}
 	defer h.Close()
 	t, err := o.target(h)
 	switch {
 	case err != nil:
-		return targetError(o.file, err)
+		return err
 	case o.dryRun:
 		return o.rehearse(c, h, t)
 	case t == nil:
@@ -168,48 +174,51 @@ type victim struct {
 	Close  func() error
 }
 
-// target is whom the pidfile names, nil for nobody. Orphans are looked for only of a recorded process that has ended.
+// target is whom the pidfile names, nil for nobody.
 func (o *pidKillOptions) target(h *pidfile.Holder) (*victim, error) {
 	scope, _ := o.scope()
 	name := fmt.Sprintf("%s %d", scope, h.PID)
-	nothing := func() error { return nil }
 	switch {
 	case h.State == pidfile.Doubtful:
-		return nil, doubtful(h)
+		return nil, &pidfile.DoubtError{Holder: h}
 	case h.State == pidfile.Running && scope == proc.Process:
-		return &victim{h.Process, nil, h.Process, name, nothing}, nil
+		return &victim{h.Process, nil, h.Process, name, func() error { return nil }}, nil
 	case h.State == pidfile.Running:
 		f, err := h.Process.Family(scope)
 		if err == nil {
 			return &victim{f, f, h.Process, name, f.Close}, nil
 		}
-		if !errors.Is(err, proc.ErrNotFound) || h.Recorded == nil {
-			return nil, err
+		if !errors.Is(err, proc.ErrNotFound) {
+			return nil, fmt.Errorf("%s: %w", o.file, err)
 		}
-	case h.State != pidfile.Stale || h.Recorded == nil || scope == proc.Process:
+	case h.State != pidfile.Stale || scope == proc.Process:
 		return nil, nil
 	}
-	f, err := proc.Orphans(*h.Recorded, scope)
-	if errors.Is(err, proc.ErrNotFound) {
-		return nil, nil
-	}
+	f, err := orphans(h, scope)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", o.file, err)
+	}
+	if f == nil {
+		return nil, nil
 	}
 	return &victim{f, f, nil, "what is left of " + name, f.Close}, nil
 }
 
-// targetError gives status 4 to processes of which it cannot be told whether they may be signalled.
-func targetError(file string, err error) error {
-	var other *proc.NotLeaderError
-	var doubt *proc.DoubtError
-	switch {
-	case errors.As(err, &other):
-		return applet.WithHint(applet.Fail(applet.Unsafe, "%s: %w", file, err), "use --tree, or start it with setsid or daemonize")
-	case errors.As(err, &doubt):
-		return applet.Fail(applet.Unsafe, "%s: cannot tell: %w", file, err)
+// orphans are what a process that has ended left in its group or session, nil for nobody. Without a record there is
+// no proof for any of them, and a live process with the number is proof that they are not its own.
+func orphans(h *pidfile.Holder, scope proc.Scope) (*proc.Family, error) {
+	was := proc.Identity{PID: h.PID}
+	if h.Recorded != nil {
+		was = *h.Recorded
+	} else if p, err := proc.Open(h.PID); err == nil {
+		p.Close()
+		return nil, nil
 	}
-	return err
+	f, err := proc.Orphans(was, scope)
+	if errors.Is(err, proc.ErrNotFound) {
+		return nil, nil
+	}
+	return f, err
 }
 
 // stop runs the schedule; nil says that all are gone.
@@ -226,7 +235,7 @@ func (o *pidKillOptions) stop(c *applet.Call, h *pidfile.Holder, t *victim) erro
 	case errors.Is(err, stop.ErrSurvived):
 		return applet.Fail(applet.Survived, "%s: %s survived SIG%s", o.file, t.survivors(), signals.Name(out.Last))
 	case err != nil:
-		return targetError(o.file, fmt.Errorf("%s: %w", o.file, err))
+		return fmt.Errorf("%s: %w", o.file, err)
 	}
 	c.Tell("%s is gone", t.name)
 	return nil
@@ -270,7 +279,7 @@ func (o *pidKillOptions) release(c *applet.Call, h *pidfile.Holder) error {
 		c.Tell("%v: left to them", err)
 		return nil
 	}
-	return pidfileError(err)
+	return err
 }
 
 // rehearse tells what would be done.
