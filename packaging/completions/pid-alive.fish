@@ -1,0 +1,17 @@
+# fish completion for pid-alive
+complete -c pid-alive -f
+complete -c pid-alive -s p -l pid-file -l pidfile -r -F -d 'the pidfile; may be given again'
+complete -c pid-alive -l pid -x -d 'ask for this process instead of a pidfile\'s'
+complete -c pid-alive -l print -d 'print the number of a process that runs; with several files, FILE: PID'
+complete -c pid-alive -l explain -d 'say in plain words, on standard error, why it is the one, or why not'
+complete -c pid-alive -l json -d 'print a JSON object, a line a file: file, status, state, pid, why, record'
+complete -c pid-alive -l wait-exit -x -d 'wait up to D until it is not running'
+complete -c pid-alive -l allow-insecure -d 'act on a pidfile that other users could have written'
+complete -c pid-alive -l unrecorded -x -d 'what a process is that started after the pidfile was written, where that has no record of it: doubt (the default), running or stale'
+complete -c pid-alive -l match-exec -r -F -d 'the executable of the process, where the pidfile has no record of it; another process is not the one'
+complete -c pid-alive -l match-name -x -d 'its name, likewise'
+complete -c pid-alive -l match-user -x -a '(__fish_complete_users)' -d 'its user, likewise'
+complete -c pid-alive -l quiet -s q -d 'do not explain an answer of "no" (errors are always told)'
+complete -c pid-alive -l verbose -s v -d 'tell each step on standard error'
+complete -c pid-alive -l help -s h -d 'show this help'
+complete -c pid-alive -l version -d 'show the version'
