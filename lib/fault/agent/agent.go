@@ -62,7 +62,7 @@ type Agent struct {
 	archive    string
 	faults     map[string]*active
 	again      *time.Timer // starts the member after the hold of a stop
-	lease      *lease // nil: nobody's
+	lease      *lease      // nil: nobody's
 }
 
 // refusal is an error that is not the agent's: a status of HTTP.

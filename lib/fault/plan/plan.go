@@ -68,6 +68,7 @@ type Check struct {
 type OnFailure struct {
 	Exec    Command `yaml:"exec"`    // run first, as the cluster stands
 	Archive *bool   `yaml:"archive"` // move the members' data away and start them empty; true where the agents can
+	Stacks  bool    `yaml:"stacks"`  // archive by QUIT, at which Go and Java programs print their stacks
 	Stop    bool    `yaml:"stop"`    // run no further case
 }
 

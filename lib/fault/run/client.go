@@ -1,0 +1,151 @@
+package run
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"pidbox/lib/fault"
+	"pidbox/lib/fault/plan"
+)
+
+// RefusedError is an agent's answer that is an error.
+type RefusedError struct {
+	Status int // of HTTP
+	Text   string
+}
+
+func (e *RefusedError) Error() string { return e.Text }
+
+// Unsupported says whether err is an agent's word that a fault cannot be had there.
+func Unsupported(err error) bool {
+	var refused *RefusedError
+	return errors.As(err, &refused) && refused.Status == http.StatusNotImplemented
+}
+
+// UnreachableError is an agent that does not answer.
+type UnreachableError struct {
+	Member string
+	Err    error
+}
+
+func (e *UnreachableError) Error() string { return fmt.Sprintf("agent of %s: %v", e.Member, e.Err) }
+func (e *UnreachableError) Unwrap() error { return e.Err }
+
+// client speaks with one member's agent.
+type client struct {
+	member string
+	base   string
+	token  string
+	lease  string
+	http   *http.Client
+}
+
+// Longer than any order lasts: a stop waits for its grace.
+const orderTimeout = 5 * time.Minute
+
+func newClient(m plan.Member, token string, secure *tls.Config) *client {
+	transport := &http.Transport{TLSClientConfig: secure, DisableCompression: true, MaxIdleConns: 4, IdleConnTimeout: 30 * time.Second}
+	c := &client{member: m.Name, base: m.Agent, token: token, http: &http.Client{Transport: transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	if path, ok := strings.CutPrefix(m.Agent, "unix:"); ok {
+		c.base = "http://agent"
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", path)
+		}
+	} else if !strings.Contains(c.base, "://") {
+		c.base = "http://" + c.base
+	}
+	c.base = strings.TrimRight(c.base, "/")
+	return c
+}
+
+func tlsConfig(t plan.TLS) (*tls.Config, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if t.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+		if err != nil {
+			return nil, fmt.Errorf("certificate: %w", err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	if t.CA != "" {
+		pem, err := os.ReadFile(t.CA)
+		if err != nil {
+			return nil, err
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s holds no certificate", t.CA)
+		}
+	}
+	return config, nil
+}
+
+func (c *client) do(ctx context.Context, method, path string, body any) (fault.Status, error) {
+	var s fault.Status
+	var reader io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			return s, err
+		}
+		reader = bytes.NewReader(b)
+	}
+	ctx, cancel := context.WithTimeout(ctx, orderTimeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, c.base+"/v1/"+path, reader)
+	if err != nil {
+		return s, err
+	}
+	if c.token != "" {
+		r.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	if c.lease != "" {
+		r.Header.Set(fault.LeaseHeader, c.lease)
+	}
+	answer, err := c.http.Do(r)
+	if err != nil {
+		if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
+			err = wrapped.Err
+		}
+		return s, &UnreachableError{c.member, err}
+	}
+	defer answer.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
+	if err != nil {
+		return s, &UnreachableError{c.member, err}
+	}
+	if answer.StatusCode != http.StatusOK {
+		var p fault.Problem
+		if json.Unmarshal(b, &p) != nil || p.Error == "" {
+			p.Error = "it answered " + answer.Status
+		}
+		return s, &RefusedError{answer.StatusCode, fmt.Sprintf("agent of %s: %s", c.member, p.Error)}
+	}
+	if err := json.Unmarshal(b, &s); err != nil || s.State == "" {
+		return s, &UnreachableError{c.member, fmt.Errorf("it does not answer as an agent does")}
+	}
+	return s, nil
+}
+
+func (c *client) status(ctx context.Context) (fault.Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	return c.do(ctx, "GET", "status", nil)
+}
+
+func (c *client) order(ctx context.Context, name string, o fault.Order) (fault.Status, error) {
+	return c.do(ctx, "POST", name, o)
+}

@@ -1,0 +1,156 @@
+package run
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"pidbox/lib/fault/plan"
+	"pidbox/lib/proc"
+	"pidbox/lib/signals"
+	"pidbox/lib/spawn"
+	"pidbox/lib/stop"
+)
+
+// outputLimit is how much of a command's output is kept; the rest is read and dropped.
+const outputLimit = 64 << 10
+
+// job is a command that runs in a session of its own.
+type job struct {
+	child  *spawn.Process
+	ending spawn.Ending
+	err    error
+	out    bytes.Buffer // standard output
+	errs   bytes.Buffer
+	done   chan struct{}
+}
+
+func begin(argv plan.Command, env []string) (*job, error) {
+	path, err := spawn.LookPath(argv[0], os.Getenv("PATH"), "")
+	if err != nil {
+		return nil, err
+	}
+	j := &job{done: make(chan struct{})}
+	outRead, outWrite, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer outWrite.Close()
+	errRead, errWrite, err := os.Pipe()
+	if err != nil {
+		outRead.Close()
+		return nil, err
+	}
+	defer errWrite.Close()
+	j.child, err = spawn.Start(spawn.Command{Path: path, Args: argv, Env: spawn.MergeEnv(os.Environ(), env), Stdout: outWrite, Stderr: errWrite}, true)
+	if err == nil {
+		if err = j.child.Go(); err != nil {
+			j.child.Close()
+		}
+	}
+	if err != nil {
+		outRead.Close()
+		errRead.Close()
+		return nil, err
+	}
+	kept := make(chan struct{}, 2)
+	for from, to := range map[*os.File]*bytes.Buffer{outRead: &j.out, errRead: &j.errs} {
+		go func() {
+			defer from.Close()
+			_, _ = io.CopyN(to, from, outputLimit)
+			_, _ = io.Copy(io.Discard, from)
+			kept <- struct{}{}
+		}()
+	}
+	go func() {
+		j.ending, j.err = j.child.Wait(context.Background())
+		j.kill(at("KILL/5")) // what it left in its session would hold the output open
+		<-kept
+		<-kept
+		j.child.Close()
+		close(j.done)
+	}()
+	return j, nil
+}
+
+func at(schedule string) signals.Schedule {
+	s, err := signals.ParseSchedule(schedule)
+	if err != nil {
+		panic(err) // every caller's is right
+	}
+	return s
+}
+
+// kill ends all of the command's session, even when the command has ended.
+func (j *job) kill(by signals.Schedule) {
+	family, err := j.child.Handle().Family(proc.Session)
+	if err != nil {
+		return
+	}
+	defer family.Close()
+	_, _ = stop.Run(context.Background(), family, by, nil)
+}
+
+// end stops it and waits until it is gone.
+func (j *job) end() {
+	select {
+	case <-j.done:
+		return
+	default:
+	}
+	j.kill(at("TERM/2/KILL/5"))
+	<-j.done
+}
+
+// failure is why the command is not fine; nil if it exited with 0.
+func (j *job) failure() error {
+	if j.err == nil && j.ending == (spawn.Ending{}) {
+		return nil
+	}
+	why := j.ending.String()
+	if j.err != nil {
+		why = j.err.Error()
+	}
+	if line := lastLine(j.errs.String()); line != "" {
+		why += ": " + line
+	}
+	return errors.New(why)
+}
+
+func lastLine(s string) string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	return strings.TrimSpace(lines[len(lines)-1])
+}
+
+// call runs a command to its end, or kills it at the limit, and returns its standard output.
+func call(ctx context.Context, argv plan.Command, env []string, limit time.Duration) (string, error) {
+	j, err := begin(argv, env)
+	if err != nil {
+		return "", err
+	}
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-j.done:
+		return j.out.String(), j.failure()
+	case <-timer.C:
+		j.kill(at("KILL/5"))
+		<-j.done
+		return "", fmt.Errorf("it hung, killed after %v", limit)
+	case <-ctx.Done():
+		j.end()
+		return "", context.Cause(ctx)
+	}
+}
+
+// harmless says whether a load that was told to stop ended as one may: well, or by that signal.
+func (j *job) harmless() bool {
+	e := j.ending
+	return j.err == nil && (e.Signal == syscall.SIGTERM || e.Signal == syscall.SIGKILL || e.Signal == 0 && (e.Code == 0 || e.Code == 143))
+}

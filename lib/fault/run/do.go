@@ -1,0 +1,118 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"pidbox/lib/fault"
+	"pidbox/lib/fault/plan"
+	"pidbox/lib/health"
+)
+
+// Actions lists what Do can do: the orders of the agents, and faults.
+func Actions() []string {
+	return []string{"start", "restart", "resume", "heal", "archive", plan.Kill, plan.Stop, plan.Pause, plan.Wipe,
+		plan.Isolate, plan.Slow, plan.Rate, plan.Loss, plan.Fill}
+}
+
+// Do does one thing to the members chosen by one.On and returns their names. Faults stay after it returns, until their
+// hold is over; so does what was stopped, unless there is no hold.
+func Do(ctx context.Context, p *plan.Plan, o Options, one plan.Case, hold time.Duration) ([]string, error) {
+	c, err := Connect(ctx, p, o)
+	if err != nil {
+		return nil, err
+	}
+	leader := ""
+	if one.On.Choice == plan.Leader || one.On.Choice == plan.Follower {
+		m, err := c.Leader(ctx)
+		if err != nil {
+			return nil, err
+		}
+		leader = m.Name
+	}
+	names, err := p.Draw(one, 1, leader)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Take(ctx); err != nil {
+		return nil, err
+	}
+	defer c.Leave()
+	return names, c.each(names, func(a *client) error {
+		var err error
+		switch {
+		case slices.Contains([]string{"start", "restart", "resume", "heal", "archive"}, one.Fault):
+			_, err = a.order(ctx, one.Fault, fault.Order{})
+		case slices.Contains([]string{plan.Kill, plan.Stop, plan.Pause, plan.Wipe}, one.Fault):
+			_, err = a.order(ctx, one.Fault, fault.Order{Hold: fault.Duration(hold)})
+		default:
+			_, err = a.do(ctx, "PUT", "faults/by-hand", p.Spec(one, p.Addresses(p.Others(a.member)), hold))
+		}
+		return err
+	})
+}
+
+// Finding is what Check has found of a member, or of a command of the plan.
+type Finding struct {
+	What string `json:"what"`
+	OK   bool   `json:"ok"`
+	Text string `json:"text"`
+}
+
+// Check asks everything that a run would need, once, and changes nothing.
+func Check(ctx context.Context, p *plan.Plan, o Options) ([]Finding, error) {
+	c, err := Connect(ctx, p, o)
+	if err != nil {
+		return nil, err
+	}
+	statuses, err := c.Statuses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := c.chosen(statuses); err != nil {
+		return nil, err
+	}
+	var all []Finding
+	add := func(what, text string, err error) {
+		if err != nil {
+			text = err.Error()
+		}
+		all = append(all, Finding{what, err == nil, text})
+	}
+	for _, m := range p.Members {
+		s := statuses[m.Name]
+		text := fmt.Sprintf("%s since %s", s.State, s.Since.Format(time.DateTime))
+		for _, k := range fault.Kinds() {
+			if why, no := s.Unsupported[k]; no {
+				text += fmt.Sprintf(", no %s (%s)", k, why)
+			}
+		}
+		add("agent of "+m.Name, text, nil)
+		check, err := m.Health.Check()
+		if err == nil {
+			err = ask(ctx, check, time.Duration(p.Defaults.Timeout))
+		}
+		add("health of "+m.Name, "healthy", err)
+	}
+	if len(p.Leader) > 0 {
+		m, err := c.Leader(ctx)
+		name := ""
+		if err == nil {
+			name = m.Name
+		}
+		add("leader", name, err)
+	}
+	if p.Check != nil {
+		_, err := call(ctx, p.Check.Exec, []string{"FAULT_CASE=check"}, time.Duration(p.Check.Timeout))
+		add("check", "fine", err)
+	}
+	return all, nil
+}
+
+func ask(ctx context.Context, check health.Check, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return check.Check(ctx)
+}

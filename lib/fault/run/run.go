@@ -1,0 +1,324 @@
+// Package run drives the cases of a plan on a cluster by its agents, and judges the recovery. Whatever ends it, it
+// heals what it has broken; if it is killed, the agents do so when its lease or the hold is over.
+package run
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"sync"
+	"time"
+
+	"pidbox/lib/fault"
+	"pidbox/lib/fault/agent"
+	"pidbox/lib/fault/plan"
+	"pidbox/lib/fault/report"
+	"pidbox/lib/health"
+)
+
+// Options say which part of a plan is run, and who hears of it.
+type Options struct {
+	Case  string            // pattern of names as in path.Match; "" is all
+	Owner string            // of the lease, for the message that other testers get
+	Step  func(string)      // each step
+	Ended func(report.Case) // each case
+}
+
+// HoldError is a hold that an agent does not allow.
+type HoldError struct{ Text string }
+
+func (e *HoldError) Error() string { return e.Text }
+
+// UnhealthyError is a cluster that did not become healthy.
+type UnhealthyError struct{ Text string }
+
+func (e *UnhealthyError) Error() string { return e.Text }
+
+// The lease lasts several renewals, so that a slow one ends nothing.
+const (
+	leaseTTL   = 10 * time.Second
+	leaseRenew = 2 * time.Second
+)
+
+// margin is what the agents' holds are longer than the tester's, which ends a fault itself and judges it before.
+const margin = time.Second
+
+// faultID is the name under which the tester puts its faults.
+const faultID = "fault-tester"
+
+// Cluster is the members of a plan with their agents, in the hands of this tester.
+type Cluster struct {
+	plan    *plan.Plan
+	options Options
+	clients map[string]*client
+	stop    context.CancelFunc // of the renewals
+	renewed sync.WaitGroup
+}
+
+// Connect asks every agent how its member is, without taking it over.
+func Connect(ctx context.Context, p *plan.Plan, o Options) (*Cluster, error) {
+	if o.Step == nil {
+		o.Step = func(string) {}
+	}
+	if o.Ended == nil {
+		o.Ended = func(report.Case) {}
+	}
+	secure, err := tlsConfig(p.TLS)
+	if err != nil {
+		return nil, err
+	}
+	token := ""
+	if p.TokenFile != "" {
+		if token, err = agent.ReadToken(p.TokenFile); err != nil {
+			return nil, err
+		}
+	}
+	c := &Cluster{plan: p, options: o, clients: map[string]*client{}, stop: func() {}}
+	for _, m := range p.Members {
+		c.clients[m.Name] = newClient(m, token, secure)
+	}
+	_, err = c.Statuses(ctx)
+	return c, err
+}
+
+// Statuses asks all agents at once.
+func (c *Cluster) Statuses(ctx context.Context) (map[string]fault.Status, error) {
+	var mu sync.Mutex
+	all := map[string]fault.Status{}
+	err := c.each(nil, func(a *client) error {
+		s, err := a.status(ctx)
+		mu.Lock()
+		defer mu.Unlock()
+		all[a.member] = s
+		return err
+	})
+	return all, err
+}
+
+// each does something with the agents of the members named, or of all for nil, side by side.
+func (c *Cluster) each(names []string, do func(*client) error) error {
+	if names == nil {
+		names = c.names()
+	}
+	errs := make([]error, len(names))
+	var wait sync.WaitGroup
+	for i, n := range names {
+		wait.Go(func() { errs[i] = do(c.clients[n]) })
+	}
+	wait.Wait()
+	return first(errs)
+}
+
+// first is the first error; one message is read, four are not.
+func first(errs []error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Cluster) names() []string {
+	names := make([]string, len(c.plan.Members))
+	for i, m := range c.plan.Members {
+		names[i] = m.Name
+	}
+	return names
+}
+
+// Take takes the lease of every member, and keeps it until Leave. A member that is in other hands is refused.
+func (c *Cluster) Take(ctx context.Context) error {
+	id := rand.Text()
+	owner := c.options.Owner
+	if owner == "" {
+		owner = "another fault-tester"
+	}
+	for _, a := range c.clients {
+		a.lease = id
+	}
+	lease := fault.Lease{ID: id, Owner: owner, TTL: fault.Duration(leaseTTL)}
+	take := func(ctx context.Context) error {
+		return c.each(nil, func(a *client) error { _, err := a.do(ctx, "PUT", "lease", lease); return err })
+	}
+	if err := take(ctx); err != nil {
+		c.Leave()
+		return err
+	}
+	renewing, stop := context.WithCancel(context.Background())
+	c.stop = stop
+	c.renewed.Go(func() {
+		ticker := time.NewTicker(leaseRenew)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-renewing.Done():
+				return
+			case <-ticker.C:
+				limited, cancel := context.WithTimeout(renewing, leaseTTL/2)
+				_ = take(limited) // an agent that is gone shows in the case
+				cancel()
+			}
+		}
+	})
+	return nil
+}
+
+// Leave gives the leases back.
+func (c *Cluster) Leave() {
+	c.stop()
+	c.renewed.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	_ = c.each(nil, func(a *client) error { _, err := a.do(ctx, "DELETE", "lease", nil); return err })
+}
+
+// Heal ends all faults, and starts what was stopped. It does what it can with the agents that answer.
+func (c *Cluster) Heal() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	return c.each(nil, func(a *client) error {
+		if _, err := a.order(ctx, "heal", fault.Order{}); err != nil {
+			return err
+		}
+		_, err := a.order(ctx, "start", fault.Order{})
+		return err
+	})
+}
+
+// Healthy waits until every member is healthy.
+func (c *Cluster) Healthy(ctx context.Context, limit time.Duration) error {
+	var checks []health.Check
+	for _, m := range c.plan.Members {
+		check, err := m.Health.Check()
+		if err != nil {
+			return err
+		}
+		checks = append(checks, check)
+	}
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	result, err := health.Until(limited, checks, health.Pace{TryTimeout: 2 * time.Second}, nil)
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	var ill []string
+	for i, t := range result.Targets {
+		if !t.Settled {
+			why := "no answer"
+			if t.Reason != nil {
+				why = t.Reason.Error()
+			}
+			ill = append(ill, fmt.Sprintf("%s: %s", c.plan.Members[i].Name, why))
+		}
+	}
+	return &UnhealthyError{fmt.Sprintf("not healthy within %v: %s", limit, strings.Join(ill, "; "))}
+}
+
+// Leader asks who leads; nil if nobody does, or nobody can tell.
+func (c *Cluster) Leader(ctx context.Context) (*plan.Member, error) {
+	out, err := call(ctx, c.plan.Leader, nil, time.Duration(c.plan.Defaults.Timeout))
+	if err != nil {
+		return nil, fmt.Errorf("leader command: %w", err)
+	}
+	words := strings.Fields(out)
+	if len(words) == 0 {
+		return nil, errors.New("leader command: it printed nothing")
+	}
+	if m := c.plan.Member(words[0]); m != nil {
+		return m, nil
+	}
+	return nil, fmt.Errorf("leader command: it printed %q, which is neither a member nor an address of one", words[0])
+}
+
+// Run takes the cluster, starts the members that do not run, and runs the rounds. The report is there whatever the
+// error; a case that failed is none.
+func Run(ctx context.Context, p *plan.Plan, o Options) (r *report.Run, err error) {
+	r = &report.Run{Name: p.Name, Seed: p.Seed, Started: time.Now()}
+	for _, m := range p.Members {
+		r.Members = append(r.Members, m.Name)
+	}
+	defer func() {
+		r.Ended = time.Now()
+		if err != nil {
+			r.Error = err.Error()
+		}
+	}()
+	c, err := Connect(ctx, p, o)
+	if err != nil {
+		return r, err
+	}
+	statuses, err := c.Statuses(ctx)
+	if err != nil {
+		return r, err
+	}
+	cases, err := c.chosen(statuses)
+	if err != nil {
+		return r, err
+	}
+	if err := c.Take(ctx); err != nil {
+		return r, err
+	}
+	defer c.Leave()
+	defer func() {
+		if healed := c.Heal(); healed != nil && err == nil {
+			err = fmt.Errorf("heal: %w", healed)
+		}
+	}()
+	c.options.Step("starting the members that do not run")
+	if err := c.each(nil, func(a *client) error { _, err := a.order(ctx, "start", fault.Order{}); return err }); err != nil {
+		return r, err
+	}
+	if err := c.Healthy(ctx, time.Duration(p.Defaults.Recover)); err != nil {
+		return r, err
+	}
+	watch := c.watch()
+	defer func() { r.Spans = watch.end() }()
+	return r, c.rounds(ctx, r, cases)
+}
+
+func (c *Cluster) rounds(ctx context.Context, r *report.Run, cases []plan.Case) error {
+	for round := 1; round <= c.plan.Rounds; round++ {
+		for _, i := range c.plan.Order(len(cases), round) {
+			result, err := c.runCase(ctx, cases[i], round)
+			r.Cases = append(r.Cases, result)
+			c.options.Ended(result)
+			if err != nil {
+				return err
+			}
+			if result.Outcome == report.Fail && c.plan.OnFailure.Stop {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// chosen are the cases that the pattern names; their holds must be allowed.
+func (c *Cluster) chosen(statuses map[string]fault.Status) ([]plan.Case, error) {
+	var cases []plan.Case
+	for _, one := range c.plan.Cases {
+		if c.options.Case != "" {
+			if ok, _ := path.Match(c.options.Case, one.Name); !ok {
+				continue
+			}
+		}
+		for _, name := range c.names() {
+			if longest := time.Duration(statuses[name].MaxHold); c.plan.HoldOf(one)+margin > longest && one.Fault != plan.None && one.Fault != plan.Exec {
+				return nil, &HoldError{fmt.Sprintf("case %s: hold of %v, and a second more, is above the longest of the agent of %s, %v",
+					one.Name, c.plan.HoldOf(one), name, longest)}
+			}
+		}
+		cases = append(cases, one)
+	}
+	if len(cases) == 0 {
+		return nil, &HoldError{fmt.Sprintf("no case is called %s", c.options.Case)}
+	}
+	return cases, nil
+}
