@@ -9,6 +9,8 @@ _pidbox() {
 	fi
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "--list --install --hard -q --quiet -v --verbose -h --help --version" -- "$cur")
+	else
+		mapfile -t COMPREPLY < <(compgen -W "pid-alive pid-claim pid-kill" -- "$cur")
 	fi
 }
 complete -F _pidbox pidbox
