@@ -3,7 +3,6 @@
 package manual
 
 import (
-	"fmt"
 	"strings"
 
 	"pidbox/lib/applet"
@@ -17,7 +16,7 @@ const (
 // Help is what --help prints: usage, options, exit statuses and the first example.
 func Help(a *applet.Applet) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s\n\n", a.Name, a.Summary)
+	b.WriteString(hang(a.Name+": ", a.Summary, 4) + "\n")
 	for i, form := range a.Synopsis {
 		lead := "usage: " + a.Name + " "
 		if i > 0 {
