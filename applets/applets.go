@@ -9,5 +9,6 @@ func List() []applet.Entry {
 		{Name: "pid-alive", New: pidAlive},
 		{Name: "pid-claim", New: pidClaim},
 		{Name: "pid-kill", New: pidKill},
+		{Name: "daemonize", New: daemonize},
 	}
 }

@@ -1,0 +1,190 @@
+package applets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"pidbox/lib/applet"
+	"pidbox/lib/daemon"
+	"pidbox/lib/spawn"
+)
+
+// daemonize detaches a command, and returns 0 only when that was executed, lived and said that it is ready, as far as
+// asked, with a pidfile that is complete. Of any failure nothing is left. The pidfile is claimed before the command is
+// executed, by a child that waits for it and ends with its parent: there is no moment at which a daemon runs without a
+// pidfile, or a pidfile names a stranger. It cannot know what the command does after that.
+func daemonize() *applet.Applet {
+	o := &daemonizeOptions{order: daemon.Order{ReadyTimeout: time.Minute}}
+	return &applet.Applet{
+		Name:     "daemonize",
+		Summary:  "detach a command, and tell the truth about whether it runs",
+		Synopsis: []string{"[-p FILE] [-o FILE] [-e FILE] [-c DIR] [-E K=V]... [-u USER[:GROUP]] [OPTION]... [--] COMMAND [ARG...]"},
+		Description: []string{
+			"Runs COMMAND in a session of its own that it does not lead, so that it never has a controlling terminal, adopted by init, in / with /dev/null as standard input, no descriptor of the caller's but those asked for, an empty signal mask and every signal's default disposition. Its process id goes to standard output.",
+			"daemonize returns when the pidfile is complete, COMMAND was executed, lived for --min-uptime, and reported ready if one of --notify-await, --notify-fd and --ready-url asks for that. When it fails, COMMAND does not run and the pidfile is gone.",
+			"The pidfile is written by the caller, and the log files are opened by it: a user given with -u needs no right to their directories. COMMAND is searched for in the caller's PATH; a relative path is taken from the caller's directory.",
+		},
+		Options: o.options(),
+		Statuses: []applet.Item{
+			{Name: "0", Text: "COMMAND runs, and is ready if asked for"},
+			{Name: "1", Text: "it runs already: the pidfile is held by a live process; nothing was started"},
+			{Name: "3", Text: "it died before it was ready"},
+			{Name: "4", Text: "unsafe, no permission, or it cannot be told whose the pidfile is; nothing was started"},
+			{Name: "64", Text: "usage"},
+			{Name: "75", Text: "the lock file, or the pidfile's lock, is held by another process"},
+			{Name: "124", Text: "it was not ready within --ready-timeout, and was stopped"},
+			{Name: "125", Text: "own failure, as a full disk"},
+			{Name: "126", Text: "COMMAND cannot be executed"},
+			{Name: "127", Text: "COMMAND was not found"},
+			{Name: "128+n", Text: "interrupted by signal n while it waited; COMMAND was stopped"},
+		},
+		Environment: []applet.Item{
+			{Name: "PATH", Text: "where COMMAND is searched for"},
+			{Name: "NOTIFY_SOCKET", Text: "set for COMMAND by --notify-await; see sd_notify(3)"},
+		},
+		Files: []applet.Item{{Name: "FILE", Text: "the pidfile: the process id in decimal and a newline, mode 644"}},
+		Examples: []applet.Example{
+			{Text: "Start a server as a user of its own, with a pidfile and a log:", Lines: []string{"daemonize -p /run/web.pid -u www-data -o /var/log/web.log -e /var/log/web.log web --port 8080"}},
+			{Text: "Return when it answers, or say why not:", Lines: []string{"daemonize -p /run/web.pid -e /var/log/web.err --ready-url http://127.0.0.1:8080/healthz web --port 8080"}},
+			{Text: "A service that speaks sd_notify:", Lines: []string{"daemonize -p /run/redis.pid --notify-await redis-server --supervised systemd --daemonize no"}},
+		},
+		Caveats: []string{
+			"Without a readiness option a COMMAND that ends right after it was executed was started: see --min-uptime. A COMMAND that forks and leaves its work to a child leaves a pidfile that names the parent: keep it in the foreground, or let it send MAINPID with --notify-await.",
+			"The locks of -l and --hold-lock are held until the last process that inherited the descriptor has ended: the daemon, and every child of it that does not close it.",
+			"--notify-await believes only processes of the daemon, its session and its descendants, told by the kernel. A sender that has ended before it was looked up is not believed: systemd-notify(1) waits, a hand-made one may not.",
+			"daemonize as PID 1 of a container refuses: all would end with it. Let the container execute COMMAND, or use keep-alive(1).",
+		},
+		SeeAlso: []string{"keep-alive(1)", "pid-alive(1)", "pid-kill(1)", "wait-healthy(1)", "daemon(7)", "sd_notify(3)"},
+		Quiet:   "do not print the process id, and do not explain status 1 and 3",
+		Run:     o.run,
+	}
+}
+
+func (o *daemonizeOptions) run(c *applet.Call) error {
+	if err := o.check(c); err != nil {
+		return err
+	}
+	if err := o.command(c); err != nil {
+		return err
+	}
+	if o.dryRun {
+		return o.rehearse(c)
+	}
+	ctx, stop := untilSignal()
+	defer stop()
+	pid, err := daemon.Start(ctx, o.order)
+	if err != nil {
+		return o.explain(c, err)
+	}
+	if !c.Quiet {
+		fmt.Fprintln(c.Stdout, pid) // a failure to write is the caller's to report
+	}
+	return nil
+}
+
+// command completes the order with what is to run.
+func (o *daemonizeOptions) command(c *applet.Call) error {
+	cwd, err := os.Getwd()
+	if err != nil && !strings.HasPrefix(c.Args[0], "/") {
+		return fmt.Errorf("the current directory: %w", err)
+	}
+	cmd := &o.order.Command
+	cmd.Args = c.Args
+	if cmd.Env, err = o.environment(); err != nil {
+		return err
+	}
+	o.order.Tell = c.Tell
+	name := c.Args[0]
+	_, other := os.Stat(cmd.Dir + "/" + name)
+	ambiguous := o.changed && strings.Contains(name, "/") && !strings.HasPrefix(name, "/") && other == nil
+	if cmd.Path, err = spawn.LookPath(name, os.Getenv("PATH"), cwd); err != nil && ambiguous {
+		return applet.WithHint(err, "it was looked for in %s, the caller's directory, not in %s", cwd, cmd.Dir)
+	}
+	if ambiguous && cmd.Dir != cwd {
+		c.Say("%s is taken from %s, the caller's directory, not from %s", name, cwd, cmd.Dir)
+	}
+	return err
+}
+
+func (o *daemonizeOptions) environment() ([]string, error) {
+	var env []string
+	if !o.clearEnv {
+		env = os.Environ()
+	}
+	for _, file := range o.envFiles {
+		list, err := spawn.ParseEnvFile(file)
+		if err != nil {
+			return nil, err
+		}
+		env = spawn.MergeEnv(env, list)
+	}
+	return spawn.MergeEnv(env, o.env), nil
+}
+
+// explain gives the outcome of a start its status and its words.
+func (o *daemonizeOptions) explain(c *applet.Call, err error) error {
+	var (
+		died   *daemon.DiedError
+		late   *daemon.NotReadyError
+		link   *daemon.UnsafeLogError
+		struck *struckError
+	)
+	name := c.Args[0]
+	switch {
+	case errors.As(err, &died):
+		if !c.Quiet {
+			tail(c, died.Log, died.Tail)
+		}
+		err = applet.Fail(applet.Absent, "%s: %w", name, err)
+		if died.Log == "" {
+			err = applet.WithHint(err, "-e FILE would show what it says")
+		}
+		return err
+	case errors.As(err, &late):
+		tail(c, late.Log, late.Tail)
+		return applet.Fail(applet.TimedOut, "%s: %w", name, err)
+	case errors.As(err, &struck):
+		return applet.Fail(128+applet.Status(struck.signal), "%s: %w", name, err)
+	case errors.As(err, &link):
+		return &applet.Error{Status: applet.Unsafe, Err: err}
+	}
+	return err
+}
+
+// tail shows the last lines that the daemon wrote.
+func tail(c *applet.Call, file string, lines []string) {
+	for _, line := range lines {
+		c.Say("%s: %s", file, line)
+	}
+}
+
+// struckError is the cause of a context that a signal ended.
+type struckError struct{ signal syscall.Signal }
+
+func (e *struckError) Error() string { return fmt.Sprintf("stopped by %v", e.signal) }
+
+// untilSignal ends when this process is asked to: what it has begun is undone then. Signals that were ignored when it
+// started stay so.
+func untilSignal() (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	got := make(chan os.Signal, 1)
+	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
+		if !signal.Ignored(s) {
+			signal.Notify(got, s)
+		}
+	}
+	go func() {
+		select {
+		case s := <-got:
+			cancel(&struckError{s.(syscall.Signal)})
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}
