@@ -6,9 +6,9 @@ import "pidbox/lib/applet"
 // List is every applet, by name. Adding one is its file, its line here, its scripts, and make generate.
 func List() []applet.Entry {
 	return []applet.Entry{
+		{Name: "daemonize", New: daemonize},
 		{Name: "pid-alive", New: pidAlive},
 		{Name: "pid-claim", New: pidClaim},
 		{Name: "pid-kill", New: pidKill},
-		{Name: "daemonize", New: daemonize},
 	}
 }
