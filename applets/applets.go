@@ -7,6 +7,7 @@ import "pidbox/lib/applet"
 func List() []applet.Entry {
 	return []applet.Entry{
 		{Name: "daemonize", New: daemonize},
+		{Name: "keep-alive", New: keepAlive},
 		{Name: "pid-alive", New: pidAlive},
 		{Name: "pid-claim", New: pidClaim},
 		{Name: "pid-kill", New: pidKill},

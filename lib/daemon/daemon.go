@@ -23,7 +23,7 @@ import (
 
 // Order says what to start, and when it counts as started.
 type Order struct {
-	Command        spawn.Command // its Stdout and Stderr are opened from the files below
+	Command        spawn.Command // its Stdout and Stderr are opened from the files below, if these are given
 	Stdout, Stderr string        // files to append to; "" is /dev/null
 	Truncate       bool          // empty them first
 
@@ -104,7 +104,12 @@ func (s *start) prepare(ctx context.Context) (err error) {
 	if s.logs, err = openLogs(s.Stdout, s.Stderr, s.Truncate); err != nil {
 		return err
 	}
-	s.Command.Stdout, s.Command.Stderr = s.logs.out, s.logs.err
+	if s.logs.out != nil {
+		s.Command.Stdout = s.logs.out
+	}
+	if s.logs.err != nil {
+		s.Command.Stderr = s.logs.err
+	}
 	if s.Ready != nil {
 		return s.Ready.open(&s.Command)
 	}

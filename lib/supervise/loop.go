@@ -59,16 +59,20 @@ func (s *Supervisor) Run() (Outcome, error) {
 		}
 		began, end := time.Now(), End{}
 		if child == nil {
-			child, err = s.start()
+			child, err = s.Command.Start()
 		}
 		switch {
 		case err != nil && first:
 			return Stopped, errors.Join(err, s.Command.Forget())
 		case err != nil:
+			s.Log.Error("not started", "error", err.Error())
 			s.settle(err)
 			v, end = crashed, End{Code: -1, Reason: err.Error()}
 		default:
 			began = child.Began()
+			if !child.Adopted() {
+				s.Log.Info("started", "pid", child.PID())
+			}
 			if v, end, err = s.watch(child); err != nil {
 				return Stopped, err
 			}
@@ -101,16 +105,6 @@ func (s *Supervisor) adopt() (Child, verdict, error) {
 		s.Log.Info("adopted", "pid", child.PID())
 	}
 	return child, crashed, err
-}
-
-func (s *Supervisor) start() (Child, error) {
-	child, err := s.Command.Start()
-	if err != nil {
-		s.Log.Error("not started", "error", err.Error())
-		return nil, err
-	}
-	s.Log.Info("started", "pid", child.PID())
-	return child, nil
 }
 
 // watch waits for the child's end and for whatever else there is to do.

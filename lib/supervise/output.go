@@ -1,11 +1,10 @@
 package supervise
 
 import (
-	"errors"
-	"fmt"
 	"os"
 	"sync"
-	"syscall"
+
+	"pidbox/lib/daemon"
 )
 
 // Output is where a command writes: paths of logs, "-" for the supervisor's own output, "" for nowhere. The files are
@@ -34,19 +33,7 @@ func openLog(path string, own *os.File) (*os.File, error) {
 	case "-":
 		return own, nil
 	}
-	// Without O_NONBLOCK a FIFO would hold the supervisor until somebody reads it.
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0o644)
-	if errors.Is(err, syscall.ENXIO) {
-		return nil, fmt.Errorf("%s: nobody reads it", path)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.SetNonblock(int(f.Fd()), false); err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
+	return daemon.OpenLog(path)
 }
 
 func closeLog(f *os.File) {

@@ -1,0 +1,128 @@
+package applets
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"pidbox/lib/applet"
+	"pidbox/lib/daemon"
+	"pidbox/lib/pidfile"
+	"pidbox/lib/supervise"
+)
+
+// ask does --status and --restart.
+func (o *keepAliveOptions) ask(c *applet.Call) error {
+	h, err := pidfile.Read(o.pidFile, o.rules)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	switch h.State {
+	case pidfile.Running:
+	case pidfile.Doubtful:
+		return &pidfile.DoubtError{Holder: h}
+	default:
+		return applet.Fail(applet.Absent, "%s: no keep-alive runs: %s", o.pidFile, h.Why)
+	}
+	var st supervise.Status
+	if o.restart {
+		st, err = supervise.AskRestart(o.pidFile, h.PID, time.Duration(math.MaxInt64))
+	} else {
+		st, err = supervise.AskStatus(o.pidFile, h.PID)
+	}
+	if err != nil {
+		return applet.Fail(applet.Unsafe, "%s: process %d: %w", o.pidFile, h.PID, err)
+	}
+	if o.json {
+		if err := json.NewEncoder(c.Stdout).Encode(st); err != nil {
+			return err
+		}
+	} else if o.status {
+		if _, err := fmt.Fprintln(c.Stdout, statusLine(st)); err != nil {
+			return err
+		}
+	}
+	if st.State != supervise.Running {
+		return applet.Exit(applet.No)
+	}
+	return nil
+}
+
+// statusLine is one line for a person.
+func statusLine(st supervise.Status) string {
+	line := string(st.State)
+	if st.Child != 0 {
+		line += fmt.Sprintf(" as process %d for %v", st.Child, seconds(st.Uptime))
+	}
+	if st.Adopted {
+		line += ", adopted"
+	}
+	if st.Healthy != nil {
+		line += map[bool]string{true: ", healthy", false: ", unhealthy"}[*st.Healthy]
+	}
+	if st.Next != nil {
+		line += fmt.Sprintf(", next start in %v", seconds(st.NextIn))
+	}
+	line += fmt.Sprintf(", %d restarts", st.Restarts)
+	if st.LastExit != "" {
+		line += ", last exit: " + st.LastExit
+	}
+	return line
+}
+
+func seconds(s float64) time.Duration {
+	return time.Duration(s * float64(time.Second)).Round(time.Second / 10)
+}
+
+// preview says what would be done.
+func (o *keepAliveOptions) preview(c *applet.Call) error {
+	log, _, err := o.logger(c)
+	if err != nil {
+		return err
+	}
+	service, err := o.service(c, log)
+	if err != nil {
+		return err
+	}
+	h, err := pidfile.Read(o.pidFile, o.rules)
+	var garbage *pidfile.GarbageError
+	if err != nil && !errors.As(err, &garbage) {
+		return err
+	}
+	defer h.Close()
+	switch {
+	case err == nil && h.State == pidfile.Running:
+		return &pidfile.HeldError{Holder: h}
+	case err == nil && h.State == pidfile.Doubtful:
+		return &pidfile.DoubtError{Holder: h}
+	}
+	switch pid, same, err := service.Foresee(); {
+	case err != nil:
+		return err
+	case pid == 0:
+		c.Say("would start %s", service.Fingerprint.Path)
+	case same:
+		c.Say("would adopt process %d", pid)
+	default:
+		c.Say("would stop process %d, which runs another command, and start %s", pid, service.Fingerprint.Path)
+	}
+	return nil
+}
+
+// keepAliveError gives the errors of supervision their exit statuses.
+func keepAliveError(err error) error {
+	var occupied *supervise.OccupiedError
+	var link *daemon.UnsafeLogError
+	switch {
+	case errors.As(err, &occupied):
+		return &applet.Error{Status: applet.No, Err: err}
+	case errors.Is(err, supervise.ErrGaveUp):
+		return &applet.Error{Status: applet.Absent, Err: err}
+	case errors.As(err, &link):
+		return &applet.Error{Status: applet.Unsafe, Err: err}
+	}
+	return err
+}

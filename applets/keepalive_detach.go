@@ -1,0 +1,88 @@
+package applets
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"syscall"
+	"time"
+
+	"pidbox/lib/applet"
+	"pidbox/lib/daemon"
+	"pidbox/lib/signals"
+	"pidbox/lib/spawn"
+)
+
+// background has this very program do in the background what it would do here, and waits until it says that COMMAND
+// runs. What it writes to its standard error until then is ours to show; later there is nobody to read it.
+func (o *keepAliveOptions) background(c *applet.Call) error {
+	if err := o.rehearse(c); err != nil {
+		return err
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	_, err = daemon.Start(context.Background(), daemon.Order{
+		Command: spawn.Command{Path: exe, Args: foreground(os.Args, c.Args), Env: os.Environ(), Stderr: w},
+		PIDFile: o.pidFile, Rules: o.rules, Mode: o.mode,
+		Ready: daemon.NotifySocket(), ReadyTimeout: o.readyTimeout,
+		Stop: signals.Schedule{{Signal: syscall.SIGTERM, Wait: o.schedule.Total() + 5*time.Second}, {Signal: syscall.SIGKILL, Wait: 5 * time.Second}},
+		Tell: c.Tell,
+	})
+	w.Close()
+	if err == nil {
+		return nil
+	}
+	return explainBackground(c, r, err)
+}
+
+// rehearse finds the mistakes that need no process, so that they are told in the usual way.
+func (o *keepAliveOptions) rehearse(c *applet.Call) error {
+	if o.log != "" {
+		f, err := daemon.OpenLog(o.log)
+		if err != nil {
+			return err
+		}
+		f.Close()
+	}
+	if _, err := o.service(c, slog.New(slog.DiscardHandler)); err != nil {
+		return err
+	}
+	_, err := o.checkHealth()
+	return err
+}
+
+// foreground is the command line without --detach, which with all options comes before the operands.
+func foreground(line, operands []string) []string {
+	options := slices.Clone(line[:len(line)-len(operands)])
+	if options[len(options)-1] == "--" {
+		options = options[:len(options)-1]
+	}
+	return append(append(options, "--detach=false", "--notify", "--"), operands...)
+}
+
+// explainBackground gives a failure in the background the words and the status it had there.
+func explainBackground(c *applet.Call, said io.Reader, err error) error {
+	var died *daemon.DiedError
+	var late *daemon.NotReadyError
+	if !errors.As(err, &died) && !errors.As(err, &late) {
+		return err
+	}
+	io.Copy(c.Stderr, said) // all that could write to it has ended
+	switch {
+	case late != nil:
+		return applet.Fail(applet.TimedOut, "%s: %w", c.Args[0], err)
+	case died.End != nil && died.End.Signal == 0 && died.End.Code != 0:
+		return applet.Exit(applet.Status(died.End.Code))
+	}
+	return applet.Fail(applet.Absent, "%s: %w", c.Args[0], err)
+}

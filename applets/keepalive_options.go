@@ -1,0 +1,196 @@
+package applets
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"pidbox/lib/applet"
+	"pidbox/lib/pidfile"
+	"pidbox/lib/signals"
+	"pidbox/lib/spawn"
+	"pidbox/lib/supervise"
+)
+
+type keepAliveOptions struct {
+	pidFile, childPidFile string
+	mode                  fs.FileMode
+	rules                 pidfile.Rules
+	output                supervise.Output
+	env                   []string
+	envFile               string
+	clearEnv              bool
+	user                  *spawn.User
+	dir                   string
+	umask                 *int
+	policy                supervise.Policy
+	schedule              signals.Schedule
+	health                string
+	checks                supervise.Health
+	means                 supervise.Signals
+	forwardGiven          bool
+	notify, detach        bool
+	readyTimeout          time.Duration
+	log                   string
+	logJSON               bool
+	status, restart, json bool
+	dryRun                bool
+}
+
+func keepAliveDefaults() *keepAliveOptions {
+	return &keepAliveOptions{
+		policy:       supervise.Policy{Free: 3, Max: time.Minute, HealthyAfter: 10 * time.Second},
+		schedule:     signals.Schedule{{Signal: syscall.SIGINT, Wait: 5 * time.Second}, {Signal: syscall.SIGKILL, Wait: 5 * time.Second}},
+		checks:       supervise.Health{Grace: 10 * time.Second, Interval: 10 * time.Second, Timeout: 5 * time.Second, Failures: 3},
+		readyTimeout: time.Minute,
+		means:        supervise.Signals{Forward: []syscall.Signal{syscall.SIGHUP}},
+	}
+}
+
+func (o *keepAliveOptions) list() []applet.Option {
+	list := []applet.Option{
+		pidfileOption(&o.pidFile),
+		applet.String(&o.childPidFile, "child-pid-file", "FILE", "the pidfile of COMMAND; otherwise FILE with .child before its extension").As(applet.File),
+		modeOption(&o.mode),
+		applet.Switch(&o.rules.AllowInsecure, "allow-insecure", "act on pidfiles that other users could have written"),
+	}
+	list = append(list, o.commandOptions()...)
+	list = append(list, o.restartOptions()...)
+	list = append(list, o.healthOptions()...)
+	return append(list, o.selfOptions()...)
+}
+
+func (o *keepAliveOptions) commandOptions() []applet.Option {
+	return []applet.Option{
+		applet.String(&o.output.Stdout, "stdout o", "FILE", "append COMMAND's output to FILE; - is keep-alive's own; otherwise /dev/null").As(applet.File),
+		applet.String(&o.output.Stderr, "stderr e", "FILE", "append COMMAND's errors to FILE, which may be the same").As(applet.File),
+		repeated("env E", "K=V", "set a variable of COMMAND", func(s string) error {
+			kv, err := spawn.ParseEnv(s)
+			o.env = append(o.env, kv)
+			return err
+		}),
+		applet.String(&o.envFile, "env-file", "FILE", "set the variables in FILE, a K=V a line; -E wins").As(applet.File),
+		applet.Switch(&o.clearEnv, "clear-env", "start from an empty environment"),
+		applet.Parsed(&o.user, "user u", "USER[:GROUP]", "run COMMAND as USER, with its supplementary groups", spawn.ParseUser).As(applet.User),
+		applet.String(&o.dir, "chdir c", "DIR", "run COMMAND in DIR").As(applet.Dir),
+		applet.Set("umask", "MASK", "the umask of COMMAND, in octal", func(s string) error {
+			n, err := strconv.ParseUint(s, 8, 12)
+			if err != nil || n > 0o777 {
+				return fmt.Errorf("%q is not an octal mask of 0 to 777", s)
+			}
+			o.umask = new(int(n))
+			return nil
+		}),
+	}
+}
+
+func (o *keepAliveOptions) restartOptions() []applet.Option {
+	return []applet.Option{
+		applet.Parsed(&o.schedule, "stop-schedule", "SCHEDULE", "how COMMAND is stopped, as in pid-kill(1); otherwise INT/5/KILL/5", signals.ParseSchedule),
+		applet.Parsed(&o.policy.Free, "free-restarts", "N", "so many restarts wait for nothing; otherwise 3", count),
+		applet.Duration(&o.policy.Max, "backoff-max", "D", "the longest wait before a restart; otherwise 1m"),
+		applet.Duration(&o.policy.HealthyAfter, "healthy-after", "D", "a run this long starts the count of restarts over; otherwise 10s"),
+		applet.Parsed(&o.policy.Limit, "max-restarts", "N[/D]", "give up when more than N restarts are due (within D)", supervise.ParseLimit),
+		applet.Parsed(&o.policy.Final, "no-restart-codes", "LIST", "do not restart after these exit codes, as 0,125", exitCodes),
+		applet.Parsed(&o.policy.Jitter, "jitter", "PART", "lengthen each wait at random by up to this part of it, 0 to 1; otherwise 0", func(s string) (float64, error) {
+			f, err := strconv.ParseFloat(s, 64)
+			if err != nil || !(f >= 0 && f <= 1) {
+				return 0, fmt.Errorf("%q is not a number from 0 to 1", s)
+			}
+			return f, nil
+		}),
+	}
+}
+
+func (o *keepAliveOptions) healthOptions() []applet.Option {
+	return []applet.Option{
+		applet.String(&o.health, "health", "URL", "check COMMAND there, as wait-healthy(1) does, or by exec:SHELL-COMMAND, and restart it when it is unhealthy"),
+		applet.Duration(&o.checks.Interval, "health-interval", "D", "the time between checks; otherwise 10s"),
+		applet.Duration(&o.checks.Timeout, "health-timeout", "D", "the time limit of a check; otherwise 5s"),
+		applet.Parsed(&o.checks.Failures, "health-failures", "N", "so many failures in a row are too many; otherwise 3", positive),
+		applet.Duration(&o.checks.Grace, "health-grace", "D", "before the first success, failures do not count for so long; otherwise 10s"),
+		applet.Switch(&o.notify, "notify", "tell the service manager READY=1 when COMMAND runs (with --health: is healthy)"),
+	}
+}
+
+func (o *keepAliveOptions) selfOptions() []applet.Option {
+	return []applet.Option{
+		applet.Switch(&o.detach, "detach", "go to the background, and return when COMMAND runs (with --health: is healthy)"),
+		applet.Duration(&o.readyTimeout, "ready-timeout", "D", "how long --detach waits; otherwise 1m"),
+		applet.Signal(&o.means.Leave, "leave-on", "SIGNAL", "on SIGNAL, end and let COMMAND run on"),
+		applet.Set("signal-forward", "LIST", "pass these signals on to COMMAND; otherwise HUP", func(s string) (err error) {
+			o.forwardGiven = true
+			o.means.Forward, err = signalList(s)
+			return err
+		}),
+		applet.Signal(&o.means.Reopen, "reopen-on", "SIGNAL", "on SIGNAL, open the log of --log anew"),
+		applet.String(&o.log, "log", "FILE", "append keep-alive's own log to FILE instead of standard error").As(applet.File),
+		applet.Switch(&o.logJSON, "log-json", "log in JSON"),
+		applet.Switch(&o.status, "status", "tell what the keep-alive of FILE is doing"),
+		applet.Switch(&o.restart, "restart", "have the keep-alive of FILE restart its COMMAND now, in good order"),
+		applet.Switch(&o.json, "json", "tell it in JSON"),
+		applet.Switch(&o.dryRun, "dry-run n", "say what would be done"),
+	}
+}
+
+// repeated is an option that may be given again and again.
+func repeated(names, arg, text string, set func(string) error) applet.Option {
+	o := applet.Set(names, arg, text, set)
+	o.Repeat = true
+	return o
+}
+
+func count(s string) (int, error) {
+	n, err := strconv.ParseUint(s, 10, 31)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a number", s)
+	}
+	return int(n), nil
+}
+
+func positive(s string) (int, error) {
+	n, err := count(s)
+	if err == nil && n == 0 {
+		err = errors.New("it must be 1 at least")
+	}
+	return n, err
+}
+
+func exitCodes(s string) (codes []int, err error) {
+	for _, word := range strings.Split(s, ",") {
+		n, err := strconv.ParseUint(word, 10, 8)
+		if err != nil {
+			return nil, fmt.Errorf("%q is not an exit code of 0 to 255", word)
+		}
+		codes = append(codes, int(n))
+	}
+	return codes, nil
+}
+
+func signalList(s string) (list []syscall.Signal, err error) {
+	if s == "" {
+		return nil, nil
+	}
+	for _, word := range strings.Split(s, ",") {
+		sig, err := signals.Parse(word)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, sig)
+	}
+	return list, nil
+}
+
+// childFile is the pidfile of COMMAND.
+func (o *keepAliveOptions) childFile() string {
+	if o.childPidFile != "" {
+		return o.childPidFile
+	}
+	ext := filepath.Ext(o.pidFile)
+	return strings.TrimSuffix(o.pidFile, ext) + ".child" + ext
+}
