@@ -35,7 +35,7 @@ func pidClaim() *applet.Applet {
 	o := &pidClaimOptions{}
 	return &applet.Applet{
 		Name:    "pid-claim",
-		Summary: "claim a pidfile for a process, or for itself and then become a command",
+		Summary: "claim a pidfile for a process, or become a command that owns it",
 		Synopsis: []string{
 			"--pid PID -p FILE [--wait D] [--mode MODE]",
 			"-p FILE [--user USER[:GROUP]] [--chdir DIR] [--umask MASK] [--env K=V]... [--] COMMAND [ARG...]",

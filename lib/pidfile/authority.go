@@ -18,7 +18,7 @@ type writer struct {
 }
 
 // nobodyKnown is the writer of a group that no user is listed in.
-const nobodyKnown = -1
+const nobodyKnown = -2 // -1 is the owner of a process of whom that is not known
 
 // judgeDir finds out who can exchange what is in the directory w stands on.
 func (w *walk) judgeDir() error {
@@ -53,7 +53,7 @@ func entrust(writers []writer, rules Rules, users ...int) error {
 	users = append(users, rules.Trust...)
 	for _, w := range writers {
 		if w.uid != 0 && w.uid != os.Geteuid() && !slices.Contains(users, w.uid) {
-			return &UnsafeError{w.path, w.reason + userName(uint32(w.uid)), w.hint}
+			return &UnsafeError{w.path, w.reason + userName(w.uid), w.hint}
 		}
 	}
 	return nil
@@ -78,5 +78,5 @@ func judgeFile(path string, st *unix.Stat_t, rules Rules) error {
 
 // describe is the owner and the mode of a file, for messages.
 func describe(st *unix.Stat_t) string {
-	return fmt.Sprintf("owner %s, mode %04o", userName(st.Uid), uint32(st.Mode)&0o7777)
+	return fmt.Sprintf("owner %s, mode %04o", userName(int(st.Uid)), uint32(st.Mode)&0o7777)
 }

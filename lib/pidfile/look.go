@@ -1,6 +1,7 @@
 package pidfile
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"time"
@@ -53,7 +54,11 @@ func look(p *place, rules Rules) (*Holder, error) {
 		if h.Process != nil {
 			h.Process.Close()
 		}
-		return nil, fmt.Errorf("%s: %w", p.path, err)
+		var refusal *UnsafeError
+		if !errors.As(err, &refusal) { // which names what is unsafe
+			err = fmt.Errorf("%s: %w", p.path, err)
+		}
+		return nil, err
 	}
 	return h, nil
 }

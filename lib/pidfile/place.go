@@ -185,7 +185,7 @@ func (w *walk) last(name string) error {
 	case st.Mode&unix.S_IFMT != unix.S_IFLNK:
 		return nil
 	case w.create || !w.rules.AllowInsecure:
-		return &UnsafeError{Path: w.path, Reason: fmt.Sprintf("is a symbolic link of %s, which could lead anywhere", userName(st.Uid)), Hint: "rm " + w.path}
+		return &UnsafeError{Path: w.path, Reason: fmt.Sprintf("is a symbolic link of %s, which could lead anywhere", userName(int(st.Uid))), Hint: "rm " + w.path}
 	}
 	link, err := w.follow(name, w.file(), &st)
 	if err != nil {

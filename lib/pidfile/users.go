@@ -49,11 +49,11 @@ func lines(path string) func(func(string) bool) {
 }
 
 // userName is the name of a user for messages, or the number.
-func userName(uid uint32) string {
-	if int32(uid) == nobodyKnown {
+func userName(uid int) string {
+	if uid == nobodyKnown {
 		return "users unknown here"
 	}
-	n := strconv.FormatUint(uint64(uid), 10)
+	n := strconv.Itoa(uid)
 	if u, err := user.LookupId(n); err == nil {
 		return u.Username
 	}

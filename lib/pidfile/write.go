@@ -27,7 +27,7 @@ func (r *Reservation) Write(p *proc.Handle) error {
 	if err != nil {
 		return err
 	}
-	if r.Holder.Recorded != nil && r.Holder.State == Running && r.Holder.Recorded.Compare(id) == proc.Same {
+	if seen := r.Holder.seen; seen.record == id.String() && seen.content == string(format(p.PID())) {
 		r.Recorded = true
 		return nil
 	}

@@ -1,0 +1,354 @@
+package pidfile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"pidbox/lib/proc"
+	"pidbox/lib/proc/proctest"
+)
+
+// patience is how long a test waits for what must come: long, for a loaded machine.
+const patience = time.Minute
+
+// open is the handle of a child of the test.
+func open(t testing.TB, p *proctest.Process) *proc.Handle {
+	t.Helper()
+	h, err := proc.Open(p.PID)
+	must(t, err)
+	t.Cleanup(func() { h.Close() })
+	return h
+}
+
+// claim claims path for p at once and closes the reservation.
+func claim(path string, p *proc.Handle) error {
+	r, err := Claim(context.Background(), path, p, Rules{}, 0, 0)
+	if err == nil {
+		r.Close()
+	}
+	return err
+}
+
+// recording skips the test where processes have no identity that could be recorded.
+func recording(t testing.TB) {
+	t.Helper()
+	self, err := proc.Self()
+	must(t, err)
+	defer self.Close()
+	id, err := self.Identity()
+	must(t, err)
+	if id.Compare(id) != proc.Same {
+		t.Skip("processes have no identity here")
+	}
+}
+
+func content(t testing.TB, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	must(t, err)
+	return string(text)
+}
+
+// state reads the file and closes what it found.
+func state(t testing.TB, path string, rules Rules) State {
+	t.Helper()
+	h, err := Read(path, rules)
+	must(t, err)
+	h.Close()
+	return h.State
+}
+
+func TestClaim(t *testing.T) {
+	path := safeDir(t) + "/run/web.pid"
+	one, two := open(t, proctest.Sleeper(t)), open(t, proctest.Sleeper(t))
+	r, err := Claim(context.Background(), path, one, Rules{}, 0, 0)
+	must(t, err)
+	if r.Holder.State != Absent {
+		t.Errorf("there was %v", r.Holder.State)
+	}
+	r.Close()
+	if got := content(t, path); got != fmt.Sprintln(one.PID()) {
+		t.Errorf("the file says %q", got)
+	}
+	info, err := os.Stat(path)
+	must(t, err)
+	if entries, _ := os.ReadDir(path + "/.."); len(entries) > 1 {
+		t.Errorf("left behind: %v", entries)
+	}
+	if got := state(t, path, Rules{}); got != Running {
+		t.Errorf("it is %v", got)
+	}
+
+	must(t, claim(path, one))
+	again, err := os.Stat(path)
+	must(t, err)
+	if r.Recorded && !os.SameFile(info, again) {
+		t.Error("claiming again wrote the file again")
+	}
+	var held *HeldError
+	if err := claim(path, two); !errors.As(err, &held) || held.Holder.PID != one.PID() {
+		t.Errorf("a second claim: %v", err)
+	}
+	held.Holder.Close()
+	if got := content(t, path); got != fmt.Sprintln(one.PID()) {
+		t.Errorf("a refused claim left %q", got)
+	}
+}
+
+func TestClaimMode(t *testing.T) {
+	path := safeDir(t) + "/web.pid"
+	r, err := Claim(context.Background(), path, open(t, proctest.Sleeper(t)), Rules{}, 0o604, 0)
+	must(t, err)
+	r.Close()
+	if info, err := os.Stat(path); err != nil || info.Mode() != 0o604 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+}
+
+func TestClaimForTheDead(t *testing.T) {
+	dir := safeDir(t)
+	p := proctest.Sleeper(t)
+	h := open(t, p)
+	p.Kill()
+	if err := claim(dir+"/new/web.pid", h); !errors.Is(err, proc.ErrNotFound) {
+		t.Errorf("%v", err)
+	}
+	if _, err := os.Stat(dir + "/new"); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("a directory was made for it")
+	}
+	live := proctest.Sleeper(t)
+	r, err := Reserve(context.Background(), dir+"/web.pid", Rules{}, 0, 0)
+	must(t, err)
+	defer r.Close()
+	h = open(t, live)
+	live.Kill()
+	if err := r.Write(h); !errors.Is(err, proc.ErrNotFound) {
+		t.Errorf("%v", err)
+	}
+	if entries, _ := os.ReadDir(dir); len(entries) > 0 {
+		t.Errorf("left behind: %v", entries)
+	}
+}
+
+func TestClaimOver(t *testing.T) {
+	dir := safeDir(t)
+	p := open(t, proctest.Sleeper(t))
+	for text, want := range map[string]State{
+		"": Nobody, " \n": Nobody, "junk\n": Nobody, "0\n": Nobody, "2147483647\n": Stale,
+	} {
+		must(t, os.WriteFile(dir+"/f", []byte(text), 0o644))
+		r, err := Claim(context.Background(), dir+"/f", p, Rules{}, 0, 0)
+		if err != nil {
+			t.Errorf("%q: %v", text, err)
+			continue
+		}
+		r.Close()
+		if r.Holder.State != want || content(t, dir+"/f") != fmt.Sprintln(p.PID()) {
+			t.Errorf("%q was %v and became %q", text, r.Holder.State, content(t, dir+"/f"))
+		}
+	}
+	junk := make([]byte, readLimit+1)
+	must(t, os.WriteFile(dir+"/f", junk, 0o644))
+	if err := claim(dir+"/f", p); !unsafe(err) || content(t, dir+"/f") != string(junk) {
+		t.Errorf("%d bytes of junk: %v", len(junk), err)
+	}
+	must(t, os.WriteFile(dir+"/f", append([]byte(fmt.Sprintln(p.PID())), junk...), 0o644))
+	must(t, claim(dir+"/f", p))
+}
+
+func TestClaimWaits(t *testing.T) {
+	path := safeDir(t) + "/web.pid"
+	first := proctest.Sleeper(t)
+	must(t, claim(path, open(t, first)))
+	second := open(t, proctest.Sleeper(t))
+	var held *HeldError
+	began := time.Now()
+	if _, err := Claim(context.Background(), path, second, Rules{}, 0, 50*time.Millisecond); !errors.As(err, &held) || held.Waited != 50*time.Millisecond {
+		t.Fatalf("%v", err)
+	}
+	held.Holder.Close()
+	if took := time.Since(began); took < 50*time.Millisecond {
+		t.Errorf("it waited %v", took)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := Claim(ctx, path, second, Rules{}, 0, patience); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("given up: %v", err)
+	}
+	done := make(chan error)
+	go func() {
+		r, err := Claim(context.Background(), path, second, Rules{}, 0, patience)
+		if err == nil {
+			r.Close()
+		}
+		done <- err
+	}()
+	first.Kill()
+	must(t, <-done)
+}
+
+// Somebody who asks for no lock writes between the look and the claim.
+func TestWriteFindsChanges(t *testing.T) {
+	dir := safeDir(t)
+	p := open(t, proctest.Sleeper(t))
+	for name, c := range map[string]struct{ before, after string }{
+		"new": {"", "12\n"}, "other": {"2147483647\n", "2147483646\n"}, "same": {"2147483647\n", "2147483647\n"}, "gone": {"2147483647\n", ""},
+	} {
+		path := dir + "/" + name
+		if c.before != "" {
+			must(t, os.WriteFile(path, []byte(c.before), 0o644))
+			must(t, os.Chtimes(path, time.Time{}, time.Now().Add(-time.Hour)))
+		}
+		r, err := Reserve(context.Background(), path, Rules{}, 0, 0)
+		must(t, err)
+		if c.after == "" {
+			must(t, os.Remove(path))
+		} else {
+			must(t, os.WriteFile(path, []byte(c.after), 0o644))
+		}
+		if err := r.Write(p); !errors.Is(err, ErrChanged) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if c.after != "" && content(t, path) != c.after {
+			t.Errorf("%s: now %q", name, content(t, path))
+		}
+		r.Close()
+		os.Remove(path)
+	}
+	if entries, _ := os.ReadDir(dir); len(entries) > 0 {
+		t.Errorf("left behind: %v", entries)
+	}
+}
+
+// The directory is opened once: what takes its name meanwhile is not touched.
+func TestExchangedDirectory(t *testing.T) {
+	dir := safeDir(t)
+	r, err := Reserve(context.Background(), dir+"/run/web.pid", Rules{}, 0, 0)
+	must(t, err)
+	defer r.Close()
+	must(t, os.Rename(dir+"/run", dir+"/old"))
+	must(t, os.Symlink("/etc", dir+"/run"))
+	must(t, r.Write(open(t, proctest.Sleeper(t))))
+	if content(t, dir+"/old/web.pid") == "" {
+		t.Error("nothing was written where the claim began")
+	}
+	must(t, r.Remove())
+	if entries, _ := os.ReadDir(dir + "/old"); len(entries) > 0 {
+		t.Errorf("left behind: %v", entries)
+	}
+}
+
+func TestOverwrite(t *testing.T) {
+	path := safeDir(t) + "/web.pid"
+	p := open(t, proctest.Sleeper(t))
+	must(t, os.WriteFile(path, []byte("2147483647\nfurther lines\n"), 0o644))
+	before, err := os.Stat(path)
+	must(t, err)
+	r, err := Reserve(context.Background(), path, Rules{}, 0, 0)
+	must(t, err)
+	defer r.Close()
+	id, err := p.Identity()
+	must(t, err)
+	must(t, r.overwrite(format(p.PID()), id.String()))
+	after, err := os.Stat(path)
+	must(t, err)
+	if !os.SameFile(before, after) || content(t, path) != fmt.Sprintln(p.PID()) || state(t, path, Rules{}) != Running {
+		t.Errorf("%q, %v", content(t, path), state(t, path, Rules{}))
+	}
+}
+
+func TestSweep(t *testing.T) {
+	dir := safeDir(t)
+	must(t, os.WriteFile(dir+"/"+temporary+"0123456789abcdef", nil, 0o644))
+	must(t, os.WriteFile(dir+"/"+temporary+"keep", nil, 0o644))
+	must(t, claim(dir+"/web.pid", open(t, proctest.Sleeper(t))))
+	entries, err := os.ReadDir(dir)
+	must(t, err)
+	if len(entries) != 2 || entries[0].Name() != temporary+"keep" || entries[1].Name() != "web.pid" {
+		t.Errorf("there is %v", entries)
+	}
+}
+
+// Of many claims at once, each for a process of its own, one succeeds, whatever was there.
+func TestClaimsRace(t *testing.T) {
+	dir := safeDir(t)
+	const claimants = 16
+	var processes [claimants]*proc.Handle
+	for i := range processes {
+		processes[i] = open(t, proctest.Sleeper(t))
+	}
+	for round := range 60 {
+		path := fmt.Sprintf("%s/%d", dir, round)
+		if round%3 > 0 {
+			must(t, os.WriteFile(path, []byte([...]string{"", "junk", "2147483647\n"}[round%3]), 0o644))
+		}
+		var results [claimants]error
+		var all sync.WaitGroup
+		for i, p := range processes {
+			all.Go(func() { results[i] = claim(path, p) })
+		}
+		all.Wait()
+		winner := -1
+		for i, err := range results {
+			var held *HeldError
+			switch {
+			case err == nil && winner >= 0:
+				t.Fatalf("round %d: %d and %d both won", round, winner, i)
+			case err == nil:
+				winner = i
+			case errors.As(err, &held):
+				held.Holder.Close()
+			default:
+				t.Fatalf("round %d: %v", round, err)
+			}
+		}
+		if winner < 0 || content(t, path) != fmt.Sprintln(processes[winner].PID()) {
+			t.Fatalf("round %d: %d won, the file says %q", round, winner, content(t, path))
+		}
+	}
+}
+
+func TestLocks(t *testing.T) {
+	dir := safeDir(t)
+	path := dir + "/web.pid"
+	p := open(t, proctest.Sleeper(t))
+	must(t, os.WriteFile(path, nil, 0o644))
+	lock, err := HoldLock(path)
+	must(t, err)
+	if again, err := HoldLock(path); !errors.Is(err, ErrBusy) {
+		t.Errorf("%v, %v", again, err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := Claim(ctx, path, p, Rules{}, 0, 0); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v", err)
+	}
+	done := make(chan error)
+	go func() { done <- claim(path, p) }()
+	lock.Close()
+	must(t, <-done)
+
+	// A claimed file that is locked for life is held, and the lock is in nobody's way once it is let go.
+	r, err := Reserve(context.Background(), dir+"/own.pid", Rules{}, 0, 0)
+	must(t, err)
+	must(t, r.Write(p))
+	lock, err = r.LockFile()
+	must(t, err)
+	r.Close()
+	var held *HeldError
+	if err := claim(dir+"/own.pid", open(t, proctest.Sleeper(t))); !errors.As(err, &held) {
+		t.Errorf("%v", err)
+	}
+	must(t, lock.Close())
+	must(t, Release(context.Background(), held.Holder))
+	held.Holder.Close()
+	if _, err := HoldLock(dir); err == nil {
+		t.Error("a directory was locked as a file")
+	}
+}
