@@ -1,0 +1,146 @@
+package stop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pidbox/lib/proc"
+	"pidbox/lib/proc/proctest"
+	"pidbox/lib/signals"
+)
+
+// fake ends some time after a signal that it heeds.
+type fake struct {
+	heeds syscall.Signal
+	after time.Duration
+	got   []syscall.Signal
+	end   chan struct{}
+	err   error
+}
+
+func (f *fake) Signal(s syscall.Signal) error {
+	select {
+	case <-f.end:
+		return fmt.Errorf("fake: %w", proc.ErrNotFound)
+	default:
+	}
+	if f.err != nil {
+		return f.err
+	}
+	if f.got = append(f.got, s); s == f.heeds {
+		time.AfterFunc(f.after, func() { close(f.end) })
+	}
+	return nil
+}
+
+func (f *fake) Wait(ctx context.Context) error {
+	select {
+	case <-f.end:
+		return nil
+	default:
+	}
+	select {
+	case <-f.end:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func parse(t *testing.T, text string) signals.Schedule {
+	t.Helper()
+	s, err := signals.ParseSchedule(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestRun(t *testing.T) {
+	for name, c := range map[string]struct {
+		heeds    syscall.Signal
+		after    time.Duration
+		schedule string
+		want     []syscall.Signal
+		took     time.Duration
+		err      error
+	}{
+		"at once":    {syscall.SIGTERM, 0, "TERM/20/KILL/5", []syscall.Signal{syscall.SIGTERM}, 0, nil},
+		"in grace":   {syscall.SIGTERM, 19 * time.Second, "TERM/20/KILL/5", []syscall.Signal{syscall.SIGTERM}, 19 * time.Second, nil},
+		"escalates":  {syscall.SIGKILL, time.Second, "TERM/20/KILL/5", []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL}, 21 * time.Second, nil},
+		"survives":   {0, 0, "TERM/20/KILL/5", []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL}, 25 * time.Second, ErrSurvived},
+		"between":    {syscall.SIGINT, time.Second, "INT/0.5/QUIT/5", []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT}, time.Second, nil},
+		"no waiting": {0, 0, "TERM/0/KILL/0", []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL}, 0, ErrSurvived},
+		"pairs":      {syscall.SIGTERM, 0, "HUP/TERM/5", []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM}, 0, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fake{heeds: c.heeds, after: c.after, end: make(chan struct{})}
+				began := time.Now()
+				told := 0
+				out, err := Run(context.Background(), f, parse(t, c.schedule), func(signals.Step) { told++ })
+				if !errors.Is(err, c.err) || !slices.Equal(f.got, c.want) || time.Since(began) != c.took {
+					t.Errorf("%v after %v, having sent %v", err, time.Since(began), f.got)
+				}
+				if out.Last != c.want[len(c.want)-1] || told != len(c.want) {
+					t.Errorf("the outcome is %+v, %d steps were told", out, told)
+				}
+			})
+		})
+	}
+}
+
+func TestForever(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{end: make(chan struct{})}
+		time.AfterFunc(35*time.Second, func() { close(f.end) })
+		if _, err := Run(context.Background(), f, parse(t, "INT/1/forever/TERM/10/HUP"), nil); err != nil {
+			t.Error(err)
+		}
+		want := []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGTERM}
+		if !slices.Equal(f.got, want) {
+			t.Errorf("sent %v", f.got)
+		}
+	})
+}
+
+func TestGoneAndDenied(t *testing.T) {
+	f := &fake{end: make(chan struct{})}
+	close(f.end)
+	if out, err := Run(context.Background(), f, signals.Default(), nil); err != nil || out.Last != 0 {
+		t.Errorf("gone: %+v, %v", out, err)
+	}
+	f = &fake{end: make(chan struct{}), err: syscall.EPERM}
+	if _, err := Run(context.Background(), f, signals.Default(), nil); !errors.Is(err, syscall.EPERM) {
+		t.Errorf("denied: %v", err)
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	enough := errors.New("enough")
+	cancel(enough)
+	f = &fake{end: make(chan struct{})}
+	if _, err := Run(ctx, f, signals.Default(), nil); !errors.Is(err, enough) || len(f.got) != 1 {
+		t.Errorf("given up: %v, sent %v", err, f.got)
+	}
+}
+
+func TestRealProcess(t *testing.T) {
+	p := proctest.Stubborn(t)
+	h, err := proc.Open(p.PID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	reaped := make(chan struct{})
+	go func() { p.Reap(); close(reaped) }() // where a zombie cannot be told from the living
+	out, err := Run(context.Background(), h, parse(t, "TERM/50ms/KILL/60"), nil)
+	if err != nil || out.Last != syscall.SIGKILL {
+		t.Errorf("%+v, %v", out, err)
+	}
+	<-reaped
+}
