@@ -2,7 +2,7 @@
 complete -c pidbox -f -n __fish_use_subcommand -a daemonize -d 'detach a command, and tell the truth about whether it runs'
 complete -c pidbox -f -n __fish_use_subcommand -a keep-alive -d 'keep a command running: restart, back off, stop in good order, adopt again'
 complete -c pidbox -f -n __fish_use_subcommand -a pid-alive -d 'tell whether the process that a pidfile names is alive'
-complete -c pidbox -f -n __fish_use_subcommand -a pid-claim -d 'claim a pidfile for a process, or for itself and then become a command'
+complete -c pidbox -f -n __fish_use_subcommand -a pid-claim -d 'claim a pidfile for a process, or become a command that owns it'
 complete -c pidbox -f -n __fish_use_subcommand -a pid-kill -d 'stop the process that a pidfile names, and see that it is gone'
 complete -c pidbox -l list -d 'print the names of the applets, one a line'
 complete -c pidbox -l install -d 'make a link named like each applet in DIR; what is not a link to pidbox is left as it is and named'
