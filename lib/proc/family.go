@@ -3,12 +3,10 @@ package proc
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"os"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -35,9 +33,6 @@ type Family struct {
 	known    map[int]*Handle // proven members other than the leader
 	unproven []int           // seen in the scope by the last search
 }
-
-// rounds bounds a search among processes that fork for ever.
-const rounds = 100
 
 // Family finds the processes in scope. It fails with *NotLeaderError where h does not lead its group or session.
 func (h *Handle) Family(scope Scope) (*Family, error) {
@@ -200,176 +195,4 @@ func (f *Family) own() bool { return f.scope != Process && f.leader.pid == os.Ge
 func (f *Family) drop(pid int) {
 	f.known[pid].Close()
 	delete(f.known, pid)
-}
-
-// look brings known up to date with /proc.
-func (f *Family) look() error {
-	for pid, h := range f.known {
-		if st, err := h.link.stat(); errors.Is(err, ErrNotFound) || err == nil && f.scope != Tree && !f.claims(st) {
-			f.drop(pid)
-		}
-	}
-	f.unproven = nil
-	pids, err := numbers()
-	if err != nil {
-		return fmt.Errorf("%s %d: %w", f.scope, f.leader.pid, err)
-	}
-	self := os.Getpid()
-	var seen []stat
-	for _, pid := range pids {
-		// The leader's number may be another's by now, whose group or session is then not ours.
-		if st, err := statOf(pid); err == nil && pid != self && pid != f.leader.pid {
-			seen = append(seen, st)
-		}
-	}
-	for more := true; more; { // a tree is found generation by generation
-		more = false
-		for _, st := range seen {
-			if f.known[st.pid] == nil && f.claims(st) && f.adopt(st.pid) {
-				more = true
-			}
-		}
-	}
-	return nil
-}
-
-// claims says that st is in scope, if the numbers in it still mean the processes they meant.
-func (f *Family) claims(st stat) bool {
-	if f.scope == Tree {
-		return st.parent == f.leader.pid || f.known[st.parent] != nil
-	}
-	return f.scope.number(st) == f.leader.pid
-}
-
-// adopt makes a proven member of the process with that number.
-func (f *Family) adopt(pid int) bool {
-	h, err := Open(pid)
-	if err != nil {
-		return false
-	}
-	st, err := h.link.stat()
-	alive, _ := h.Alive() // if in doubt, unproven
-	switch {
-	case err != nil || !f.claims(st):
-	case f.proves(st):
-		f.known[pid] = h
-		return true
-	case alive && !f.reused() && !slices.Contains(f.unproven, pid):
-		f.unproven = append(f.unproven, pid)
-	}
-	h.Close()
-	return false
-}
-
-// proves says that the group, session or parent that st, read before, shows is ours.
-func (f *Family) proves(st stat) bool {
-	if f.scope == Tree {
-		parent := f.known[st.parent]
-		if st.parent == f.leader.pid {
-			parent = f.leader
-		}
-		held, err := parent.link.held()
-		return err == nil && held
-	}
-	if f.leader.link.kept() || f.vouch != nil && f.vouch(st) {
-		return true
-	}
-	for _, h := range f.known {
-		if st, err := h.link.stat(); err == nil && f.claims(st) {
-			return true
-		}
-	}
-	return false
-}
-
-// reused says that the leader's number is another process's, so that the group or session was given up by ours.
-func (f *Family) reused() bool {
-	h, err := Open(f.leader.pid)
-	if err != nil {
-		return false
-	}
-	h.Close()
-	held, err := f.leader.link.held()
-	return err == nil && !held
-}
-
-// Signal sends s to every live member, the leader first. ErrNotFound means that none is left, *DoubtError that there
-// may be some. A member that must not be signalled is an error, after all others have been.
-func (f *Family) Signal(s syscall.Signal) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	switch f.scope {
-	case Process:
-		return f.leader.Signal(s)
-	case Group:
-		if unix.Getpgrp() != f.leader.pid {
-			if err := f.leader.link.signalGroup(s); !errors.Is(err, errors.ErrUnsupported) {
-				return f.leader.wrap(err)
-			}
-		}
-	case Tree:
-		if s == unix.SIGKILL {
-			f.freeze()
-		}
-	}
-	sent, failed := map[*Handle]bool{}, error(nil)
-	for range rounds {
-		fresh, err := f.signalFresh(s, sent)
-		if failed == nil {
-			failed = err
-		}
-		if !fresh {
-			break
-		}
-	}
-	switch {
-	case failed != nil || len(sent) > 0:
-		return failed
-	case f.doubt() != nil:
-		return f.doubt()
-	}
-	return fmt.Errorf("%s %d: %w", f.scope, f.leader.pid, ErrNotFound)
-}
-
-// signalFresh sends s to the live members that did not get it yet.
-func (f *Family) signalFresh(s syscall.Signal, sent map[*Handle]bool) (fresh bool, failed error) {
-	if err := f.look(); err != nil {
-		return false, err
-	}
-	for _, h := range f.all() {
-		if alive, err := h.Alive(); sent[h] || err == nil && !alive {
-			continue
-		}
-		err := h.Signal(s)
-		if errors.Is(err, ErrNotFound) {
-			continue
-		}
-		sent[h], fresh = true, true
-		if err != nil && failed == nil {
-			failed = err
-		}
-	}
-	return fresh, failed
-}
-
-// freeze stops all members, and waits a moment until they stand: one that is about to fork still does.
-func (f *Family) freeze() {
-	sent := map[*Handle]bool{}
-	for range rounds {
-		if fresh, _ := f.signalFresh(unix.SIGSTOP, sent); !fresh {
-			return
-		}
-		for until := time.Now().Add(100 * time.Millisecond); !f.stands() && time.Now().Before(until); {
-			time.Sleep(time.Millisecond)
-		}
-	}
-}
-
-func (f *Family) stands() bool {
-	for _, h := range f.all() {
-		if st, err := h.link.stat(); err == nil && !st.ended() && st.state != 'T' && st.state != 't' {
-			return false
-		}
-	}
-	return true
 }

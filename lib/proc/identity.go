@@ -69,7 +69,7 @@ func (recorded Identity) Compare(now Identity) Verdict {
 	case recorded.PID != now.PID:
 		return Different
 	}
-	equal := false
+	var equal bool
 	switch {
 	case recorded.Inode != 0 && now.Inode != 0:
 		equal = recorded.Inode == now.Inode

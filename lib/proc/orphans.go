@@ -52,7 +52,7 @@ func Orphans(recorded Identity, scope Scope) (*Family, error) {
 	f.vouch = nil // from now on those found prove the others
 	err = f.doubt()
 	if err == nil {
-		alive := false
+		var alive bool
 		if alive, err = f.Alive(); err == nil && !alive {
 			err = none
 		}

@@ -137,7 +137,7 @@ const pidfsMagic = 0x50494446
 func pidfsInode(fd int) uint64 {
 	var fs unix.Statfs_t
 	var st unix.Stat_t
-	if unix.Fstatfs(fd, &fs) != nil || int64(fs.Type) != pidfsMagic || unix.Fstat(fd, &st) != nil {
+	if unix.Fstatfs(fd, &fs) != nil || fs.Type != pidfsMagic || unix.Fstat(fd, &st) != nil {
 		return 0
 	}
 	return st.Ino
