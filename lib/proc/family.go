@@ -52,7 +52,8 @@ func (h *Handle) Family(scope Scope) (*Family, error) {
 			return nil, &NotLeaderError{h.pid, scope, n}
 		}
 	}
-	if scope == Process {
+	// The kernel knows who is in a group, and its number stays the leader's; otherwise those found now prove the others.
+	if scope == Process || scope == Group && !errors.Is(h.link.signalGroup(0), errors.ErrUnsupported) {
 		return f, nil
 	}
 	if err := f.look(); err != nil && !f.blind(err) {

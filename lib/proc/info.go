@@ -21,7 +21,8 @@ func (s State) String() string {
 }
 
 // Info is what a process is to those who look at it. Every field can be had of other users' processes except Exec,
-// which is empty where the kernel does not show it; without /proc all but PID are zero.
+// which is empty where the kernel does not show it. Without /proc, or where it hides the process, only the numbers are
+// known.
 type Info struct {
 	PID     int
 	Name    string    // the command's name, of which the kernel keeps 15 bytes

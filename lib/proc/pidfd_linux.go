@@ -184,6 +184,12 @@ func (p *pidfd) info() (info Info, err error) {
 		info, err = readInfo(unix.AT_FDCWD, dir)
 		return err
 	})
+	if errors.Is(err, errNoProc) {
+		info, err = bare(p.pid).info()
+		if held, failed := p.held(); failed == nil && !held {
+			err = ErrNotFound
+		}
+	}
 	return info, err
 }
 

@@ -114,6 +114,9 @@ func (h *Handle) Info() (Info, error) {
 // stopped, Z a zombie. It is 0 where there is no /proc.
 func (h *Handle) State() (State, error) {
 	st, err := h.link.stat()
+	if errors.Is(err, errNoProc) {
+		return 0, nil
+	}
 	return st.state, h.wrap(err)
 }
 

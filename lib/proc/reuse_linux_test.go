@@ -306,11 +306,11 @@ func TestForeignProc(t *testing.T) {
 			t.Error(v)
 		}
 	}
-	if info, err := h.Info(); err == nil && info.Name != "" {
+	if info, err := h.Info(); err != nil || info.Name != "" || info.UID != -1 || info.Group != p.PID {
 		t.Errorf("%+v", info)
 	}
-	if st, err := h.State(); err == nil && st != 0 {
-		t.Error(st)
+	if st, err := h.State(); err != nil || st != 0 {
+		t.Error(st, err)
 	}
 	for _, scope := range []Scope{Session, Tree} {
 		if _, err := h.Family(scope); err == nil {
