@@ -40,7 +40,7 @@ func (o *daemonizeOptions) options() []applet.Option {
 		applet.Set("chdir c", "DIR", "run COMMAND in DIR instead of /", o.chdir).As(applet.Dir),
 		applet.Parsed(&cmd.User, "user u", "USER[:GROUP]", "run COMMAND as this user, by name or number, with all groups of the user", spawn.ParseUser).As(applet.User),
 		applet.Parsed(&cmd.Umask, "umask", "MASK", "run COMMAND with this umask, in octal; the caller's by default", parseMask),
-		applet.Strings(&o.env, "env E", "K=V", "set a variable for COMMAND; may be repeated"),
+		applet.Strings(&o.env, "env E", "K=V", "set a variable for COMMAND"),
 		applet.Strings(&o.envFiles, "env-file", "FILE", "set the variables of FILE: lines of K=V, # comments, 'single' or \"double\" quotes, nothing expanded; -E comes after").As(applet.File),
 		applet.Switch(&o.clearEnv, "clear-env", "start from an empty environment instead of the caller's"),
 		applet.String(&o.order.LockFile, "lock-file l", "FILE", "hold a lock on FILE for the daemon's whole life; 75 if another process has it").As(applet.File),
@@ -53,7 +53,7 @@ func (o *daemonizeOptions) options() []applet.Option {
 		applet.Duration(&o.order.MinUptime, "min-uptime", "D", "return only when COMMAND has lived so long"),
 		applet.Switch(&o.await, "notify-await", "wait for READY=1 by sd_notify(3)"),
 		applet.Parsed(&o.fd, "notify-fd", "N", "wait for a line on COMMAND's descriptor N, 3 or above, as s6 does", descriptorNumber),
-		applet.Strings(&o.urls, "ready-url", "URL", "wait until URL is healthy, as wait-healthy(1) sees it; may be repeated"),
+		applet.Strings(&o.urls, "ready-url", "URL", "wait until URL is healthy, as wait-healthy(1) sees it"),
 		o.timeoutOption(),
 		applet.Parsed(&o.order.Stop, "stop-schedule", "SCHEDULE", "how a COMMAND that does not get ready is stopped; "+signals.Default().String()+" by default", signals.ParseSchedule),
 		modeOption(&o.order.Mode),
@@ -97,7 +97,7 @@ func descriptorNumber(s string) (int, error) {
 }
 
 func limitOption(to *[]spawn.Limit) applet.Option {
-	o := applet.Set("limit", "NAME=VALUE", "a resource limit, as nofile=65536, core=unlimited or nproc=100:200 (soft:hard); may be repeated", func(s string) error {
+	o := applet.Set("limit", "NAME=VALUE", "a resource limit, as nofile=65536, core=unlimited or nproc=100:200 (soft:hard)", func(s string) error {
 		l, err := spawn.ParseLimit(s)
 		*to = append(*to, l)
 		return err

@@ -68,7 +68,7 @@ func pidAlive() *applet.Applet {
 
 // pidfilesOption is the pidfiles of an applet that takes several.
 func pidfilesOption(to *[]string) applet.Option {
-	o := applet.Set("p pid-file pidfile", "FILE", "the pidfile; may be given again", func(s string) error {
+	o := applet.Set("p pid-file pidfile", "FILE", "the pidfile", func(s string) error {
 		*to = append(*to, s)
 		return pidfileName(s)
 	}).As(applet.File)

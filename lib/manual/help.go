@@ -22,7 +22,7 @@ func Help(a *applet.Applet) string {
 		if i > 0 {
 			lead = "       " + a.Name + " "
 		}
-		b.WriteString(hang(lead, form, len("usage: ")+4))
+		b.WriteString(fill(lead, groups(form), len("usage: ")+len(a.Name)+1))
 	}
 	if len(a.Commands) > 0 {
 		b.WriteString("\ncommands:\n")
@@ -33,7 +33,11 @@ func Help(a *applet.Applet) string {
 	if options := a.All(new(applet.Common)); len(options) > 0 {
 		b.WriteString("\noptions:\n")
 		for _, o := range options {
-			b.WriteString(entry(2, spelling(o), o.Text, indent))
+			text := o.Text
+			if o.Repeat {
+				text += "; may be repeated"
+			}
+			b.WriteString(entry(2, spelling(o), text, indent))
 		}
 	}
 	b.WriteString("\nexit status:\n")
@@ -79,10 +83,12 @@ func entry(margin int, term, text string, at int) string {
 }
 
 // hang is lead and text, filled to the width, later lines beginning at column at.
-func hang(lead, text string, at int) string {
+func hang(lead, text string, at int) string { return fill(lead, strings.Fields(text), at) }
+
+func fill(lead string, words []string, at int) string {
 	var b strings.Builder
 	line := lead
-	for i, word := range strings.Fields(text) {
+	for i, word := range words {
 		switch {
 		case i == 0:
 			line += word
@@ -94,4 +100,21 @@ func hang(lead, text string, at int) string {
 		}
 	}
 	return b.String() + strings.TrimRight(line, " ") + "\n"
+}
+
+// groups are the parts of a usage that no line end may separate: [-u USER] is one, and so is --pid PID.
+func groups(form string) []string {
+	var all []string
+	depth := 0
+	joined := false // the word before takes this one
+	for _, word := range strings.Fields(form) {
+		if depth > 0 || joined && !strings.HasPrefix(word, "[") && !strings.HasPrefix(word, "-") {
+			all[len(all)-1] += " " + word
+		} else {
+			all = append(all, word)
+		}
+		joined = depth == 0 && strings.HasPrefix(word, "-") && word != "--"
+		depth += strings.Count(word, "[") - strings.Count(word, "]")
+	}
+	return all
 }

@@ -50,7 +50,7 @@ options:
   --grace D               it's the first wait; a text that is long enough that
                           it has to be broken into two lines of the help
   --show-stacks[=D]       show stacks
-  -E, --env K=V           a variable
+  -E, --env K=V           a variable; may be repeated
   -u, --user USER         the user
   --chdir DIR             the directory
   -q, --quiet             do not explain an answer of "no" (errors are always
@@ -141,5 +141,12 @@ func TestReadme(t *testing.T) {
 	}
 	if _, err := Readme("no marks", nil); err == nil {
 		t.Error("a README without marks passed")
+	}
+}
+
+func TestUsageBreaksBetweenGroups(t *testing.T) {
+	got := strings.Join(groups("-p FILE... [--user USER[:GROUP]] [-E K=V]... --pid PID [--group|--tree] [--] COMMAND [ARG...]"), "|")
+	if want := "-p FILE...|[--user USER[:GROUP]]|[-E K=V]...|--pid PID|[--group|--tree]|[--]|COMMAND|[ARG...]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -87,10 +87,10 @@ func (p *page) options(a *applet.Applet) {
 	p.line(".Bl -tag -width Ds")
 	for _, o := range all {
 		p.line(".It " + optionMacro(o))
-		p.text(o.Text)
 		if o.Repeat {
-			p.line("May be given more than once.")
+			o.Text += "; may be repeated"
 		}
+		p.text(o.Text)
 	}
 	p.line(".El")
 }
