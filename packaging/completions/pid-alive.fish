@@ -1,6 +1,6 @@
 # fish completion for pid-alive
 complete -c pid-alive -f
-complete -c pid-alive -s p -l pid-file -l pidfile -r -F -d 'the pidfile; may be given again'
+complete -c pid-alive -s p -l pid-file -l pidfile -r -F -d 'the pidfile'
 complete -c pid-alive -l pid -x -d 'ask for this process instead of a pidfile\'s'
 complete -c pid-alive -l print -d 'print the number of a process that runs; with several files, FILE: PID'
 complete -c pid-alive -l explain -d 'say in plain words, on standard error, why it is the one, or why not'
