@@ -11,5 +11,9 @@ func List() []applet.Entry {
 		{Name: "pid-alive", New: pidAlive},
 		{Name: "pid-claim", New: pidClaim},
 		{Name: "pid-kill", New: pidKill},
+		{Name: "sipid", New: sipid},
+		{Name: "wait-healthy", New: waitHealthy},
+		{Name: "fault-agent", New: faultAgent},
+		{Name: "fault-tester", New: faultTester},
 	}
 }

@@ -16,7 +16,8 @@ import (
 func parse(a *applet.Applet, call *applet.Call) error {
 	var common applet.Common
 	options := a.All(&common)
-	words, err := spell(options, call.Args)
+	command, args := leading(a, call.Args)
+	words, err := spell(options, args)
 	if err != nil {
 		return err
 	}
@@ -38,7 +39,7 @@ func parse(a *applet.Applet, call *applet.Call) error {
 			return applet.Usage("%w", err)
 		},
 		Action: func(c *cli.Context) error {
-			call.Args, call.Quiet, call.Verbose = c.Args().Slice(), common.Quiet, common.Verbose
+			call.Args, call.Quiet, call.Verbose = append(command, c.Args().Slice()...), common.Quiet, common.Verbose
 			switch {
 			case common.Help:
 				_, err := io.WriteString(call.Stdout, manual.Help(a))
@@ -51,6 +52,16 @@ func parse(a *applet.Applet, call *applet.Call) error {
 		},
 	}
 	return app.Run(append([]string{a.Name}, words...))
+}
+
+// leading splits off the first operand where it is one of the applet's commands: options may follow it.
+func leading(a *applet.Applet, args []string) (command, rest []string) {
+	for _, c := range a.Commands {
+		if len(args) > 0 && args[0] == c.Name {
+			return args[:1:1], args[1:]
+		}
+	}
+	return nil, args
 }
 
 // raw runs an applet that parses by itself; only a first --help is taken from it.

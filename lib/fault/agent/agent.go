@@ -51,7 +51,8 @@ type Agent struct {
 	root        *os.Root // of Dir
 	unsupported map[fault.Kind]string
 
-	order sync.Mutex // held by whoever changes the member or its faults
+	order  sync.Mutex // held by whoever changes the member or its faults
+	closed bool       // guarded by order: nothing is started any more
 
 	mu         sync.Mutex // guards what follows; never held while something is waited for
 	member     *member    // nil: no process
@@ -249,6 +250,7 @@ func (a *Agent) heal(start bool) error {
 func (a *Agent) Close() error {
 	a.order.Lock()
 	defer a.order.Unlock()
+	a.closed = true
 	a.mu.Lock()
 	a.lease.stop()
 	a.mu.Unlock()

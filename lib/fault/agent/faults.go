@@ -26,6 +26,9 @@ func (a *Agent) Put(id string, s fault.Spec) error {
 	}
 	a.order.Lock()
 	defer a.order.Unlock()
+	if a.closed {
+		return refuse(503, "the agent is ending")
+	}
 	f := &active{Active: fault.Active{ID: id, Spec: s}}
 	var err error
 	if s.Kind == fault.Fill {

@@ -125,7 +125,7 @@ func (a *Agent) Pause(o fault.Order) error {
 		g = m.guard
 	}
 	a.mu.Unlock()
-	if m == nil {
+	if m == nil || a.closed {
 		return refuse(409, "there is no process to pause")
 	}
 	if g != nil {

@@ -32,6 +32,19 @@ type SyntaxError struct{ Reason string }
 
 func (e *SyntaxError) Error() string { return e.Reason }
 
+// TakenError is an address where somebody listens already.
+type TakenError struct{ Address string }
+
+func (e *TakenError) Error() string { return "another listens on " + e.Address }
+
+// Socket is the path of a UNIX socket, "" for other addresses.
+func (a Address) Socket() string {
+	if path, ok := strings.CutPrefix(a.Listen, "unix:"); ok {
+		return path
+	}
+	return ""
+}
+
 // Open listens, and reads the token. A UNIX socket is made with mode 0600, in place of one that nobody listens on;
 // an address other than of this machine needs a token or client certificates.
 func (a Address) Open() (l net.Listener, token string, err error) {
@@ -91,7 +104,7 @@ func listenUnix(path string) (net.Listener, error) {
 		c, err := net.DialTimeout("unix", path, 5*time.Second)
 		if err == nil {
 			c.Close()
-			return nil, fmt.Errorf("another agent listens on %s", path)
+			return nil, &TakenError{"unix:" + path}
 		}
 		if errors.Is(err, syscall.ECONNREFUSED) {
 			os.Remove(path)
@@ -118,7 +131,11 @@ func listenTCP(address string, known bool) (net.Listener, error) {
 			return nil, &ExposedError{fmt.Sprintf("anybody who reaches %s could give orders", address), "use --token-file or --client-ca, or listen on unix:PATH or 127.0.0.1"}
 		}
 	}
-	return net.Listen("tcp", address)
+	l, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, &TakenError{address}
+	}
+	return l, err
 }
 
 func (a Address) tls() (*tls.Config, error) {

@@ -69,6 +69,9 @@ func (a *Agent) start() (err error) {
 	if running {
 		return nil
 	}
+	if a.closed {
+		return refuse(503, "the agent is ending")
+	}
 	cmd := a.Command
 	if cmd.Path, err = spawn.LookPath(cmd.Args[0], os.Getenv("PATH"), cmd.Dir); err != nil {
 		return err

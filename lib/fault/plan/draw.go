@@ -72,10 +72,7 @@ func (p *Plan) Draw(c Case, round int, leader string) ([]string, error) {
 	if len(c.On.Names) > 0 {
 		return c.On.Names, nil
 	}
-	var names []string
-	for _, m := range p.Members {
-		names = append(names, m.Name)
-	}
+	names := p.names()
 	size := 0
 	switch c.On.Choice {
 	case "":

@@ -4,6 +4,7 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -372,4 +373,41 @@ func (p *Plan) Spec(c Case, peers []string, hold time.Duration) fault.Spec {
 	}
 	return fault.Spec{Kind: kind, Peers: peers, Direction: c.Direction, Percent: c.Percent, Delay: fault.Duration(c.Delay),
 		Jitter: fault.Duration(c.Jitter), Rate: uint64(c.Rate), Leave: uint64(c.Leave), Hold: fault.Duration(hold)}
+}
+
+// CheckDo checks one thing that is done by hand. Orders need no addresses and no hold.
+func (p *Plan) CheckDo(c Case) error {
+	if f := p.checkOn("", c); f != nil {
+		return errors.New(f.text)
+	}
+	if !Networked(c.Fault) {
+		return nil
+	}
+	for _, m := range p.Members {
+		if len(m.Addresses) == 0 {
+			return fmt.Errorf("%s needs the addresses of %s", c.Fault, m.Name)
+		}
+	}
+	_, err := cut.Parse(p.Spec(c, []string{"192.0.2.1"}, time.Second))
+	return err
+}
+
+// Preview names whom a case hits in a round as far as that is known before: the leader is not.
+func (p *Plan) Preview(c Case, round int) []string {
+	if c.Fault == Partition {
+		sides, _ := p.Sides(c, round)
+		return slices.DeleteFunc(p.names(), func(n string) bool { return len(sides[n]) == 0 })
+	}
+	if names, err := p.Draw(c, round, ""); err == nil && names != nil {
+		return names
+	}
+	return []string{c.On.String()}
+}
+
+func (p *Plan) names() []string {
+	names := make([]string, len(p.Members))
+	for i, m := range p.Members {
+		names[i] = m.Name
+	}
+	return names
 }

@@ -144,12 +144,13 @@ func (s *Size) UnmarshalYAML(decode func(any) error) error {
 	if err := decode(&text); err != nil {
 		return errors.New("a size is a number of bytes such as 4096, 64KiB or 1.5MiB")
 	}
-	v, err := parseSize(text)
+	v, err := ParseSize(text)
 	*s = Size(v)
 	return err
 }
 
-func parseSize(text string) (uint64, error) {
+// ParseSize reads a number of bytes: 4096, 64KiB, 1.5MiB.
+func ParseSize(text string) (uint64, error) {
 	number, unit := text, 1.0
 	for i, suffix := range []string{"KiB", "MiB", "GiB", "TiB"} {
 		if n, ok := strings.CutSuffix(text, suffix); ok {

@@ -1,0 +1,318 @@
+package applets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"pidbox/lib/applet"
+	"pidbox/lib/fault"
+	"pidbox/lib/fault/plan"
+	"pidbox/lib/fault/report"
+	"pidbox/lib/fault/run"
+)
+
+type faultTesterOptions struct {
+	file          string
+	pattern       string
+	rounds        int
+	seed          *uint64
+	json          bool
+	junit, html   string
+	hold          time.Duration
+	direction     string
+	percent       float64
+	delay, jitter time.Duration
+	rate, leave   uint64
+}
+
+// faultTester breaks a cluster by its agents, in cases that a file describes, and judges how it recovers. Whatever
+// ends it, the faults are healed: by itself, or by the agents when its lease or their hold is over.
+func faultTester() *applet.Applet {
+	o := &faultTesterOptions{hold: 5 * time.Second}
+	return &applet.Applet{
+		Name:    "fault-tester",
+		Summary: "break a cluster on purpose, case by case, and judge its recovery",
+		Synopsis: []string{
+			"run -c FILE [--case GLOB] [--rounds N] [--seed S] [--json] [--junit F] [--html F]",
+			"do -c FILE [--hold D] [--delay D] [--percent P] [--rate BYTES] ACTION WHOM",
+			"list -c FILE [--case GLOB] [--rounds N] [--seed S] [--json]",
+			"check -c FILE [--json]",
+		},
+		Description: []string{
+			"Drives the cases of FILE, in YAML, on a cluster that has a fault-agent beside each member. A case passes if the cluster was healthy, the fault was put and had an effect, and, once it is healed, every member is healthy within the time to recover, the load has not failed, the check is fine, and no other member has ended by itself. What a kernel cannot do is SKIP, never PASS.",
+			"A line per case goes to standard error, the table at the end to standard output; with --json that has a line of JSON per case and one for the sum instead.",
+			"Whom a case hits is drawn from the seed, the round and the case's name, so the same seed hits the same. If a case fails, the load is stopped first, then on_failure is run, the members' data is moved away where the agents have a directory, everything is healed and the members started empty.",
+			"FILE has: name; members (name, agent, addresses, health as a URL or exec); token_file; tls (ca, cert, key); defaults (hold 5s, recover 60s, timeout 10s); leader, a command that prints the leader's name or address; load, a list of commands that run while a case lasts; check (exec, tries, pause, timeout); on_failure (exec, archive, stacks, stop); rounds; seed; shuffle; cases.",
+			"A case has: name; fault (kill, stop, pause, wipe, isolate, partition, slow, rate, loss, fill, exec, none); on (one, follower, leader, minority, majority, all, or names); shape of a partition (halves, ring, bridge); hold, or until (exec, timeout); recover; percent, delay, jitter, rate, leave, direction; inject and undo of exec; effect. A command is a list of words, or one text for sh -c.",
+		},
+		Commands: []applet.Item{
+			{Name: "run", Text: "run the cases"},
+			{Name: "do", Text: "do one thing to WHOM (as a case's on) and leave it: " + strings.Join(run.Actions(), ", ")},
+			{Name: "list", Text: "tell the cases of each round and whom they hit, without asking anybody"},
+			{Name: "check", Text: "ask every agent, health, the leader and the check once, and change nothing"},
+		},
+		Options: []applet.Option{
+			applet.String(&o.file, "config c", "FILE", "the members and the cases").As(applet.File),
+			applet.String(&o.pattern, "case", "GLOB", "only the cases with such a name"),
+			applet.Parsed(&o.rounds, "rounds", "N", "how often the cases are run; otherwise as the file says", atLeastOne),
+			applet.Parsed(&o.seed, "seed", "S", "draw from this number; otherwise as the file says", parseSeed),
+			applet.Switch(&o.json, "json", "report in lines of JSON"),
+			applet.String(&o.junit, "junit", "F", "write the outcome to F as JUnit's XML").As(applet.File),
+			applet.String(&o.html, "html", "F", "write a page with every member's timeline to F").As(applet.File),
+			applet.Duration(&o.hold, "hold", "D", "do: how long the fault lasts; otherwise 5s; 0 for a stop that stays"),
+			applet.Duration(&o.delay, "delay", "D", "do slow: by how much"),
+			applet.Duration(&o.jitter, "jitter", "D", "do slow: and by how much more or less"),
+			applet.Parsed(&o.percent, "percent", "P", "do loss: of the packets", parsePercent),
+			applet.Parsed(&o.rate, "rate", "BYTES", "do rate: a second, as 64KiB", plan.ParseSize),
+			applet.Parsed(&o.leave, "leave", "BYTES", "do fill: left free", plan.ParseSize),
+			applet.String(&o.direction, "direction", "WAY", "do: both, in or out"),
+		},
+		Statuses: []applet.Item{
+			{Name: "0", Text: "all passed, or were skipped"},
+			{Name: "1", Text: "a case failed; check: something is not well"},
+			{Name: "4", Text: "an agent cannot be reached or is in other hands, or the cluster is not healthy to begin with"},
+			{Name: "64", Text: "usage, or the file is wrong"},
+			{Name: "125", Text: "own failure, or not on Linux"},
+			{Name: "128+n", Text: "ended by signal n, everything healed"},
+		},
+		Examples: []applet.Example{
+			{Text: "Kill, stop and isolate members of etcd, and look at how it went:", Lines: []string{
+				"fault-tester check -c etcd.yaml",
+				"fault-tester run -c etcd.yaml --rounds 3 --html report.html",
+			}},
+			{Text: "Isolate the leader for 10 seconds by hand:", Lines: []string{"fault-tester do -c etcd.yaml --hold 10s isolate leader"}},
+		},
+		Caveats: []string{
+			"Two testers do not break one cluster together: a tester leases every agent, and others are refused. If it is killed, the lease runs out within 10 s and the agents heal; if they are killed too, the faults end with their hold, which is a second longer than the case's.",
+			"The load, check and leader commands run on this machine: what they see of the cluster is what a client here sees.",
+			"A fault has an effect if the process is in the state that it means, or if it met packets. How much it hurt is for the load and the check to say.",
+		},
+		SeeAlso: []string{"fault-agent(1)", "wait-healthy(1)"},
+		Quiet:   "no line per case",
+		Run:     o.run,
+	}
+}
+
+func (o *faultTesterOptions) run(c *applet.Call) error {
+	if runtime.GOOS != "linux" {
+		return applet.Fail(applet.Failed, "needs Linux")
+	}
+	if len(c.Args) == 0 {
+		return applet.Usage("no command given: run, do, list or check")
+	}
+	commands := map[string]func(*applet.Call, *plan.Plan) error{"run": o.runCases, "do": o.do, "list": o.list, "check": o.check}
+	command := commands[c.Args[0]]
+	if command == nil {
+		return applet.Usage("unknown command %q: run, do, list or check", c.Args[0])
+	}
+	word := c.Args[0]
+	if c.Args = c.Args[1:]; word != "do" {
+		if err := c.NoOperands(); err != nil {
+			return err
+		}
+	}
+	if _, err := path.Match(o.pattern, ""); err != nil {
+		return applet.Usage("--case: %q is not a pattern", o.pattern)
+	}
+	if o.file == "" {
+		return applet.Usage("no file given (--config FILE)")
+	}
+	p, err := plan.Load(o.file)
+	if err != nil {
+		return applet.Fail(applet.BadUsage, "%w", err)
+	}
+	if o.rounds > 0 {
+		p.Rounds = o.rounds
+	}
+	if o.seed != nil {
+		p.Seed = *o.seed
+	}
+	return command(c, p)
+}
+
+func (o *faultTesterOptions) options(c *applet.Call) run.Options {
+	host, _ := os.Hostname()
+	return run.Options{Case: o.pattern, Owner: fmt.Sprintf("the fault-tester on %s, process %d", host, os.Getpid()),
+		Step: func(s string) { c.Tell("%s", s) },
+		Ended: func(r report.Case) {
+			if !c.Quiet {
+				c.Say("%s", r.Line())
+			}
+			if o.json {
+				_ = report.JSON(c.Stdout, r) // the stream keeps the error, and the end reports it
+			}
+		},
+	}
+}
+
+func (o *faultTesterOptions) runCases(c *applet.Call, p *plan.Plan) error {
+	junit, err := create(o.junit) // now: a run of hours should not end with "no such directory"
+	if err != nil {
+		return err
+	}
+	defer junit.Close()
+	html, err := create(o.html)
+	if err != nil {
+		return err
+	}
+	defer html.Close()
+	ctx, stop := run.Interruptible(context.Background())
+	defer stop()
+	r, failure := run.Run(ctx, p, o.options(c))
+	if junit != nil {
+		err = errors.Join(err, report.JUnit(junit, r))
+	}
+	if html != nil {
+		err = errors.Join(err, report.HTML(html, r))
+	}
+	if o.json {
+		err = errors.Join(err, report.JSON(c.Stdout, r.Summary()))
+	} else if len(r.Cases) > 0 {
+		err = errors.Join(err, report.Table(c.Stdout, r))
+	}
+	switch {
+	case failure != nil:
+		return testerError(failure, r.Count(report.Fail) > 0)
+	case err != nil:
+		return fmt.Errorf("write the report: %w", err)
+	case r.Count(report.Fail) > 0:
+		return applet.Exit(applet.No) // the lines and the table have said it
+	}
+	return nil
+}
+
+func create(name string) (*os.File, error) {
+	if name == "" {
+		return nil, nil
+	}
+	return os.Create(name)
+}
+
+// testerError gives what ended a run its exit status.
+func testerError(err error, failed bool) error {
+	var hold *run.HoldError
+	var ill *run.UnhealthyError
+	var gone *run.UnreachableError
+	var refused *run.RefusedError
+	var interrupted *run.InterruptedError
+	switch {
+	case errors.As(err, &hold):
+		return applet.Fail(applet.BadUsage, "%w", err)
+	case errors.As(err, &interrupted):
+		return applet.Fail(128+applet.Status(interrupted.Signal), "%w, everything healed", err)
+	case errors.As(err, &ill) && failed:
+		return applet.Fail(applet.No, "%w", err)
+	case errors.As(err, &ill), errors.As(err, &gone), errors.As(err, &refused):
+		return applet.Fail(applet.Unsafe, "%w", err)
+	}
+	return err
+}
+
+func (o *faultTesterOptions) do(c *applet.Call, p *plan.Plan) error {
+	if len(c.Args) != 2 {
+		return applet.Usage("do takes an ACTION and WHOM")
+	}
+	if !slices.Contains(run.Actions(), c.Args[0]) {
+		return applet.Usage("unknown action %q, known are %s", c.Args[0], strings.Join(run.Actions(), ", "))
+	}
+	one := plan.Case{Fault: c.Args[0], On: plan.ParseOn(c.Args[1]), Direction: fault.Direction(o.direction), Percent: o.percent,
+		Delay: plan.Duration(o.delay), Jitter: plan.Duration(o.jitter), Rate: plan.Size(o.rate), Leave: plan.Size(o.leave)}
+	if err := p.CheckDo(one); err != nil {
+		return applet.Usage("%w", err)
+	}
+	ctx, stop := run.Interruptible(context.Background())
+	defer stop()
+	names, err := run.Do(ctx, p, o.options(c), one, o.hold)
+	if err != nil {
+		return testerError(err, false)
+	}
+	c.Tell("%s on %s", one.Fault, strings.Join(names, ","))
+	return nil
+}
+
+// list shows what is drawn; who leads is not known yet.
+func (o *faultTesterOptions) list(c *applet.Call, p *plan.Plan) error {
+	cases := slices.DeleteFunc(slices.Clone(p.Cases), func(one plan.Case) bool {
+		ok, _ := path.Match(o.pattern, one.Name)
+		return o.pattern != "" && !ok
+	})
+	for round := 1; round <= p.Rounds; round++ {
+		for _, i := range p.Order(len(cases), round) {
+			one := cases[i]
+			row := struct {
+				Round   int      `json:"round"`
+				Case    string   `json:"case"`
+				Fault   string   `json:"fault"`
+				Targets []string `json:"targets"`
+			}{round, one.Name, one.Fault, p.Preview(one, round)}
+			var err error
+			if o.json {
+				err = report.JSON(c.Stdout, row)
+			} else {
+				_, err = fmt.Fprintf(c.Stdout, "%d\t%s\t%s\t%s\n", row.Round, row.Case, row.Fault, strings.Join(row.Targets, ","))
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (o *faultTesterOptions) check(c *applet.Call, p *plan.Plan) error {
+	ctx, stop := run.Interruptible(context.Background())
+	defer stop()
+	findings, err := run.Check(ctx, p, o.options(c))
+	if err != nil {
+		return testerError(err, false)
+	}
+	bad := 0
+	for _, f := range findings {
+		if !f.OK {
+			bad++
+		}
+		if o.json {
+			err = report.JSON(c.Stdout, f)
+		} else {
+			_, err = fmt.Fprintf(c.Stdout, "%s\t%s\t%s\n", f.What, map[bool]string{true: "ok", false: "NOT OK"}[f.OK], f.Text)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if bad > 0 {
+		return applet.Fail(applet.No, "%d of %d are not well", bad, len(findings))
+	}
+	return nil
+}
+
+func atLeastOne(s string) (int, error) {
+	n, err := parsePID(s) // the same numbers
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a number of rounds", s)
+	}
+	return n, nil
+}
+
+func parseSeed(s string) (*uint64, error) {
+	var n uint64
+	if _, err := fmt.Sscanf(s+"\n", "%d\n", &n); err != nil {
+		return nil, fmt.Errorf("%q is not a number of 0 to 2^64-1", s)
+	}
+	return &n, nil
+}
+
+func parsePercent(s string) (float64, error) {
+	var n float64
+	if _, err := fmt.Sscanf(s+"\n", "%g\n", &n); err != nil {
+		return 0, fmt.Errorf("%q is not a percentage", s)
+	}
+	return n, nil
+}
