@@ -15,5 +15,10 @@ func List() []applet.Entry {
 		{Name: "wait-healthy", New: waitHealthy},
 		{Name: "fault-agent", New: faultAgent},
 		{Name: "fault-tester", New: faultTester},
+		{Name: "fault-agent", New: faultAgent},
+		{Name: "fault-tester", New: faultTester},
+		{Name: "pid-alive", New: pidAlive},
+		{Name: "pid-claim", New: pidClaim},
+		{Name: "pid-kill", New: pidKill},
 	}
 }

@@ -111,7 +111,7 @@ func (o *faultAgentOptions) run(c *applet.Call) error {
 		Log: c.Say,
 	})
 	if err != nil {
-		return pidfileError(err)
+		return err
 	}
 	ctx, stop := agent.UntilAsked(context.Background())
 	defer stop()

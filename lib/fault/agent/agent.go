@@ -292,11 +292,10 @@ func (a *Agent) stop(by signals.Schedule) error {
 	if err := a.resume(m); err != nil { // or it could not answer TERM
 		return err
 	}
-	family, err := m.family()
-	if err == nil {
-		defer family.Close()
-		_, err = stop.Run(context.Background(), family, by, nil)
-	}
+	err := m.within(func(f *proc.Family) error {
+		_, err := stop.Run(context.Background(), f, by, nil)
+		return err
+	})
 	if err != nil && !errors.Is(err, proc.ErrNotFound) {
 		a.mu.Lock()
 		m.expected = false

@@ -36,7 +36,7 @@ func fill(root *os.Root, leave uint64) (*filler, error) {
 			return nil, fmt.Errorf("fill: %w", err)
 		}
 		free := s.Bavail
-		if os.Geteuid() == 0 {
+		if leave == 0 && os.Geteuid() == 0 {
 			free = s.Bfree // the reserve as well, for the member may be root too
 		}
 		left := free * uint64(s.Bsize)

@@ -57,14 +57,14 @@ func Guard(identity string, stdin io.Reader, stdout io.Writer) error {
 	if !ok {
 		return errors.New("no hold was given")
 	}
-	family, err := (&member{handle: h}).family()
+	all, err := family(h)
 	if err != nil {
 		return err
 	}
-	defer family.Close()
+	defer all.Close()
 	over := time.NewTimer(hold)
-	defer func() { _ = family.Signal(syscall.SIGCONT) }()
-	if err := family.Signal(syscall.SIGSTOP); err != nil {
+	defer func() { _ = all.Signal(syscall.SIGCONT) }()
+	if err := all.Signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
 	if err := settle(h); err != nil {
@@ -204,10 +204,7 @@ func (a *Agent) guarded(m *member, g *guard) {
 		m.guard = nil
 	}
 	a.mu.Unlock()
-	if f, err := m.family(); err == nil {
-		_ = f.Signal(syscall.SIGCONT)
-		f.Close()
-	}
+	_ = m.signal(syscall.SIGCONT)
 	close(g.done)
 }
 
@@ -233,13 +230,8 @@ func (a *Agent) resume(m *member) error {
 		<-g.done
 	}
 	// also what somebody else has stopped
-	f, err := m.family()
-	if err == nil {
-		err = f.Signal(syscall.SIGCONT)
-		f.Close()
+	if err := m.signal(syscall.SIGCONT); !errors.Is(err, proc.ErrNotFound) {
+		return err
 	}
-	if errors.Is(err, proc.ErrNotFound) {
-		return nil
-	}
-	return err
+	return nil
 }

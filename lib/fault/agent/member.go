@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -22,13 +23,35 @@ type member struct {
 	expected bool           // the agent is ending it
 	guard    *guard         // of its pause
 	ended    chan struct{}  // closed once its end is on record
+	use      sync.RWMutex   // held while the handle is used
+	gone     bool           // the handle is closed
 }
 
-// family is the process and all of its session. One that was not started by an agent may not lead a session.
-func (m *member) family() (*proc.Family, error) {
-	f, err := m.handle.Family(proc.Session)
+// signal reaches the process and all of its session; ErrNotFound says that nobody is left.
+func (m *member) signal(sig syscall.Signal) error {
+	return m.within(func(f *proc.Family) error { return f.Signal(sig) })
+}
+
+// within does something with the process and all of its session, while its handle stays open.
+func (m *member) within(do func(*proc.Family) error) error {
+	m.use.RLock()
+	defer m.use.RUnlock()
+	if m.gone {
+		return proc.ErrNotFound
+	}
+	f, err := family(m.handle)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return do(f)
+}
+
+// family is a process and its session. One that was not started by an agent may not lead a session.
+func family(h *proc.Handle) (*proc.Family, error) {
+	f, err := h.Family(proc.Session)
 	if leader := (*proc.NotLeaderError)(nil); errors.As(err, &leader) {
-		return m.handle.Family(proc.Process)
+		return h.Family(proc.Process)
 	}
 	return f, err
 }
@@ -146,5 +169,8 @@ func (a *Agent) watch(m *member, done func()) {
 		}
 	}
 	close(m.ended)
+	m.use.Lock()
+	defer m.use.Unlock()
+	m.gone = true
 	done()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +26,7 @@ type trial struct {
 	before  map[string]fault.Status
 	loads   []*job
 	changed chan time.Duration // the fail-over, once seen
+	scratch string             // a directory for the case's commands
 }
 
 // skip is a case that cannot be run here.
@@ -37,6 +39,10 @@ func (s skip) Error() string { return s.reason }
 func (c *Cluster) runCase(ctx context.Context, one plan.Case, round int) (result report.Case, fatal error) {
 	t := &trial{Cluster: c, Case: one, hold: c.plan.HoldOf(one), changed: make(chan time.Duration, 1)}
 	t.result = report.Case{Name: one.Name, Round: round, Fault: strings.TrimSpace(one.Fault + " " + one.Shape), Outcome: report.Pass, Started: time.Now()}
+	if t.scratch, fatal = os.MkdirTemp("", "fault-tester-"); fatal != nil {
+		return t.result, fatal
+	}
+	defer os.RemoveAll(t.scratch)
 	defer func() {
 		if p := recover(); p != nil {
 			t.stopLoads()
@@ -215,7 +221,7 @@ func sleep(ctx context.Context, d time.Duration) {
 
 func (t *trial) env() []string {
 	return []string{"FAULT_CASE=" + t.Name, "FAULT_ROUND=" + strconv.Itoa(t.result.Round),
-		"FAULT_TARGETS=" + strings.Join(t.result.Targets, " "), "FAULT_MEMBERS=" + strings.Join(t.names(), " ")}
+		"FAULT_DIR=" + t.scratch, "FAULT_TARGETS=" + strings.Join(t.result.Targets, " "), "FAULT_MEMBERS=" + strings.Join(t.names(), " ")}
 }
 
 func (t *trial) inject(ctx context.Context) error {
