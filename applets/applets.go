@@ -7,16 +7,9 @@ import "pidbox/lib/applet"
 func List() []applet.Entry {
 	return []applet.Entry{
 		{Name: "daemonize", New: daemonize},
+		{Name: "fault-agent", New: faultAgent},
+		{Name: "fault-tester", New: faultTester},
 		{Name: "keep-alive", New: keepAlive},
-		{Name: "pid-alive", New: pidAlive},
-		{Name: "pid-claim", New: pidClaim},
-		{Name: "pid-kill", New: pidKill},
-		{Name: "sipid", New: sipid},
-		{Name: "wait-healthy", New: waitHealthy},
-		{Name: "fault-agent", New: faultAgent},
-		{Name: "fault-tester", New: faultTester},
-		{Name: "fault-agent", New: faultAgent},
-		{Name: "fault-tester", New: faultTester},
 		{Name: "pid-alive", New: pidAlive},
 		{Name: "pid-claim", New: pidClaim},
 		{Name: "pid-kill", New: pidKill},
