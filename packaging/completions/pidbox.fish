@@ -1,5 +1,7 @@
 # fish completion for pidbox
 complete -c pidbox -f -n __fish_use_subcommand -a daemonize -d 'detach a command, and tell the truth about whether it runs'
+complete -c pidbox -f -n __fish_use_subcommand -a fault-agent -d 'start, stop, pause, isolate and wipe a member of a cluster on request'
+complete -c pidbox -f -n __fish_use_subcommand -a fault-tester -d 'break a cluster on purpose, case by case, and judge its recovery'
 complete -c pidbox -f -n __fish_use_subcommand -a keep-alive -d 'keep a command running: restart, back off, stop in good order, adopt again'
 complete -c pidbox -f -n __fish_use_subcommand -a pid-alive -d 'tell whether the process that a pidfile names is alive'
 complete -c pidbox -f -n __fish_use_subcommand -a pid-claim -d 'claim a pidfile for a process, or become a command that owns it'
