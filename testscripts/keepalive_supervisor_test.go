@@ -1,0 +1,14 @@
+//go:build linux && supervisor
+
+package testscripts
+
+import (
+	"testing"
+	"time"
+)
+
+// These take minutes: make test-supervisor.
+
+func TestSupervisorChaos(t *testing.T)   { keepAliveChaos(t, 1000) }
+func TestSupervisorCrashes(t *testing.T) { keepAliveCrashes(t, 10_000) }
+func TestSupervisorMany(t *testing.T)    { keepAliveMany(t, 200, 10*time.Second) }
