@@ -146,7 +146,7 @@ func (o *pidClaimOptions) run(c *applet.Call) error {
 func (o *pidClaimOptions) command(args []string) (*spawn.Command, error) {
 	o.pid = os.Getpid()
 	if o.user != nil {
-		o.rules.Trust = []int{o.user.UID}
+		o.rules = o.rules.Trusting(o.user.UID)
 	}
 	env := spawn.MergeEnv(os.Environ(), o.env)
 	path := ""

@@ -89,6 +89,9 @@ func (s *start) prepare(ctx context.Context) (err error) {
 	if s.Stop == nil {
 		s.Stop = signals.Default()
 	}
+	if s.Command.User != nil {
+		s.Rules = s.Rules.Trusting(s.Command.User.UID)
+	}
 	if s.PIDFile != "" {
 		if s.place, err = pidfile.Reserve(ctx, s.PIDFile, s.Rules, s.Mode, 0); err != nil {
 			return err

@@ -22,6 +22,12 @@ type Rules struct {
 	Trust         []int           // users who may have written the file besides root, the caller and the process's owner
 }
 
+// Trusting is r with another user who may have written the file: the one that its process is to run as.
+func (r Rules) Trusting(uid int) Rules {
+	r.Trust = append(r.Trust[:len(r.Trust):len(r.Trust)], uid)
+	return r
+}
+
 // State is what a pidfile says about its process.
 type State int
 

@@ -90,8 +90,7 @@ func (r Rules) trusting(p *proc.Handle) (Rules, error) {
 	if err == nil {
 		err = mustLive(p)
 	}
-	r.Trust = append(r.Trust[:len(r.Trust):len(r.Trust)], info.UID)
-	return r, err
+	return r.Trusting(info.UID), err
 }
 
 // reserve is Reserve for a claimant that may be the holder already.

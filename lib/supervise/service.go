@@ -158,7 +158,11 @@ func (s *Service) Start() (Child, error) {
 		return nil, err
 	}
 	defer done()
-	place, err := pidfile.Reserve(context.Background(), s.PidFile, s.Rules, s.Mode, 0)
+	rules := s.Rules
+	if cmd.User != nil {
+		rules = rules.Trusting(cmd.User.UID)
+	}
+	place, err := pidfile.Reserve(context.Background(), s.PidFile, rules, s.Mode, 0)
 	if held := (*pidfile.HeldError)(nil); errors.As(err, &held) {
 		held.Holder.Close()
 		return nil, &OccupiedError{s.PidFile, held.Holder.PID, "which this supervisor did not start"}
