@@ -8,10 +8,12 @@ import (
 	"io/fs"
 
 	"pidbox/lib/applet"
+	"pidbox/lib/daemon"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
 	"pidbox/lib/spawn"
 	"pidbox/lib/stop"
+	"pidbox/lib/supervise"
 )
 
 // report turns the outcome of a call into its exit status and its message: one line, and at most one hint, each
@@ -44,7 +46,7 @@ func statusOf(err error, failure applet.Status) (status applet.Status, silent bo
 	if known := as[*applet.Error](err); known != nil {
 		return known.Status, known.Err == nil
 	}
-	for _, s := range []func(error) applet.Status{commandStatus, pidfileStatus, processStatus} {
+	for _, s := range []func(error) applet.Status{commandStatus, pidfileStatus, serviceStatus, processStatus} {
 		if status := s(err); status != applet.OK {
 			return status, false
 		}
@@ -75,6 +77,20 @@ func pidfileStatus(err error) applet.Status {
 		return applet.Busy
 	case errors.Is(err, pidfile.ErrChanged):
 		return applet.Unsafe
+	}
+	return applet.OK
+}
+
+func serviceStatus(err error) applet.Status {
+	switch {
+	case as[*daemon.DiedError](err) != nil, errors.Is(err, supervise.ErrGaveUp):
+		return applet.Absent
+	case as[*daemon.NotReadyError](err) != nil:
+		return applet.TimedOut
+	case as[*daemon.UnsafeLogError](err) != nil:
+		return applet.Unsafe
+	case as[*supervise.OccupiedError](err) != nil:
+		return applet.No
 	}
 	return applet.OK
 }

@@ -12,10 +12,12 @@ import (
 	"time"
 
 	"pidbox/lib/applet"
+	"pidbox/lib/daemon"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
 	"pidbox/lib/spawn"
 	"pidbox/lib/stop"
+	"pidbox/lib/supervise"
 )
 
 func TestEachErrorHasItsStatus(t *testing.T) {
@@ -37,6 +39,11 @@ func TestEachErrorHasItsStatus(t *testing.T) {
 		{stop.ErrSurvived, applet.Survived, ""},
 		{&proc.NotLeaderError{PID: 1, Leader: 2}, applet.Unsafe, ""},
 		{&proc.DoubtError{PID: 1}, applet.Unsafe, ""},
+		{&daemon.DiedError{PID: 1}, applet.Absent, ""},
+		{&daemon.NotReadyError{PID: 1}, applet.TimedOut, ""},
+		{&daemon.UnsafeLogError{Path: "web.log"}, applet.Unsafe, ""},
+		{&supervise.OccupiedError{PID: 1}, applet.No, ""},
+		{supervise.ErrGaveUp, applet.Absent, ""},
 		{&spawn.ExecError{Path: "web", Errno: syscall.ENOENT, NotFound: true}, applet.NotFound, ""},
 		{&spawn.ExecError{Path: "web", Errno: syscall.EACCES}, applet.CannotExec, ""},
 		{&fs.PathError{Op: "open", Path: "x", Err: syscall.EPERM}, applet.Unsafe, ""},
