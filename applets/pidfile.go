@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"time"
 
 	"pidbox/lib/applet"
+	"pidbox/lib/duration"
 	"pidbox/lib/pidfile"
 )
 
@@ -86,4 +88,10 @@ func parsePID(s string) (int, error) {
 		return 0, fmt.Errorf("%q is not a process id", s)
 	}
 	return n, nil
+}
+
+// parseDuration reads a duration of which it matters whether it was given.
+func parseDuration(s string) (*time.Duration, error) {
+	d, err := duration.Parse(s)
+	return &d, err
 }
