@@ -50,9 +50,9 @@ func daemonize() *applet.Applet {
 		},
 		Files: []applet.Item{{Name: "FILE", Text: "the pidfile: the process id in decimal and a newline, mode 644"}},
 		Examples: []applet.Example{
-			{Text: "Start a server as a user of its own, with a pidfile and a log:", Lines: []string{"daemonize -p /run/web.pid -u www-data -o /var/log/web.log -e /var/log/web.log web --port 8080"}},
-			{Text: "Return when it answers, or say why not:", Lines: []string{"daemonize -p /run/web.pid -e /var/log/web.err --ready-url http://127.0.0.1:8080/healthz web --port 8080"}},
-			{Text: "A service that speaks sd_notify:", Lines: []string{"daemonize -p /run/redis.pid --notify-await redis-server --supervised systemd --daemonize no"}},
+			{Text: "Start a server as a user of its own, with a pidfile and a log:", Lines: []string{"daemonize -p /run/web.pid -u www-data -e /var/log/web.log web --port 8080"}},
+			{Text: "Return when it answers, or say why not:", Lines: []string{"daemonize -p /run/web.pid --ready-url http://localhost:8080/ web --port 8080"}},
+			{Text: "A service that speaks sd_notify:", Lines: []string{"daemonize -p /run/redis.pid --notify-await redis-server --supervised systemd"}},
 		},
 		Caveats: []string{
 			"Without a readiness option a COMMAND that ends right after it was executed was started: see --min-uptime. A COMMAND that forks and leaves its work to a child leaves a pidfile that names the parent: keep it in the foreground, or let it send MAINPID with --notify-await.",

@@ -12,11 +12,14 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // herald [-gap D] [-as FILE] [-fork|-child] [-exit N] MESSAGE...: sends each message to $NOTIFY_SOCKET, as sd_notify(3),
 // and waits until it was read (sd_notify_barrier(3)); \n and %pid in it are replaced. Then it stays, or exits with N.
-// With -fork a copy in a session of its own does all that, and it exits with 0; with -child it stays beside the copy.
+// With -fork a copy in a session of its own does all that, and it exits with 0; with -child it stays
+// until the copy ends.
 func herald() {
 	gap := flag.Duration("gap", 0, "")
 	as := flag.String("as", "", "")
@@ -34,8 +37,8 @@ func herald() {
 		if *fork {
 			os.Exit(0)
 		}
-		go cmd.Wait()
-		wait(lifetime, "")
+		cmd.Wait()
+		os.Exit(0)
 	}
 	ready(*as)
 	for _, text := range flag.Args() {
@@ -66,9 +69,13 @@ func proclaim(text string) error {
 	if _, err := fmt.Fprint(conn, text); err != nil {
 		return err
 	}
-	if _, _, err := conn.WriteMsgUnix([]byte("BARRIER=1"), syscall.UnixRights(int(write.Fd())), nil); err != nil {
+	raw, err := conn.SyscallConn()
+	if err != nil {
 		return err
 	}
+	raw.Write(func(fd uintptr) bool { // nobody is left to read it after READY=1
+		return unix.Sendmsg(int(fd), []byte("BARRIER=1"), unix.UnixRights(int(write.Fd())), nil, 0) != unix.EAGAIN
+	})
 	write.Close()
 	read.SetReadDeadline(time.Now().Add(5 * time.Second)) // a caller that is not there any more never reads it
 	read.Read(make([]byte, 1))

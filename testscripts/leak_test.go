@@ -124,10 +124,16 @@ func marked(pid int, workDir string) bool {
 	return err == nil && bytes.Contains(environ, []byte(marker+"="+workDir+"\x00")) && running(pid)
 }
 
-// running says whether the process is there and no zombie.
+// running says whether the process is there and no zombie. Of one with threads the first may be a zombie before the
+// others have ended: its pidfd tells.
 func running(pid int) bool {
-	s := stat(pid)
-	return len(s) > 0 && s[0] != "Z" && s[0] != "X"
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	ended, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+	return err == nil && ended == 0
 }
 
 // stat is what follows the name in /proc/PID/stat, the state first: see proc_pid_stat(5).

@@ -206,8 +206,7 @@ func AdoptOrphans() (undo func()) {
 
 // Childless says that this process has no children, not even any it inherited by an exec.
 func Childless() bool {
-	_, err := syscall.Wait4(-1, nil, syscall.WNOHANG|unix.WNOWAIT, nil)
-	return err == syscall.ECHILD
+	return unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil) == unix.ECHILD
 }
 
 // failure is the error of a step that a child reports.
