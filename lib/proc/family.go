@@ -22,7 +22,8 @@ import (
 // From Linux 6.9 on a signal to a group is one indivisible act of the kernel. To a session, a tree or, before, a group,
 // it goes to each member through its own handle, and the search is repeated until it finds no more. What escapes is a
 // child that a member of a tree forks between the search and its own death by that signal, for it becomes init's; a
-// KILL closes that too by stopping all members first. Processes that fork for ever are given up after many rounds.
+// KILL closes that too by stopping all members first. Processes that fork for ever are given up after many rounds, and
+// those that /proc hides from the caller are not found.
 type Family struct {
 	leader *Handle
 	owned  bool // Close closes the leader

@@ -242,7 +242,7 @@ func TestWaitLeaksNothing(t *testing.T) {
 	for range 100 {
 		wait()
 	}
-	if now := openFiles(t); now != files {
+	if now := openFiles(t); now > files { // fewer, when files of other tests are collected
 		t.Errorf("%d files open, %d before", now, files)
 	}
 	for until := time.Now().Add(patience); runtime.NumGoroutine() > routines; {

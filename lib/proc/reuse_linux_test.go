@@ -148,7 +148,7 @@ func TestNeverTwoProcessesInOneLook(t *testing.T) {
 	if !proctest.InNamespace(t) {
 		return
 	}
-	if forced != "" {
+	if identityOf(t, os.Getpid()).Inode == 0 {
 		t.Skip("tells processes by their inodes")
 	}
 	pid := proctest.Dead(t)
@@ -316,6 +316,9 @@ func TestForeignProc(t *testing.T) {
 		if _, err := h.Family(scope); err == nil {
 			t.Error(scope)
 		}
+	}
+	if err := h.link.signalGroup(0); errors.Is(err, errors.ErrUnsupported) {
+		return
 	}
 	f, err := h.Family(Group)
 	if err != nil {

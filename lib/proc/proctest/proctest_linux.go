@@ -57,6 +57,9 @@ func ThreadID(t testing.TB) int {
 // Reuse is a Sleeper with that number, which must be free. It works within InNamespace only.
 func Reuse(t testing.TB, pid int) *Process {
 	t.Helper()
+	if _, err := os.Stat("/proc/sys/kernel/ns_last_pid"); err != nil {
+		t.Skip(err)
+	}
 	for range 1000 { // a thread or another process may snatch the number, and end
 		if err := os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(strconv.Itoa(pid-1)), 0); err != nil {
 			t.Fatal(err)
