@@ -138,7 +138,7 @@ func TestReusedGroup(t *testing.T) {
 func setLastPID(t *testing.T, pid int) {
 	t.Helper()
 	if err := os.WriteFile("/proc/sys/kernel/ns_last_pid", fmt.Append(nil, pid), 0); err != nil {
-		t.Fatal(err)
+		t.Skip(err)
 	}
 }
 
@@ -158,7 +158,10 @@ func TestNeverTwoProcessesInOneLook(t *testing.T) {
 	go func() {
 		defer close(done)
 		for i, round := 0, 0; i < 150 && round < 20000; round++ {
-			setLastPID(t, pid-1)
+			if err := os.WriteFile("/proc/sys/kernel/ns_last_pid", fmt.Append(nil, pid-1), 0); err != nil {
+				t.Error(err)
+				return
+			}
 			name := [...]string{"cat", "head"}[i%2]
 			cmd := exec.Command(name)
 			in, err := cmd.StdinPipe()
