@@ -114,10 +114,7 @@ func (t *trial) judge(ctx context.Context) error {
 	t.options.Step(t.Name + ": healed")
 	err := t.Healthy(ctx, t.plan.RecoverOf(t.Case))
 	recovered := time.Since(t.result.Healed)
-	select {
-	case t.result.Failover = <-t.changed:
-	default:
-	}
+	t.failover(ctx)
 	if died := t.strangers(ctx); died != nil { // says more than that somebody is ill
 		return died
 	}
@@ -209,6 +206,24 @@ func (t *trial) watchLeader(ctx context.Context) {
 			return
 		}
 		sleep(ctx, 50*time.Millisecond)
+	}
+}
+
+// failover takes what watchLeader has seen, or is about to.
+func (t *trial) failover(ctx context.Context) {
+	select {
+	case t.result.Failover = <-t.changed:
+		return
+	default:
+	}
+	if t.leader == nil || !slices.Contains(t.result.Targets, t.leader.Name) {
+		return
+	}
+	if m, err := t.Leader(ctx); err == nil && m.Name != t.leader.Name {
+		select {
+		case t.result.Failover = <-t.changed:
+		case <-time.After(time.Duration(t.plan.Defaults.Timeout)):
+		}
 	}
 }
 

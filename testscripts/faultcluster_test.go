@@ -1,0 +1,202 @@
+//go:build linux && cluster
+
+package testscripts
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"pidbox/lib/fault"
+	"pidbox/lib/fault/report"
+)
+
+// All cases of the example on a real etcd: every one passes, hashes equal and no acknowledged write lost, within two
+// minutes; and the page shows it in a browser.
+func TestFaultCluster(t *testing.T) {
+	w := newEtcd(t)
+	began := time.Now()
+	page := filepath.Join(w.dir, "report.html")
+	if keep := os.Getenv("FAULT_REPORT"); keep != "" {
+		page = keep
+	}
+	cases, _ := w.run(0, "-c", w.plan("etcd.yaml"), "--html", page, "--junit", filepath.Join(w.dir, "junit.xml"))
+	took := time.Since(began)
+	if len(cases) != 14 || took > 2*time.Minute {
+		t.Errorf("%d cases in %v", len(cases), took)
+	}
+	for _, c := range cases {
+		if c.Outcome != report.Pass && !(c.Outcome == report.Skip && c.Fault == "slow") {
+			t.Errorf("%s: %s: %s", c.Name, c.Outcome, c.Reason)
+		}
+		if (c.Name == "kill-leader" || c.Name == "isolate-leader" || c.Name == "pause-leader") && c.Failover <= 0 {
+			t.Errorf("%s: no fail-over was seen", c.Name)
+		}
+	}
+	w.browse(page, "etcd", "14 passed", "0 failed", "kill-leader", "partition halves", "m1", "m2", "m3", "unhealthy", "running to", "drop", "Failover")
+}
+
+// browse loads a page in a browser and looks for what a reader of it would see.
+func (w *world) browse(page string, want ...string) {
+	w.Helper()
+	if _, err := exec.LookPath("chromium"); err != nil {
+		missing(w.T, "chromium")
+	}
+	cmd := exec.Command("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--user-data-dir="+w.TempDir(),
+		"--virtual-time-budget=1000", "--dump-dom", "file://"+page)
+	out, err := cmd.Output()
+	if err != nil {
+		w.Fatalf("chromium: %v", err)
+	}
+	for _, text := range want {
+		if !strings.Contains(string(out), text) {
+			w.Errorf("the page does not show %q", text)
+		}
+	}
+}
+
+// An isolated leader commits nothing, although its clients still reach it.
+func TestFaultClusterLeaksNothing(t *testing.T) {
+	w := newEtcd(t)
+	w.healthy()
+	file := w.plan("etcd.yaml")
+	leader := w.leader(file)
+	put := func(key string) bool {
+		cmd := w.cmd(w.bridge, "env", "ETCDCTL_API=3", "etcdctl", "--endpoints", fmt.Sprintf("http://10.77.0.%d:2379", leader),
+			"--command-timeout=1s", "put", key, "x")
+		return cmd.Run() == nil
+	}
+	if !put("before") {
+		t.Fatal("the leader takes no writes to begin with")
+	}
+	w.tester(0, "do", "-c", file, "--hold", "5s", "isolate", fmt.Sprintf("m%d", leader))
+	for i := range 4 {
+		if put(fmt.Sprint("leak", i)) {
+			t.Errorf("write %d was committed by a leader that is cut off", i)
+		}
+	}
+	s := w.status(leader)
+	if len(s.Faults) != 1 || s.Faults[0].Packets == 0 {
+		t.Errorf("the fault met nothing, or is gone: %+v", s)
+	}
+	w.healthy()
+}
+
+// Tester and agents are killed while every kind of fault holds: all are gone within their hold.
+func TestFaultClusterKilled(t *testing.T) {
+	w := newEtcd(t)
+	w.healthy()
+	disk := w.path("", 3) + "/disk"
+	if err := os.MkdirAll(disk, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	plan := w.plan("etcd.yaml")
+	text, _ := os.ReadFile(plan)
+	head, _, _ := strings.Cut(string(text), "\ncases:")
+	if err := os.WriteFile(plan, []byte(head+"\ncases:\n- {name: cut, fault: isolate, on: all, hold: 8s}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	tester := w.cmd(w.bridge, "fault-tester", "run", "-c", plan)
+	if err := tester.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.until("all are cut off", func() bool {
+		return len(w.status(1).Faults) == 1 && len(w.status(2).Faults) == 1 && len(w.status(3).Faults) == 1
+	})
+	cut := time.Now()
+	w.order(3, "pause", `{"hold":"8s"}`, w.status(3).Lease)
+	if w.ping(1, 2) {
+		t.Error("m1 reaches m2 while it is cut off")
+	}
+	tester.Process.Kill()
+	tester.Wait()
+	for _, a := range w.agents {
+		a.Process.Kill()
+		a.Wait()
+	}
+	if w.ping(1, 2) && time.Since(cut) < 7*time.Second {
+		t.Error("the cut ended with the agents, before its hold")
+	}
+	w.until("the kernel heals", func() bool { return w.ping(1, 2) && w.ping(2, 3) && w.ping(3, 1) })
+	if took := time.Since(cut); took > 10*time.Second {
+		t.Errorf("healed %v after the start of a hold of 8s and a second more", took)
+	}
+	w.healthy() // and nobody is paused
+	for i := range w.agents {
+		w.agent(i + 1) // which take the members over
+		if s := w.status(i + 1); s.State != fault.Running || len(s.Faults) != 0 {
+			t.Errorf("m%d: %+v", i+1, s)
+		}
+		out, _ := w.cmd(w.members[i], "nft", "list", "ruleset").CombinedOutput()
+		if strings.TrimSpace(string(out)) != "" {
+			t.Errorf("the next agent of m%d left rules: %s", i+1, out)
+		}
+	}
+	w.run(0, "-c", plan)
+}
+
+// healthy waits until all members of etcd are.
+func (w *world) healthy() {
+	w.Helper()
+	args := []string{"wait-healthy", "--timeout", "60s"}
+	for i := 1; i <= 3; i++ {
+		args = append(args, "--url", fmt.Sprintf("http://10.77.0.%d:2379/health", i))
+	}
+	if out, err := w.cmd(w.bridge, args...).CombinedOutput(); err != nil {
+		w.Fatalf("wait-healthy: %v: %s", err, out)
+	}
+}
+
+func (w *world) tester(want int, args ...string) string {
+	w.Helper()
+	cmd := w.cmd(w.bridge, append([]string{"fault-tester"}, args...)...)
+	out, _ := cmd.CombinedOutput()
+	if got := cmd.ProcessState.ExitCode(); got != want {
+		w.Fatalf("fault-tester %q: status %d, want %d: %s", args, got, want, out)
+	}
+	return string(out)
+}
+
+func (w *world) leader(file string) (number int) {
+	w.Helper()
+	for _, line := range strings.Split(w.tester(0, "check", "-c", file), "\n") {
+		if _, err := fmt.Sscanf(line, "leader\tok\tm%d", &number); err == nil {
+			return number
+		}
+	}
+	w.Fatal("no leader")
+	return 0
+}
+
+func (w *world) ping(from, to int) bool {
+	return w.cmd(w.members[from-1], "ping", "-q", "-c", "1", "-W", "1", fmt.Sprintf("10.77.0.%d", to)).Run() == nil
+}
+
+// order speaks to an agent as curl would.
+func (w *world) order(member int, order, body, lease string) {
+	w.Helper()
+	_ = lease
+	if out, err := unixRequest(w.path(".sock", member), "POST", "/v1/"+order, body); err != nil {
+		w.Logf("%s m%d: %v %s", order, member, err, out)
+	}
+}
+
+func (w *world) status(member int) (s fault.Status) {
+	w.Helper()
+	out, err := unixRequest(w.path(".sock", member), "GET", "/v1/status", "")
+	if err == nil {
+		err = json.Unmarshal(out, &s)
+	}
+	if err != nil {
+		w.Fatal(err)
+	}
+	return s
+}
+
+var _ = syscall.SIGKILL
