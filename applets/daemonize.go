@@ -132,7 +132,6 @@ func (o *daemonizeOptions) explain(c *applet.Call, err error) error {
 	var (
 		died   *daemon.DiedError
 		late   *daemon.NotReadyError
-		link   *daemon.UnsafeLogError
 		struck *struckError
 	)
 	name := c.Args[0]
@@ -141,18 +140,16 @@ func (o *daemonizeOptions) explain(c *applet.Call, err error) error {
 		if !c.Quiet {
 			tail(c, died.Log, died.Tail)
 		}
-		err = applet.Fail(applet.Absent, "%s: %w", name, err)
+		err = fmt.Errorf("%s: %w", name, err)
 		if died.Log == "" {
 			err = applet.WithHint(err, "-e FILE would show what it says")
 		}
 		return err
 	case errors.As(err, &late):
 		tail(c, late.Log, late.Tail)
-		return applet.Fail(applet.TimedOut, "%s: %w", name, err)
+		return fmt.Errorf("%s: %w", name, err)
 	case errors.As(err, &struck):
 		return applet.Fail(128+applet.Status(struck.signal), "%s: %w", name, err)
-	case errors.As(err, &link):
-		return &applet.Error{Status: applet.Unsafe, Err: err}
 	}
 	return err
 }

@@ -45,17 +45,17 @@ func keepAlive() *applet.Applet {
 			{Name: "DIR/.NAME.command", Text: "beside the child pidfile DIR/NAME where the file system has no extended attributes: which command it runs, as a salted hash"},
 		},
 		Examples: []applet.Example{
-			{Text: "keep a web server running, in the background, with its logs apart", Lines: []string{
-				"keep-alive --detach -p /run/web.pid -o /var/log/web.log -e /var/log/web.err -- webd -f",
+			{Text: "Keep a web server running, in the background, with its logs apart:", Lines: []string{
+				`keep-alive --detach -p /run/web.pid -o /var/log/web.log \`, "    -e /var/log/web.err -- webd -f",
 				"keep-alive -p /run/web.pid --status",
 				"pid-kill -p /run/web.pid",
 			}},
-			{Text: "upgrade keep-alive itself without stopping the service", Lines: []string{
+			{Text: "Upgrade keep-alive itself without stopping the service:", Lines: []string{
 				"keep-alive --detach --leave-on USR2 -p /run/web.pid -- webd -f",
 				"pid-kill --signal USR2 --no-wait -p /run/web.pid",
-				"keep-alive --detach --leave-on USR2 -p /run/web.pid -- webd -f    # adopts the running webd",
+				"keep-alive --detach --leave-on USR2 -p /run/web.pid -- webd -f # adopts webd",
 			}},
-			{Text: "as the first process of a container", Lines: []string{
+			{Text: "As the first process of a container:", Lines: []string{
 				"keep-alive -p /run/app.pid -o - -e - --max-restarts 5/1m -- app --serve",
 			}},
 		},

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"pidbox/lib/applet"
-	"pidbox/lib/daemon"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/supervise"
 )
@@ -110,19 +109,4 @@ func (o *keepAliveOptions) preview(c *applet.Call) error {
 		c.Say("would stop process %d, which runs another command, and start %s", pid, service.Fingerprint.Path)
 	}
 	return nil
-}
-
-// keepAliveError gives the errors of supervision their exit statuses.
-func keepAliveError(err error) error {
-	var occupied *supervise.OccupiedError
-	var link *daemon.UnsafeLogError
-	switch {
-	case errors.As(err, &occupied):
-		return &applet.Error{Status: applet.No, Err: err}
-	case errors.Is(err, supervise.ErrGaveUp):
-		return &applet.Error{Status: applet.Absent, Err: err}
-	case errors.As(err, &link):
-		return &applet.Error{Status: applet.Unsafe, Err: err}
-	}
-	return err
 }

@@ -24,11 +24,11 @@ func (o *keepAliveOptions) run(c *applet.Call) error {
 	case o.status || o.restart:
 		return o.ask(c)
 	case o.dryRun:
-		return keepAliveError(o.preview(c))
+		return o.preview(c)
 	case o.detach:
-		return keepAliveError(o.background(c))
+		return o.background(c)
 	}
-	return keepAliveError(o.keep(c))
+	return o.keep(c)
 }
 
 func (o *keepAliveOptions) check(c *applet.Call) error {

@@ -79,6 +79,13 @@ func (a *Applet) Check() error {
 	case a.Run == nil:
 		return missing("it does nothing")
 	}
+	for _, e := range a.Examples {
+		for _, line := range e.Lines {
+			if len(line) > 77 {
+				return missing("an example is wider than a terminal: " + line)
+			}
+		}
+	}
 	seen := map[string]bool{}
 	for _, o := range a.Options {
 		if len(o.Names) == 0 || o.Text == "" || o.Value == nil {
