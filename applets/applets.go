@@ -13,5 +13,7 @@ func List() []applet.Entry {
 		{Name: "pid-alive", New: pidAlive},
 		{Name: "pid-claim", New: pidClaim},
 		{Name: "pid-kill", New: pidKill},
+		{Name: "sipid", New: sipid},
+		{Name: "wait-healthy", New: waitHealthy},
 	}
 }

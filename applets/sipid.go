@@ -1,0 +1,178 @@
+package applets
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"pidbox/lib/applet"
+	"pidbox/lib/health"
+	"pidbox/lib/signals"
+)
+
+// sipid takes the place of the tool of that name in the scripts of BOSH releases: its command line, its statuses 0
+// and 1, and what it documents. The work is that of pid-claim, pid-kill and wait-healthy, with their guarantees: a
+// process that may not be signalled is not taken for dead, nor a zombie for alive, no symbolic link is followed, and
+// a kill that did not work is no success.
+func sipid() *applet.Applet {
+	claim, kill, wait := sipidClaim(), sipidKill(), sipidWait()
+	list := []*sipidCommand{claim, kill, wait}
+	a := &applet.Applet{
+		Name:    "sipid",
+		Summary: "claim, kill and wait-until-healthy, as the tool of that name has them",
+		Description: []string{
+			"A drop-in replacement for scripts that call sipid. An option may have one dash or two, and its value behind = or as the next argument.",
+			"claim writes PID to FILE unless a live process is named there. kill sends TERM to the process that FILE names, KILL after 20 s, and removes FILE when it is gone; that there is nothing to kill is success. wait-until-healthy asks URL at once and then at each POLL until it answers with status 200.",
+		},
+		Statuses: []applet.Item{
+			{Name: "0", Text: "done: claimed, killed, healthy"},
+			{Name: "1", Text: "not done, for whatever reason"},
+		},
+		Examples: []applet.Example{
+			{Text: "In the start script of a BOSH job:", Lines: []string{`sipid claim --pid "$$" --pid-file /var/vcap/sys/run/web/web.pid || exit 1`, "exec chpst -u vcap:vcap /var/vcap/packages/web/bin/web"}},
+			{Text: "In its stop script:", Lines: []string{"sipid kill --pid-file /var/vcap/sys/run/web/web.pid --show-stacks"}},
+			{Text: "In its post-start script:", Lines: []string{"sipid wait-until-healthy --url http://127.0.0.1:8080/health --timeout 2m --polling-frequency 1s"}},
+		},
+		Caveats: []string{
+			"What pid-claim, pid-kill and wait-healthy say of themselves holds here too: a pidfile that others could have written is refused, and one of which it cannot be told whom it names; nobody is signalled then.",
+			"An operand that the tool would have ignored is ignored, with a message.",
+		},
+		SeeAlso: []string{"pid-claim(1)", "pid-kill(1)", "wait-healthy(1)"},
+		Failure: applet.No,
+		Raw:     true,
+	}
+	for _, s := range list {
+		a.Synopsis = append(a.Synopsis, s.synopsis)
+		a.Commands = append(a.Commands, applet.Item{Name: s.name, Text: s.text})
+		for _, o := range s.options {
+			if applet.Find(a.Options, o.Names[0]) == nil {
+				a.Options = append(a.Options, o)
+			}
+		}
+	}
+	a.Run = func(c *applet.Call) error { return runSipid(c, list) }
+	return a
+}
+
+// sipidCommand is one of its commands: the options, those that must be given, and the action.
+type sipidCommand struct {
+	name, synopsis, text string
+	options              []applet.Option
+	required             []string
+	run                  func(*applet.Call) error
+}
+
+func sipidClaim() *sipidCommand {
+	o := &pidClaimOptions{}
+	return &sipidCommand{
+		name: "claim", synopsis: "claim --pid PID --pid-file FILE", text: "write PID to FILE, unless a live process is named there",
+		options: []applet.Option{
+			applet.Parsed(&o.pid, "pid", "PID", "the process to claim for", parsePID),
+			sipidFile(&o.file),
+		},
+		required: []string{"pid", "pid-file"},
+		run:      o.run,
+	}
+}
+
+func sipidKill() *sipidCommand {
+	o := &pidKillOptions{schedule: signals.Default(), began: time.Now()}
+	stacks := false
+	return &sipidCommand{
+		name: "kill", synopsis: "kill --pid-file FILE [--show-stacks]", text: "end the process that FILE names, and remove FILE",
+		options: []applet.Option{
+			sipidFile(&o.file),
+			applet.Switch(&stacks, "show-stacks", "kill: send QUIT and wait 1 s before KILL"),
+		},
+		required: []string{"pid-file"},
+		run: func(c *applet.Call) error {
+			if stacks {
+				o.schedule = o.schedule.WithStacks(time.Second)
+			}
+			return o.run(c)
+		},
+	}
+}
+
+func sipidFile(to *string) applet.Option {
+	return applet.Parsed(to, "pid-file", "FILE", "the pidfile", func(s string) (string, error) { return s, pidfileName(s) }).As(applet.File)
+}
+
+func sipidWait() *sipidCommand {
+	o := &waitHealthyOptions{timeout: time.Minute, http: health.Options{MaxRedirects: health.DefaultRedirects}}
+	o.pace = health.Pace{TryTimeout: 30 * time.Second, Interval: 5 * time.Second}
+	return &sipidCommand{
+		name: "wait-until-healthy", synopsis: "wait-until-healthy --url URL [--timeout D] [--polling-frequency POLL]", text: "wait until URL answers with status 200",
+		options: []applet.Option{
+			applet.Set("url", "URL", "wait-until-healthy: what to ask", func(s string) error { o.urls = []string{s}; return nil }),
+			applet.Parsed(&o.timeout, "timeout", "D", "wait-until-healthy: give up after D (1m)", parsePositive),
+			applet.Parsed(&o.pace.Interval, "polling-frequency", "POLL", "wait-until-healthy: ask every POLL (5s)", parsePositive),
+		},
+		required: []string{"url"},
+		run:      o.run,
+	}
+}
+
+func runSipid(c *applet.Call, list []*sipidCommand) error {
+	if len(c.Args) == 0 {
+		return sipidUsage("no command given")
+	}
+	for _, s := range list {
+		if s.name != c.Args[0] {
+			continue
+		}
+		c.Args = c.Args[1:]
+		switch err := s.parse(c); {
+		case errors.Is(err, flag.ErrHelp):
+			_, err := io.WriteString(c.Stdout, "usage: sipid "+s.synopsis+"\n")
+			return err
+		case err != nil:
+			return sipidUsage("%s: %w", s.name, err)
+		}
+		return failed(s.name, s.run(c))
+	}
+	return sipidUsage("no command %q", c.Args[0])
+}
+
+// parse reads the options as package flag does, and wants all of those that are required.
+func (s *sipidCommand) parse(c *applet.Call) error {
+	flags := flag.NewFlagSet(s.name, flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.Usage = func() {}
+	for _, o := range s.options {
+		flags.Var(o.Value, o.Names[0], o.Text)
+	}
+	if err := flags.Parse(c.Args); err != nil {
+		return err
+	}
+	given := map[string]bool{}
+	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	for _, name := range s.required {
+		if !given[name] {
+			return fmt.Errorf("--%s is missing", name)
+		}
+	}
+	if c.Args = nil; flags.NArg() > 0 {
+		c.Say("%s: ignored: %s", s.name, strings.Join(flags.Args(), " "))
+	}
+	return nil
+}
+
+// failed is err under the one status that sipid has for it.
+func failed(name string, err error) error {
+	var known *applet.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &known) && known.Err == nil:
+		return applet.Exit(applet.No)
+	}
+	return applet.Fail(applet.No, "%s failed: %w", name, err)
+}
+
+func sipidUsage(format string, args ...any) error {
+	return applet.WithHint(applet.Fail(applet.No, format, args...), "'sipid --help' shows the command lines")
+}

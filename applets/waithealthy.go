@@ -1,0 +1,307 @@
+package applets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"pidbox/lib/applet"
+	"pidbox/lib/duration"
+	"pidbox/lib/health"
+	"pidbox/lib/pidfile"
+	"pidbox/lib/spawn"
+)
+
+type waitHealthyOptions struct {
+	urls    []string
+	exec    bool
+	timeout time.Duration
+	pace    health.Pace
+	http    health.Options
+	webOnly []string // options given that mean something to HTTP alone
+	file    string
+	rules   pidfile.Rules
+	pid     int
+	json    bool
+	notify  bool
+}
+
+// waitHealthy returns the moment a service answers as it should, or says why it did not. It ends at once, not at the
+// timeout, when the process that was to become healthy dies: its pidfd is watched, so that no number is taken for
+// another. An answer is of its moment; the service may fall ill while this returns.
+func waitHealthy() *applet.Applet {
+	o := &waitHealthyOptions{timeout: time.Minute, http: health.Options{MaxRedirects: health.DefaultRedirects}, pace: health.Pace{TryTimeout: 5 * time.Second, Successes: 1}}
+	return &applet.Applet{
+		Name:    "wait-healthy",
+		Summary: "wait until a service answers, or say why it does not",
+		Synopsis: []string{
+			"--url URL... [OPTION...] [-- COMMAND [ARG...]]",
+			"--exec [OPTION...] -- CHECK [ARG...]",
+		},
+		Description: []string{
+			"URL is http://HOST[:PORT]/PATH, https:, tcp://HOST:PORT or unix:/PATH. HTTP is healthy when the answer has status 200; tcp and unix when a connection is accepted. CHECK is healthy when it exits with 0. All targets must be healthy, one with --any; each is asked until it is, and not again.",
+			"The first attempt is made at once, the next after a tenth of the time waited so far, from 50 ms to 1 s; --interval fixes that. COMMAND is executed in place of wait-healthy once all is well.",
+			"At the timeout the number of attempts and the reason of the last failure are told. On a terminal, or with --verbose, each attempt is.",
+		},
+		Operand:  applet.Command,
+		Options:  append(o.options(), ruleOptions(&o.rules)...),
+		Statuses: waitHealthyStatuses(),
+		Examples: []applet.Example{
+			{Text: "Wait for a server that was just started, but no longer than it lives:", Lines: []string{"wait-healthy --url http://localhost:8080/health -p /run/web.pid --timeout 2m"}},
+			{Text: "Ask once, as a health check of a container:", Lines: []string{"wait-healthy --once --timeout 3s --url http://localhost:8080/health"}},
+			{Text: "Start a client when its database accepts connections:", Lines: []string{"wait-healthy --url tcp://db:5432 -- client --verbose"}},
+			{Text: "Wait by a command of the service's own:", Lines: []string{"wait-healthy --exec --timeout 30 -- pg_isready -q"}},
+		},
+		Environment: []applet.Item{
+			{Name: "HTTP_PROXY, HTTPS_PROXY, NO_PROXY", Text: "proxies for http and https, also in lower case; never used for this machine"},
+			{Name: "NOTIFY_SOCKET", Text: "where --notify tells that all is well"},
+		},
+		Caveats: []string{
+			"The state is that of one moment. What is asked later may find the service ill again; --successes makes that less likely.",
+			"A value of @FILE keeps a secret off the command line, which every user can read. Messages show URLs without password and query.",
+			"Each attempt opens a new connection and leaves none behind. Of a body 1 MiB is read at most, of headers 64 KiB. A redirect is followed to http and https only, and the headers that were given go to the first server only.",
+			"A CHECK runs in a process group of its own, which is killed when it ends or its time is up; what has left the group is not found.",
+			"A pidfile that names no running process is a failure at once: write it before waiting.",
+		},
+		SeeAlso: []string{"daemonize(1)", "keep-alive(1)", "pid-alive(1)", "sd_notify(3)", "curl(1)"},
+		Run:     o.run,
+	}
+}
+
+func waitHealthyStatuses() []applet.Item {
+	return []applet.Item{
+		{Name: "0", Text: "healthy"},
+		{Name: "1", Text: "--once: unhealthy"},
+		{Name: "3", Text: "the watched process died, or was not running"},
+		{Name: "4", Text: "the pidfile is unsafe, or it cannot be told whose it is"},
+		{Name: "64", Text: "usage"},
+		{Name: "124", Text: "not healthy within the time limit"},
+		{Name: "125", Text: "own failure, as a file that cannot be read"},
+		{Name: "126", Text: "COMMAND cannot be executed"},
+		{Name: "127", Text: "COMMAND was not found"},
+		{Name: "128+n", Text: "ended by signal n"},
+	}
+}
+
+func (o *waitHealthyOptions) options() []applet.Option {
+	positive := func(to *time.Duration, names, text string) applet.Option {
+		return applet.Parsed(to, names, "D", text, parsePositive)
+	}
+	given := func(to *string, names, arg, text string) applet.Option {
+		return applet.Parsed(to, names, arg, text, health.Given)
+	}
+	web := func(opt applet.Option) applet.Option { return noting(&o.webOnly, opt) }
+	return []applet.Option{
+		applet.Strings(&o.urls, "url", "URL", "a target"),
+		applet.Switch(&o.exec, "exec", "the operands are a command that is the check"),
+		positive(&o.timeout, "timeout", "give up after D (1m)"),
+		positive(&o.pace.Interval, "interval polling-frequency", "ask every D"),
+		positive(&o.pace.TryTimeout, "try-timeout", "limit of one attempt (5s)"),
+		applet.Duration(&o.pace.InitialDelay, "initial-delay", "D", "wait before the first attempt"),
+		applet.Parsed(&o.pace.Successes, "successes", "N", "want N healthy answers in a row (1)", parseCount),
+		applet.Switch(&o.pace.Once, "once", "ask once: status 0 or 1"),
+		applet.Switch(&o.pace.Any, "any", "one healthy target is enough"),
+		applet.Switch(&o.pace.Invert, "invert", "wait until the targets are unhealthy"),
+		pidfileOption(&o.file),
+		applet.Parsed(&o.pid, "pid", "PID", "give up at once when this process dies", parsePID),
+		web(applet.Parsed(&o.http.Statuses, "status", "LIST", "the HTTP statuses that are healthy, as 200,300-399 (200)", health.ParseStatuses)),
+		web(applet.Set("header H", "NAME:VALUE|@FILE", "send this header, or those in FILE, a line each", o.addHeaders)),
+		web(applet.String(&o.http.Method, "request X", "METHOD", "the method (GET; POST with --data)")),
+		web(given(&o.http.Body, "data d", "DATA|@FILE", "send this body")),
+		web(given(&o.http.Auth, "auth", "USER:PASSWORD|@FILE", "log in by basic authentication")),
+		web(applet.Parsed(&o.http.BodyMatch, "body-match", "RE", "the body must match this regular expression", parseRegexp)),
+		web(applet.Parsed(&o.http.MaxRedirects, "max-redirects", "N", "follow so many redirects (10)", parseRedirects)),
+		applet.String(&o.http.UnixSocket, "unix-socket", "FILE", "speak HTTP through this socket").As(applet.File),
+		web(applet.String(&o.http.CACert, "cacert", "FILE", "trust these authorities instead of the system's (PEM)").As(applet.File)),
+		web(applet.String(&o.http.Cert, "cert", "FILE", "show this certificate to the server (PEM)").As(applet.File)),
+		web(applet.String(&o.http.Key, "key", "FILE", "its key, if that is not in the same file (PEM)").As(applet.File)),
+		web(applet.String(&o.http.ServerName, "server-name", "NAME", "expect this name in the server's certificate")),
+		web(applet.Switch(&o.http.Insecure, "insecure k", "believe any certificate")),
+		applet.Switch(&o.notify, "notify", "tell the service manager READY=1 (sd_notify(3)) when healthy"),
+		applet.Switch(&o.json, "json", "print the result as JSON"),
+	}
+}
+
+// noting makes an option leave its name behind when it is given.
+func noting(names *[]string, opt applet.Option) applet.Option {
+	if _, isSwitch := opt.Value.(interface{ IsBoolFlag() bool }); isSwitch {
+		return opt
+	}
+	value := opt.Value
+	noted := applet.Set("", "", "", func(s string) error {
+		*names = append(*names, applet.Dashed(opt.Names[0]))
+		return value.Set(s)
+	})
+	opt.Value = noted.Value
+	return opt
+}
+
+func (o *waitHealthyOptions) addHeaders(s string) error {
+	text, err := health.Given(s)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(text) {
+		if line = strings.TrimRight(line, "\r\n"); line != "" {
+			o.http.Headers = append(o.http.Headers, line)
+		}
+	}
+	return nil
+}
+
+// check finds what is wrong with the command line beyond single options.
+func (o *waitHealthyOptions) check(c *applet.Call) error {
+	if o.http.Insecure {
+		o.webOnly = append(o.webOnly, "--insecure")
+	}
+	isWeb := o.http.UnixSocket != ""
+	for _, url := range o.urls {
+		isWeb = isWeb || strings.HasPrefix(url, "http")
+	}
+	switch {
+	case o.exec && len(c.Args) == 0:
+		return applet.Usage("--exec needs a command: --exec -- CHECK [ARG...]")
+	case !o.exec && len(o.urls) == 0 && o.http.UnixSocket == "":
+		return applet.Usage("nothing to ask (--url URL)")
+	case o.file != "" && o.pid != 0:
+		return applet.Usage("--pid-file and --pid both name the process to watch")
+	case o.http.Key != "" && o.http.Cert == "":
+		return applet.Usage("--key needs --cert")
+	case o.pace.Once && o.pace.Successes > 1:
+		return applet.Usage("--once asks once, and --successes wants %d answers", o.pace.Successes)
+	case o.pace.InitialDelay >= o.timeout:
+		return applet.Usage("--initial-delay leaves no time before the --timeout for an attempt")
+	case len(o.webOnly) > 0 && !isWeb:
+		return applet.Usage("%s is for http and https, and no URL is of these", o.webOnly[0])
+	}
+	return nil
+}
+
+func (o *waitHealthyOptions) run(c *applet.Call) error {
+	if err := o.check(c); err != nil {
+		return err
+	}
+	checks, err := o.checks(c)
+	if err != nil {
+		return err
+	}
+	command, err := o.command(c)
+	if err != nil {
+		return execError(err)
+	}
+	socket := os.Getenv("NOTIFY_SOCKET")
+	if o.notify && socket == "" {
+		return errors.New("--notify: NOTIFY_SOCKET is not set: no service manager is listening")
+	}
+	watched, err := o.watched()
+	if err != nil {
+		return err
+	}
+	defer watched.Close()
+
+	result, err := o.wait(c, checks, watched)
+	if o.json {
+		if err := o.printJSON(c, result, err); err != nil {
+			return err
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if o.notify {
+		if err := health.Notify(socket, "READY=1"); err != nil {
+			return err
+		}
+	}
+	if command == nil {
+		return nil
+	}
+	return execError(spawn.Exec(*command))
+}
+
+func (o *waitHealthyOptions) checks(c *applet.Call) ([]health.Check, error) {
+	urls := o.urls
+	if len(urls) == 0 && o.http.UnixSocket != "" {
+		urls = []string{"http://localhost/"}
+	}
+	checks, err := health.ParseAll(urls, o.http)
+	var unreadable *fs.PathError
+	switch {
+	case errors.As(err, &unreadable):
+		return nil, applet.Fail(applet.Failed, "%w", err)
+	case err != nil:
+		return nil, applet.Usage("%w", err)
+	}
+	if o.exec {
+		check, err := health.Exec(c.Args)
+		if err != nil {
+			return nil, applet.Usage("--exec: %w", err)
+		}
+		checks = append(checks, check)
+	}
+	return checks, nil
+}
+
+// command is what wait-healthy becomes, nil for nothing. One that is not there is found before the wait.
+func (o *waitHealthyOptions) command(c *applet.Call) (*spawn.Command, error) {
+	if o.exec || len(c.Args) == 0 {
+		return nil, nil
+	}
+	path, err := spawn.LookPath(c.Args[0], os.Getenv("PATH"), "")
+	return &spawn.Command{Path: path, Args: c.Args, Env: os.Environ()}, err
+}
+
+// wait asks until all is well, or until the time, the watched process or a signal ends that.
+func (o *waitHealthyOptions) wait(c *applet.Call, checks []health.Check, watched *watchedProcess) (health.Result, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), o.timeout)
+	defer cancel()
+	ctx, stopSignals := health.UntilSignal(ctx)
+	defer stopSignals()
+	ctx, stopWatch := watched.watch(ctx)
+	defer stopWatch()
+	p := o.progress(c)
+	result, err := health.Until(ctx, checks, o.pace, p.show)
+	p.clear()
+	if err == nil {
+		err = watched.check() // else another process may have answered
+	}
+	return result, o.explain(err, result, watched)
+}
+
+func parsePositive(s string) (time.Duration, error) {
+	d, err := duration.Parse(s)
+	if err == nil && d == 0 {
+		err = fmt.Errorf("%q is no time at all", s)
+	}
+	return d, err
+}
+
+func parseCount(s string) (int, error) {
+	n, err := strconv.ParseUint(s, 10, 16)
+	if err != nil || n == 0 {
+		return 0, fmt.Errorf("%q is not a number of 1 to 65535", s)
+	}
+	return int(n), nil
+}
+
+func parseRedirects(s string) (int, error) {
+	n, err := strconv.ParseUint(s, 10, 16)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a number of 0 to 65535", s)
+	}
+	return int(n), nil
+}
+
+func parseRegexp(s string) (*regexp.Regexp, error) {
+	re, err := regexp.Compile(s)
+	if err != nil {
+		return nil, fmt.Errorf("%q: %w", s, errors.New(strings.TrimPrefix(err.Error(), "error parsing regexp: ")))
+	}
+	return re, nil
+}

@@ -1,0 +1,107 @@
+package applets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"pidbox/lib/applet"
+	"pidbox/lib/duration"
+	"pidbox/lib/pidfile"
+	"pidbox/lib/proc"
+)
+
+// watchedProcess is the process that is to become healthy; nil watches nobody.
+type watchedProcess struct {
+	*proc.Handle
+	name    string
+	started time.Time
+}
+
+var errDied = errors.New("the watched process died")
+
+// watched opens the process that the options name.
+func (o *waitHealthyOptions) watched() (*watchedProcess, error) {
+	switch {
+	case o.file != "":
+		h, err := pidfile.Read(o.file, o.rules)
+		if err != nil {
+			return nil, pidfileError(err)
+		}
+		switch h.State {
+		case pidfile.Running:
+			return newWatched(h.Process)
+		case pidfile.Doubtful:
+			return nil, doubtful(h)
+		}
+		return nil, applet.Fail(applet.Absent, "%s: no process to watch: %s", o.file, h.Why)
+	case o.pid != 0:
+		p, err := proc.Open(o.pid)
+		if err != nil {
+			return nil, pidfileError(err)
+		}
+		return newWatched(p)
+	}
+	return nil, nil
+}
+
+func newWatched(p *proc.Handle) (*watchedProcess, error) {
+	info, err := p.Info()
+	if err != nil {
+		return nil, pidfileError(err)
+	}
+	w := &watchedProcess{Handle: p, name: fmt.Sprintf("process %d (%s)", p.PID(), info.Name), started: info.Started}
+	if err := w.check(); err != nil {
+		return nil, applet.Fail(applet.Absent, "%s is not running", w.name)
+	}
+	return w, nil
+}
+
+func (w *watchedProcess) Close() {
+	if w != nil {
+		w.Handle.Close()
+	}
+}
+
+// watch ends ctx with errDied when the process does.
+func (w *watchedProcess) watch(ctx context.Context) (context.Context, func()) {
+	if w == nil {
+		return ctx, func() {}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-w.Done():
+			cancel(errDied)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
+func (w *watchedProcess) check() error {
+	if w == nil {
+		return nil
+	}
+	if alive, err := w.Alive(); alive || err != nil {
+		return err
+	}
+	return errDied
+}
+
+// lived is how long the process lived, in words, or "" where that is not known.
+func (w *watchedProcess) lived() string {
+	if w.started.IsZero() {
+		return ""
+	}
+	return " after " + brief(max(time.Since(w.started), 0))
+}
+
+// brief rounds d for people.
+func brief(d time.Duration) string {
+	if d >= time.Second {
+		return duration.Format(d.Round(100 * time.Millisecond))
+	}
+	return duration.Format(d.Round(time.Millisecond))
+}
