@@ -27,7 +27,7 @@ func ParseAll(urls []string, o Options) ([]Check, error) {
 	checks := make([]Check, len(urls))
 	for i, u := range urls {
 		if checks[i], err = web.parse(u); err != nil {
-			return nil, fmt.Errorf("URL %q: %w", bare(u), err)
+			return nil, fmt.Errorf("url %q: %w", bare(u), err)
 		}
 	}
 	return checks, nil
