@@ -115,7 +115,7 @@ func (o *waitHealthyOptions) options() []applet.Option {
 		web(applet.String(&o.http.Method, "request X", "METHOD", "the method (GET; POST with --data)")),
 		web(given(&o.http.Body, "data d", "DATA|@FILE", "send this body")),
 		web(given(&o.http.Auth, "auth", "USER:PASSWORD|@FILE", "log in by basic authentication")),
-		web(applet.Parsed(&o.http.BodyMatch, "body-match", "RE", "the body must match this regular expression", parseRegexp)),
+		web(applet.Parsed(&o.http.BodyMatch, "body-match", "RE", "the body, or a line of it, must match this regular expression", parseRegexp)),
 		web(applet.Parsed(&o.http.MaxRedirects, "max-redirects", "N", "follow so many redirects (10)", parseRedirects)),
 		applet.String(&o.http.UnixSocket, "unix-socket", "FILE", "speak HTTP through this socket").As(applet.File),
 		web(applet.String(&o.http.CACert, "cacert", "FILE", "trust these authorities instead of the system's (PEM)").As(applet.File)),
@@ -193,7 +193,7 @@ func (o *waitHealthyOptions) run(c *applet.Call) error {
 	}
 	command, err := o.command(c)
 	if err != nil {
-		return execError(err)
+		return err
 	}
 	socket := os.Getenv("NOTIFY_SOCKET")
 	if o.notify && socket == "" {
@@ -222,7 +222,7 @@ func (o *waitHealthyOptions) run(c *applet.Call) error {
 	if command == nil {
 		return nil
 	}
-	return execError(spawn.Exec(*command))
+	return spawn.Exec(*command)
 }
 
 func (o *waitHealthyOptions) checks(c *applet.Call) ([]health.Check, error) {
@@ -298,8 +298,9 @@ func parseRedirects(s string) (int, error) {
 	return int(n), nil
 }
 
+// parseRegexp takes ^ and $ for the ends of a line: few bodies end without a newline.
 func parseRegexp(s string) (*regexp.Regexp, error) {
-	re, err := regexp.Compile(s)
+	re, err := regexp.Compile("(?m)" + s)
 	if err != nil {
 		return nil, fmt.Errorf("%q: %w", s, errors.New(strings.TrimPrefix(err.Error(), "error parsing regexp: ")))
 	}

@@ -27,19 +27,19 @@ func (o *waitHealthyOptions) watched() (*watchedProcess, error) {
 	case o.file != "":
 		h, err := pidfile.Read(o.file, o.rules)
 		if err != nil {
-			return nil, pidfileError(err)
+			return nil, err
 		}
 		switch h.State {
 		case pidfile.Running:
 			return newWatched(h.Process)
 		case pidfile.Doubtful:
-			return nil, doubtful(h)
+			return nil, &pidfile.DoubtError{Holder: h}
 		}
 		return nil, applet.Fail(applet.Absent, "%s: no process to watch: %s", o.file, h.Why)
 	case o.pid != 0:
 		p, err := proc.Open(o.pid)
 		if err != nil {
-			return nil, pidfileError(err)
+			return nil, err
 		}
 		return newWatched(p)
 	}
@@ -49,7 +49,7 @@ func (o *waitHealthyOptions) watched() (*watchedProcess, error) {
 func newWatched(p *proc.Handle) (*watchedProcess, error) {
 	info, err := p.Info()
 	if err != nil {
-		return nil, pidfileError(err)
+		return nil, err
 	}
 	w := &watchedProcess{Handle: p, name: fmt.Sprintf("process %d (%s)", p.PID(), info.Name), started: info.Started}
 	if err := w.check(); err != nil {

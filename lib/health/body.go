@@ -53,13 +53,24 @@ func drain(body io.ReadCloser) error {
 	return err
 }
 
-// firstLine is ": the first line of the body", or nothing when there is none in time.
+// firstLine is ": the first line of the body", or the title of a page, or nothing when there is none in time.
 func firstLine(body io.ReadCloser) string {
 	slow := time.AfterFunc(drainLimit, func() { body.Close() })
 	defer slow.Stop()
 	quote := &head{}
 	io.Copy(quote, io.LimitReader(body, maxDrain)) // an answer that ends badly has said enough by its status
-	return quoteLine(string(quote.text))
+	return quoteLine(title(string(quote.text)))
+}
+
+// title is that of an HTML page, whose first line says little, and any other text unchanged.
+func title(s string) string {
+	const tag = "<title>"
+	i := strings.Index(strings.ToLower(s), tag)
+	if i < 0 || i+len(tag) > len(s) {
+		return s
+	}
+	s, _, _ = strings.Cut(s[i+len(tag):], "<")
+	return s
 }
 
 // quoteLine makes a stranger's text harmless and short: its first line that is not blank, printable, after ": ".

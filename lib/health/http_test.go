@@ -53,6 +53,9 @@ func TestHTTPAnswers(t *testing.T) {
 		case "/503":
 			w.WriteHeader(503)
 			io.WriteString(w, "\n  starting\x1b[31m up\x07: 3 of 5 \nmore\n")
+		case "/page":
+			w.WriteHeader(500)
+			io.WriteString(w, "<html>\n<head><TITLE>500 Oh no</TITLE></head>\n")
 		case "/204":
 			w.WriteHeader(204)
 		case "/long":
@@ -77,6 +80,7 @@ func TestHTTPAnswers(t *testing.T) {
 		{"/204", Options{}, "status 204"},
 		{"/204", Options{Statuses: Statuses{{200, 299}}}, "healthy"},
 		{"/503", Options{}, `status 503: starting\[31m up: 3 of 5`},
+		{"/page", Options{}, "status 500: 500 Oh no"},
 		{"/long", Options{}, `status 500: ä{80}\.\.\.`},
 		{"/gone", Options{Statuses: Statuses{{301, 301}}, MaxRedirects: 10}, "healthy"},
 		{"/gone", Options{MaxRedirects: 10}, "healthy"},

@@ -56,5 +56,5 @@ func brief(d time.Duration) string {
 	if d >= time.Second {
 		return duration.Format(d.Round(100 * time.Millisecond))
 	}
-	return duration.Format(d.Round(time.Millisecond))
+	return duration.Format(max(d.Round(time.Millisecond), time.Millisecond))
 }

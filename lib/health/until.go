@@ -144,7 +144,7 @@ func (c *course) again(err error) bool {
 	<-c.slots
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err != nil && c.ctx.Err() != nil {
+	if err != nil && over(c.ctx) {
 		c.cut(err)
 		return false
 	}
@@ -171,6 +171,14 @@ func (c *course) again(err error) bool {
 		c.stop()
 	}
 	return false
+}
+
+// over reports whether ctx has ended. A dial that has the deadline of ctx ends at it, too, and perhaps a moment earlier.
+func over(ctx context.Context) bool {
+	if end, ok := ctx.Deadline(); ok && !time.Now().Before(end) {
+		<-ctx.Done()
+	}
+	return ctx.Err() != nil
 }
 
 // cut is told of an attempt that the end of the whole wait cut short. What was heard before says more than its
