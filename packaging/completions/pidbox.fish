@@ -6,6 +6,8 @@ complete -c pidbox -f -n __fish_use_subcommand -a keep-alive -d 'keep a command 
 complete -c pidbox -f -n __fish_use_subcommand -a pid-alive -d 'tell whether the process that a pidfile names is alive'
 complete -c pidbox -f -n __fish_use_subcommand -a pid-claim -d 'claim a pidfile for a process, or become a command that owns it'
 complete -c pidbox -f -n __fish_use_subcommand -a pid-kill -d 'stop the process that a pidfile names, and see that it is gone'
+complete -c pidbox -f -n __fish_use_subcommand -a sipid -d 'claim, kill and wait-until-healthy, as the tool of that name has them'
+complete -c pidbox -f -n __fish_use_subcommand -a wait-healthy -d 'wait until a service answers, or say why it does not'
 complete -c pidbox -l list -d 'print the names of the applets, one a line'
 complete -c pidbox -l install -d 'make a link named like each applet in DIR; what is not a link to pidbox is left as it is and named'
 complete -c pidbox -l hard -d 'with --install, make hard links instead of symbolic ones'

@@ -1,0 +1,10 @@
+# fish completion for sipid
+complete -c sipid -f -n __fish_use_subcommand -a claim -d 'write PID to FILE, unless a live process is named there'
+complete -c sipid -f -n __fish_use_subcommand -a kill -d 'end the process that FILE names, and remove FILE'
+complete -c sipid -f -n __fish_use_subcommand -a wait-until-healthy -d 'wait until URL answers with status 200'
+complete -c sipid -l pid -x -d 'the process to claim for'
+complete -c sipid -l pid-file -r -F -d 'the pidfile'
+complete -c sipid -l show-stacks -d 'kill: send QUIT and wait 1 s before KILL'
+complete -c sipid -l url -x -d 'wait-until-healthy: what to ask'
+complete -c sipid -l timeout -x -d 'wait-until-healthy: give up after D (1m)'
+complete -c sipid -l polling-frequency -x -d 'wait-until-healthy: ask every POLL (5s)'
