@@ -138,7 +138,9 @@ func (o *pidClaimOptions) run(c *applet.Call) error {
 		return nil
 	}
 	err = spawn.Exec(*command)
-	r.Remove() // the right to do so may be gone; then the file is stale as soon as this process has ended
+	removed := make(chan error)
+	go func() { removed <- r.Remove() }() // on another thread: this one may have given up the right to
+	<-removed                             // where all have, the file is stale as soon as this process has ended
 	return err
 }
 

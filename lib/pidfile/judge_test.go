@@ -154,6 +154,15 @@ func TestOwners(t *testing.T) {
 	if _, err := Read(path, Rules{}); !errors.As(err, &u) || u.Path != dir {
 		t.Errorf("in the stranger's directory: %v", err)
 	}
+	if err := claim(dir+"/new/web.pid", p); !errors.As(err, &u) || u.Path != dir {
+		t.Errorf("a claim in the stranger's directory: %v", err)
+	}
+	if _, err := os.Stat(dir + "/new"); err == nil {
+		t.Error("a directory was made in the stranger's")
+	}
+	r, err := Claim(context.Background(), dir+"/new/web.pid", p, Rules{}.Trusting(stranger), 0, 0)
+	must(t, err)
+	r.Close()
 	must(t, os.Chown(dir, 0, stranger))
 	must(t, os.Chmod(dir, 0o775))
 	if _, err := Read(path, Rules{}); !errors.As(err, &u) || u.Hint != "chmod g-w "+dir {

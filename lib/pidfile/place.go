@@ -126,6 +126,9 @@ func (w *walk) step(part string) (link string, err error) {
 		var st unix.Stat_t
 		err = unix.Fstatat(w.fd, part, &st, unix.AT_SYMLINK_NOFOLLOW)
 		if err == unix.ENOENT && w.create {
+			if err := entrust(w.writers, w.rules); err != nil { // nothing is made in a stranger's directory
+				return "", err
+			}
 			if err = unix.Mkdirat(w.fd, part, 0o755); err == nil || err == unix.EEXIST {
 				continue
 			}

@@ -38,8 +38,8 @@ func (r *Reservation) Write(p *proc.Handle) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.place.path, err)
 	}
-	r.written, _, err = r.place.read(Rules{AllowInsecure: true})
-	return err
+	r.written, _, _ = r.place.read(Rules{AllowInsecure: true}) // only Remove wants it
+	return nil
 }
 
 // Remove takes back what was written, so that the file is gone.
@@ -128,19 +128,18 @@ func (r *Reservation) overwrite(content []byte, record string) error {
 		return err
 	}
 	defer unix.Close(fd)
+	if r.mode != 0 { // first, for only the owner may
+		if err := unix.Fchmod(fd, uint32(r.mode.Perm())); err != nil {
+			return err
+		}
+	}
 	if r.Recorded, err = setRecord(fd, record); err != nil { // it counts once the content agrees
 		return err
 	}
 	if err := fill(fd, content); err != nil {
 		return err
 	}
-	if err := unix.Ftruncate(fd, int64(len(content))); err != nil {
-		return err
-	}
-	if r.mode != 0 {
-		return unix.Fchmod(fd, uint32(r.mode.Perm()))
-	}
-	return nil
+	return unix.Ftruncate(fd, int64(len(content)))
 }
 
 // openOwn opens the file that was seen for writing. A second name of it may be a file that matters.
