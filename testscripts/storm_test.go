@@ -119,10 +119,12 @@ func TestStormOfClaimsAndKills(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		for other := range owners {
-			if other != b && other.alive() {
-				t.Errorf("%d owns the file, and %d still lives", b.pid, other.pid)
+			if other != b && other.alive() && b.alive() { // b itself may have been killed before we heard of its success
+				t.Errorf("%d and %d both own the file and live", b.pid, other.pid)
 			}
-			delete(owners, other)
+			if !other.alive() {
+				delete(owners, other)
+			}
 		}
 		owners[b] = true
 		rounds.Add(1)
