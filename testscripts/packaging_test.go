@@ -101,13 +101,13 @@ func TestPackages(t *testing.T) {
 		}
 		rpm := func(args ...string) string { return sh(t, "", append([]string{"rpm", "--root", root}, args...)...) }
 		rpm("--initdb")
-		before := tree(t, root)
+		before := installed(t, root)
 		rpm(append([]string{"-i", "--nodeps"}, glob(t, one+"/*.rpm")...)...)
 		runsAll(t, root+"/usr/bin", "1.2.3")
 		rpm(append([]string{"-U", "--nodeps"}, glob(t, next+"/*.rpm")...)...)
 		runsAll(t, root+"/usr/bin", "1.2.4")
 		rpm("-e", "pidbox-daemonize", "pidbox")
-		if after := tree(t, root); !slices.Equal(before, after) {
+		if after := installed(t, root); !slices.Equal(before, after) { // the directories are another package's
 			t.Errorf("left behind: %q, before: %q", after, before)
 		}
 	})
@@ -135,12 +135,12 @@ func TestInstall(t *testing.T) {
 	if err := os.MkdirAll(root+"/opt/pidbox/bin", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	foreign := root + "/opt/pidbox/bin/daemonize"
-	if err := os.WriteFile(foreign, []byte("foreign"), 0o755); err != nil {
+	theirs := root + "/opt/pidbox/bin/daemonize"
+	if err := os.WriteFile(theirs, []byte("foreign"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if out := install(binary); out != "install: "+foreign+" is not a link to pidbox: left alone\n" {
+		if out := install(binary); out != "install: "+theirs+" is not a link to pidbox: left alone\n" {
 			t.Errorf("install says %q", out)
 		}
 	}
@@ -158,7 +158,7 @@ func TestInstall(t *testing.T) {
 	if left := files(t, root); !slices.Equal(left, []string{"/opt/pidbox/bin/daemonize"}) {
 		t.Errorf("left behind: %q", left)
 	}
-	if read(t, foreign) != "foreign" {
+	if read(t, theirs) != "foreign" {
 		t.Error("the foreign file was changed")
 	}
 }
@@ -274,8 +274,13 @@ func built(t *testing.T) string {
 }
 
 // tree is every path under root but what the package databases keep for themselves.
-func tree(t *testing.T, root string) []string {
-	return slices.DeleteFunc(walk(t, root, true), func(path string) bool {
+func tree(t *testing.T, root string) []string { return foreign(walk(t, root, true)) }
+
+// installed is tree without the directories.
+func installed(t *testing.T, root string) []string { return foreign(files(t, root)) }
+
+func foreign(paths []string) []string {
+	return slices.DeleteFunc(paths, func(path string) bool {
 		return strings.HasPrefix(path, "/var/lib/dpkg/") || strings.HasPrefix(path, "/var/lib/rpm/") || strings.HasPrefix(path, "/root/.rpmdb")
 	})
 }
