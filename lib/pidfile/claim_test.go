@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"pidbox/lib/proc"
 	"pidbox/lib/proc/proctest"
 )
@@ -323,6 +325,11 @@ func TestLocks(t *testing.T) {
 	must(t, err)
 	if again, err := HoldLock(path); !errors.Is(err, ErrBusy) {
 		t.Errorf("%v, %v", again, err)
+	}
+	var st unix.Stat_t
+	must(t, unix.Stat(path, &st))
+	if by := lockedBy(&st); by != 0 && by != os.Getpid() { // 0: not every system tells
+		t.Errorf("locked by %d", by)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()

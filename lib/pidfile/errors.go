@@ -9,6 +9,21 @@ import (
 // ErrBusy says that a lock of a pidfile or of its directory was not to be had within a bounded time.
 var ErrBusy = errors.New("locked by another process")
 
+// busy is an ErrBusy that knows who holds the lock, if the kernel tells.
+type busy struct {
+	what string
+	pid  int
+}
+
+func (e *busy) Unwrap() error { return ErrBusy }
+
+func (e *busy) Error() string {
+	if e.pid == 0 {
+		return e.what + ErrBusy.Error()
+	}
+	return fmt.Sprintf("%slocked by process %d", e.what, e.pid)
+}
+
 // ErrChanged says that a pidfile is no longer the one that was read: somebody else has claimed or replaced it.
 var ErrChanged = errors.New("the pidfile was changed by somebody else meanwhile")
 

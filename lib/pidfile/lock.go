@@ -53,7 +53,9 @@ func (p *place) lockDir(ctx context.Context) (*flock.Flock, error) {
 	l := flock.New(p.dir, flock.SetFlag(unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC))
 	switch err := acquire(ctx, l); {
 	case errors.Is(err, ErrBusy):
-		return nil, fmt.Errorf("%s: its directory %s is %w", p.path, p.dir, err)
+		var st unix.Stat_t
+		unix.Fstat(p.fd, &st)
+		return nil, &busy{fmt.Sprintf("%s: its directory %s is ", p.path, p.dir), lockedBy(&st)}
 	case err != nil: // not readable, or a file system that locks no directories: the file's lock has to do
 		return nil, nil
 	}
@@ -79,11 +81,13 @@ func (p *place) lockFile(ctx context.Context) (*flock.Flock, error) {
 				return l, nil
 			}
 			l.Unlock()
+		} else if errors.Is(err, ErrBusy) {
+			return nil, &busy{p.path + ": ", lockedBy(&st)}
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("lock %s: %w", p.path, err)
 		}
 		if ctx.Err() != nil {
-			return nil, fmt.Errorf("%s: %w", p.path, ErrBusy)
+			return nil, &busy{p.path + ": ", 0}
 		}
 	}
 }
