@@ -39,12 +39,12 @@ func faultAgent() *applet.Applet {
 		},
 		Options: append([]applet.Option{
 			pidfileOption(&o.file),
-			applet.String(&o.address.Listen, "listen l", "ADDRESS", "unix:PATH (mode 0600) or HOST:PORT; otherwise unix:FILE.sock beside the pidfile"),
+			applet.String(&o.address.Listen, "listen", "ADDRESS", "unix:PATH (mode 0600) or HOST:PORT; otherwise unix:FILE.sock beside the pidfile"),
 			applet.String(&o.address.TokenFile, "token-file", "F", "requests must carry the token on the first line of this file").As(applet.File),
 			applet.String(&o.address.Cert, "tls-cert", "F", "speak TLS with this certificate").As(applet.File),
 			applet.String(&o.address.Key, "tls-key", "F", "and this key").As(applet.File),
 			applet.String(&o.address.ClientCA, "client-ca", "F", "askers must have a certificate of this authority").As(applet.File),
-			applet.String(&o.dir, "dir d", "D", "the member's directory, with its data and log; without one there is no wipe, archive and fill").As(applet.Dir),
+			applet.String(&o.dir, "dir", "D", "the member's directory, with its data and log; without one there is no wipe, archive and fill").As(applet.Dir),
 			applet.Duration(&o.grace, "grace", "D", "between TERM and KILL; otherwise 5s"),
 			applet.Duration(&o.maxHold, "max-hold", "D", "refuse longer holds; otherwise 5m"),
 			applet.Switch(&o.start, "start", "start the member at once"),
@@ -67,10 +67,10 @@ func faultAgent() *applet.Applet {
 		},
 		Examples: []applet.Example{
 			{Text: "An agent beside a member of etcd, and a first order:", Lines: []string{
-				"fault-agent -p /run/etcd.pid --dir /var/lib/etcd --start -- etcd --data-dir /var/lib/etcd/data &",
-				"curl --unix-socket /run/etcd.pid.sock -X POST -d '{\"hold\":\"5s\"}' http://agent/v1/pause",
+				"fault-agent -p /run/etcd.pid --dir /var/lib/etcd --start -- etcd &",
+				"curl --unix-socket /run/etcd.pid.sock -d '{\"hold\":\"5s\"}' http://_/v1/pause",
 			}},
-			{Text: "For a tester on another machine:", Lines: []string{"fault-agent -p /run/etcd.pid --listen 10.0.0.1:9027 --token-file /etc/fault.token -- etcd"}},
+			{Text: "For a tester on another machine:", Lines: []string{`fault-agent -p /run/etcd.pid --listen 10.0.0.1:9027 \`, "    --token-file /etc/fault.token -- etcd"}},
 		},
 		Caveats: []string{
 			"Faults that are in force when the agent is killed end by themselves: those of the network by timeouts in the kernel, within their hold; a full disk at once, for the file that fills it has no name; a pause at once, for a process of its own holds it. If that process is killed in the same moment, the next agent resumes the member. A member that was stopped for a hold stays stopped.",

@@ -26,7 +26,7 @@ func TestFaultCluster(t *testing.T) {
 	if keep := os.Getenv("FAULT_REPORT"); keep != "" {
 		page = keep
 	}
-	cases, _ := w.run(0, "-c", w.plan("etcd.yaml"), "--html", page, "--junit", filepath.Join(w.dir, "junit.xml"))
+	cases, _ := w.run(0, "-f", w.plan("etcd.yaml"), "--html", page, "--junit", filepath.Join(w.dir, "junit.xml"))
 	took := time.Since(began)
 	if len(cases) != 14 || took > 2*time.Minute {
 		t.Errorf("%d cases in %v", len(cases), took)
@@ -75,7 +75,7 @@ func TestFaultClusterLeaksNothing(t *testing.T) {
 	if !put("before") {
 		t.Fatal("the leader takes no writes to begin with")
 	}
-	w.tester(0, "do", "-c", file, "--hold", "5s", "isolate", fmt.Sprintf("m%d", leader))
+	w.tester(0, "do", "-f", file, "--hold", "5s", "isolate", fmt.Sprintf("m%d", leader))
 	for i := range 4 {
 		if put(fmt.Sprint("leak", i)) {
 			t.Errorf("write %d was committed by a leader that is cut off", i)
@@ -102,7 +102,7 @@ func TestFaultClusterKilled(t *testing.T) {
 	if err := os.WriteFile(plan, []byte(head+"\ncases:\n- {name: cut, fault: isolate, on: all, hold: 8s}\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	tester := w.cmd(w.bridge, "fault-tester", "run", "-c", plan)
+	tester := w.cmd(w.bridge, "fault-tester", "run", "-f", plan)
 	if err := tester.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestFaultClusterKilled(t *testing.T) {
 			t.Errorf("the next agent of m%d left rules: %s", i+1, out)
 		}
 	}
-	w.run(0, "-c", plan)
+	w.run(0, "-f", plan)
 }
 
 // healthy waits until all members of etcd are.
@@ -165,7 +165,7 @@ func (w *world) tester(want int, args ...string) string {
 
 func (w *world) leader(file string) (number int) {
 	w.Helper()
-	for _, line := range strings.Split(w.tester(0, "check", "-c", file), "\n") {
+	for _, line := range strings.Split(w.tester(0, "check", "-f", file), "\n") {
 		if _, err := fmt.Sscanf(line, "leader\tok\tm%d", &number); err == nil {
 			return number
 		}
@@ -175,7 +175,7 @@ func (w *world) leader(file string) (number int) {
 }
 
 func (w *world) ping(from, to int) bool {
-	return w.cmd(w.members[from-1], "ping", "-q", "-c", "1", "-W", "1", fmt.Sprintf("10.77.0.%d", to)).Run() == nil
+	return w.cmd(w.members[from-1], "ping", "-q", "-f", "1", "-W", "1", fmt.Sprintf("10.77.0.%d", to)).Run() == nil
 }
 
 // order speaks to an agent as curl would.

@@ -1,0 +1,30 @@
+package applets
+
+import "testing"
+
+// TestLettersMeanTheSame holds that a letter stands for one thing in all applets.
+func TestLettersMeanTheSame(t *testing.T) {
+	meaning, from := map[string]string{}, map[string]string{}
+	for _, a := range everything() {
+		if a.Raw {
+			continue
+		}
+		for _, o := range a.Options {
+			for _, letter := range o.Names {
+				if len(letter) > 1 {
+					continue
+				}
+				for _, long := range o.Names {
+					if len(long) == 1 {
+						continue
+					}
+					if was, ok := meaning[letter]; ok && was != long {
+						t.Errorf("-%s is --%s in %s, and --%s in %s", letter, was, from[letter], long, a.Name)
+					}
+					meaning[letter], from[letter] = long, a.Name
+					break // the first long name
+				}
+			}
+		}
+	}
+}
