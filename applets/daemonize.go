@@ -100,6 +100,9 @@ func (o *daemonizeOptions) command(c *applet.Call) error {
 		return err
 	}
 	o.order.Tell = c.Tell
+	if cmd.User != nil {
+		o.order.Rules.Trust = []int{cmd.User.UID} // it may own the directory of its pidfile
+	}
 	name := c.Args[0]
 	_, other := os.Stat(cmd.Dir + "/" + name)
 	ambiguous := o.changed && strings.Contains(name, "/") && !strings.HasPrefix(name, "/") && other == nil
