@@ -34,7 +34,7 @@ func sipid() *applet.Applet {
 		Examples: []applet.Example{
 			{Text: "In the start script of a BOSH job:", Lines: []string{`sipid claim --pid "$$" --pid-file /var/vcap/sys/run/web/web.pid || exit 1`, "exec chpst -u vcap:vcap /var/vcap/packages/web/bin/web"}},
 			{Text: "In its stop script:", Lines: []string{"sipid kill --pid-file /var/vcap/sys/run/web/web.pid --show-stacks"}},
-			{Text: "In its post-start script:", Lines: []string{"sipid wait-until-healthy --url http://127.0.0.1:8080/health --timeout 2m --polling-frequency 1s"}},
+			{Text: "In its post-start script:", Lines: []string{"sipid wait-until-healthy --url http://127.0.0.1:8080/health --timeout 2m"}},
 		},
 		Caveats: []string{
 			"What pid-claim, pid-kill and wait-healthy say of themselves holds here too: a pidfile that others could have written is refused, and one of which it cannot be told whom it names; nobody is signalled then.",

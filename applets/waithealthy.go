@@ -96,6 +96,8 @@ func (o *waitHealthyOptions) options() []applet.Option {
 	given := func(to *string, names, arg, text string) applet.Option {
 		return applet.Parsed(to, names, arg, text, health.Given)
 	}
+	file := pidfileOption(&o.file)
+	file.Text = "give up at once when the process that this pidfile names dies"
 	web := func(opt applet.Option) applet.Option { return noting(&o.webOnly, opt) }
 	return []applet.Option{
 		applet.Strings(&o.urls, "url", "URL", "a target"),
@@ -108,8 +110,8 @@ func (o *waitHealthyOptions) options() []applet.Option {
 		applet.Switch(&o.pace.Once, "once", "ask once: status 0 or 1"),
 		applet.Switch(&o.pace.Any, "any", "one healthy target is enough"),
 		applet.Switch(&o.pace.Invert, "invert", "wait until the targets are unhealthy"),
-		pidfileOption(&o.file),
-		applet.Parsed(&o.pid, "pid", "PID", "give up at once when this process dies", parsePID),
+		file,
+		applet.Parsed(&o.pid, "pid", "PID", "the same for a process by its number", parsePID),
 		web(applet.Parsed(&o.http.Statuses, "status", "LIST", "the HTTP statuses that are healthy, as 200,300-399 (200)", health.ParseStatuses)),
 		web(applet.Set("header H", "NAME:VALUE|@FILE", "send this header, or those in FILE, a line each", o.addHeaders)),
 		web(applet.String(&o.http.Method, "request X", "METHOD", "the method (GET; POST with --data)")),

@@ -9,7 +9,7 @@ import (
 
 // atOnce bounds the attempts under way at one time, so that a thousand targets need neither a thousand
 // descriptors nor the memory of a thousand connections.
-const atOnce = 256
+const atOnce = 128
 
 // Until asks all checks side by side until each has settled (Any: until one has) and returns nil then; a settled
 // check is not asked again. When ctx ends first it returns context.Cause(ctx); with Once it returns ErrUnhealthy
