@@ -8,6 +8,7 @@
 package testscripts
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -53,6 +54,7 @@ func (s suite) Run() int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	flag.Set("test.parallel", "8") // scripts wait more than they work; -parallel overrides it
 	status := s.m.Run()
 	if left := strays(); len(left) > 0 && status == 0 {
 		fmt.Fprintf(os.Stderr, "processes outlived the tests: %q\n", left)

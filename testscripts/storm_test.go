@@ -158,7 +158,7 @@ func TestStormOfClaimsAndKills(t *testing.T) {
 		}
 	}
 	var all sync.WaitGroup
-	for _, one := range []func(){claim, claim, claim, claim, kill, kill} {
+	for _, one := range []func(){claim, claim, claim, kill, kill} {
 		all.Go(one)
 	}
 	all.Wait()
