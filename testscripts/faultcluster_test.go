@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -26,7 +25,7 @@ func TestFaultCluster(t *testing.T) {
 	if keep := os.Getenv("FAULT_REPORT"); keep != "" {
 		page = keep
 	}
-	cases, _ := w.run(0, "-f", w.plan("etcd.yaml"), "--html", page, "--junit", filepath.Join(w.dir, "junit.xml"))
+	cases, _ := w.run(0, "-c", w.plan("etcd.yaml"), "--html", page, "--junit", filepath.Join(w.dir, "junit.xml"))
 	took := time.Since(began)
 	if len(cases) != 14 || took > 2*time.Minute {
 		t.Errorf("%d cases in %v", len(cases), took)
@@ -39,7 +38,7 @@ func TestFaultCluster(t *testing.T) {
 			t.Errorf("%s: no fail-over was seen", c.Name)
 		}
 	}
-	w.browse(page, "etcd", "14 passed", "0 failed", "kill-leader", "partition halves", "m1", "m2", "m3", "unhealthy", "running to", "drop", "Failover")
+	w.browse(page, "etcd", "14 passed", "0 failed", "kill-leader", "partition halves", "m1", "m2", "m3", "unhealthy", "state: running", "drop", "Failover")
 }
 
 // browse loads a page in a browser and looks for what a reader of it would see.
@@ -75,7 +74,7 @@ func TestFaultClusterLeaksNothing(t *testing.T) {
 	if !put("before") {
 		t.Fatal("the leader takes no writes to begin with")
 	}
-	w.tester(0, "do", "-f", file, "--hold", "5s", "isolate", fmt.Sprintf("m%d", leader))
+	w.tester(0, "do", "-c", file, "--hold", "5s", "isolate", fmt.Sprintf("m%d", leader))
 	for i := range 4 {
 		if put(fmt.Sprint("leak", i)) {
 			t.Errorf("write %d was committed by a leader that is cut off", i)
@@ -88,57 +87,66 @@ func TestFaultClusterLeaksNothing(t *testing.T) {
 	w.healthy()
 }
 
-// Tester and agents are killed while every kind of fault holds: all are gone within their hold.
+// Tester and agents are killed in the middle of a fault: it is gone within its hold.
 func TestFaultClusterKilled(t *testing.T) {
 	w := newEtcd(t)
 	w.healthy()
-	disk := w.path("", 3) + "/disk"
-	if err := os.MkdirAll(disk, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	plan := w.plan("etcd.yaml")
-	text, _ := os.ReadFile(plan)
-	head, _, _ := strings.Cut(string(text), "\ncases:")
-	if err := os.WriteFile(plan, []byte(head+"\ncases:\n- {name: cut, fault: isolate, on: all, hold: 8s}\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	tester := w.cmd(w.bridge, "fault-tester", "run", "-f", plan)
-	if err := tester.Start(); err != nil {
-		t.Fatal(err)
-	}
-	w.until("all are cut off", func() bool {
-		return len(w.status(1).Faults) == 1 && len(w.status(2).Faults) == 1 && len(w.status(3).Faults) == 1
-	})
-	cut := time.Now()
-	w.order(3, "pause", `{"hold":"8s"}`, w.status(3).Lease)
-	if w.ping(1, 2) {
-		t.Error("m1 reaches m2 while it is cut off")
-	}
-	tester.Process.Kill()
-	tester.Wait()
-	for _, a := range w.agents {
-		a.Process.Kill()
-		a.Wait()
-	}
-	if w.ping(1, 2) && time.Since(cut) < 7*time.Second {
+	plan := w.plan("etcd.yaml", "cases:\n", "cases:\n- {name: cut, fault: isolate, on: all, hold: 8s}\n- {name: halt, fault: pause, on: all, hold: 50s}\n")
+
+	began := w.killAll(plan, "cut", func(s fault.Status) bool { return len(s.Faults) == 1 })
+	if w.reaches(1, 2) && time.Since(began) < 7*time.Second {
 		t.Error("the cut ended with the agents, before its hold")
 	}
-	w.until("the kernel heals", func() bool { return w.ping(1, 2) && w.ping(2, 3) && w.ping(3, 1) })
-	if took := time.Since(cut); took > 10*time.Second {
-		t.Errorf("healed %v after the start of a hold of 8s and a second more", took)
+	w.until("the kernel heals", func() bool { return w.reaches(1, 2) && w.reaches(2, 3) && w.reaches(3, 1) })
+	if took := time.Since(began); took > 12*time.Second {
+		t.Errorf("healed %v after a hold of 8s, and a second more, began", took)
 	}
-	w.healthy() // and nobody is paused
-	for i := range w.agents {
-		w.agent(i + 1) // which take the members over
-		if s := w.status(i + 1); s.State != fault.Running || len(s.Faults) != 0 {
-			t.Errorf("m%d: %+v", i+1, s)
+	w.healthy()
+	w.takeOver()
+
+	began = w.killAll(plan, "halt", func(s fault.Status) bool { return s.State == fault.Paused })
+	w.healthy()
+	if took := time.Since(began); took > 40*time.Second {
+		t.Errorf("resumed only after %v", took)
+	}
+	w.takeOver()
+	w.run(0, "--case", "kill-one", "-c", plan)
+}
+
+// killAll kills tester and agents once the fault of a case is on every member, and tells when it began.
+func (w *world) killAll(plan, name string, on func(fault.Status) bool) time.Time {
+	w.Helper()
+	tester := w.cmd(w.bridge, "fault-tester", "run", "-c", plan, "--case", name)
+	if err := tester.Start(); err != nil {
+		w.Fatal(err)
+	}
+	var began time.Time
+	w.until("the fault is on all", func() bool {
+		began = time.Now()
+		return on(w.status(1)) && on(w.status(2)) && on(w.status(3))
+	})
+	tester.Process.Kill()
+	_ = tester.Wait()
+	for i, a := range w.agents {
+		a.Process.Kill()
+		_ = a.Wait()
+		w.agents[i] = nil
+	}
+	return began
+}
+
+// takeOver starts agents for members that are left, who find nothing broken and leave no rules.
+func (w *world) takeOver() {
+	w.Helper()
+	for i := range w.members {
+		w.agent(i + 1)
+		if s := w.status(i + 1); s.State != fault.Running || len(s.Faults) != 0 || s.Exit != nil {
+			w.Errorf("m%d: %+v", i+1, s)
 		}
-		out, _ := w.cmd(w.members[i], "nft", "list", "ruleset").CombinedOutput()
-		if strings.TrimSpace(string(out)) != "" {
-			t.Errorf("the next agent of m%d left rules: %s", i+1, out)
+		if out, _ := w.cmd(w.members[i], "nft", "list", "ruleset").CombinedOutput(); strings.TrimSpace(string(out)) != "" {
+			w.Errorf("the next agent of m%d left rules: %s", i+1, out)
 		}
 	}
-	w.run(0, "-f", plan)
 }
 
 // healthy waits until all members of etcd are.
@@ -165,7 +173,7 @@ func (w *world) tester(want int, args ...string) string {
 
 func (w *world) leader(file string) (number int) {
 	w.Helper()
-	for _, line := range strings.Split(w.tester(0, "check", "-f", file), "\n") {
+	for _, line := range strings.Split(w.tester(0, "check", "-c", file), "\n") {
 		if _, err := fmt.Sscanf(line, "leader\tok\tm%d", &number); err == nil {
 			return number
 		}
@@ -174,17 +182,9 @@ func (w *world) leader(file string) (number int) {
 	return 0
 }
 
-func (w *world) ping(from, to int) bool {
-	return w.cmd(w.members[from-1], "ping", "-q", "-f", "1", "-W", "1", fmt.Sprintf("10.77.0.%d", to)).Run() == nil
-}
-
-// order speaks to an agent as curl would.
-func (w *world) order(member int, order, body, lease string) {
-	w.Helper()
-	_ = lease
-	if out, err := unixRequest(w.path(".sock", member), "POST", "/v1/"+order, body); err != nil {
-		w.Logf("%s m%d: %v %s", order, member, err, out)
-	}
+// reaches says whether one member gets a connection to another's port for peers.
+func (w *world) reaches(from, to int) bool {
+	return w.cmd(w.members[from-1], "wait-healthy", "--quiet", "--once", "--timeout", "1s", "--url", fmt.Sprintf("tcp://10.77.0.%d:2380", to)).Run() == nil
 }
 
 func (w *world) status(member int) (s fault.Status) {
@@ -198,5 +198,3 @@ func (w *world) status(member int) (s fault.Status) {
 	}
 	return s
 }
-
-var _ = syscall.SIGKILL
