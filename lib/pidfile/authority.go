@@ -38,8 +38,9 @@ func (w *walk) judgeDir() error {
 		}
 	}
 	if mode&0o020 != 0 {
-		for _, uid := range members(int(st.Gid)) {
-			w.writers = append(w.writers, writer{uid, w.dir, "its files can be exchanged by a group that includes ", "chmod g-w " + w.dir})
+		group, uids := members(int(st.Gid))
+		for _, uid := range uids {
+			w.members = append(w.members, writer{uid, w.dir, "its files can be exchanged by group " + group + ", which includes ", "chmod g-w " + w.dir})
 		}
 	}
 	return nil

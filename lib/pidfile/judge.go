@@ -15,7 +15,7 @@ const slack = 100 * time.Millisecond
 // judge decides what the file says about its process. A record is compared with this boot and PID namespace before
 // the number is looked up, because in another namespace it means a stranger; the identity is read after the process
 // was opened, so that it is the open one's.
-func (h *Holder) judge(rules Rules, writers []writer) error {
+func (h *Holder) judge(rules Rules) error {
 	if id, err := proc.ParseIdentity(h.seen.record); err == nil && id.PID == h.PID {
 		h.Recorded = &id
 		switch id.Compare(proc.Here()) {
@@ -27,22 +27,7 @@ func (h *Holder) judge(rules Rules, writers []writer) error {
 			return nil
 		}
 	}
-	if err := h.find(rules); err != nil || h.Process == nil {
-		return err
-	}
-	refusal := entrust(writers, rules)
-	if refusal == nil {
-		return nil
-	}
-	info, err := h.Process.Info()
-	switch {
-	case errors.Is(err, proc.ErrNotFound):
-		h.dismiss("process %d has ended", h.PID)
-		return nil
-	case err != nil:
-		return refusal
-	}
-	return entrust(writers, rules, info.UID)
+	return h.find(rules)
 }
 
 // find opens the process of that number, and keeps it if it is, or may be, the one meant.

@@ -168,6 +168,15 @@ func TestOwners(t *testing.T) {
 	if _, err := Read(path, Rules{}); !errors.As(err, &u) || u.Hint != "chmod g-w "+dir {
 		t.Errorf("in a group's directory: %v", err)
 	}
+	must(t, os.Remove(path))
+	must(t, claim(path, p)) // a record is proof enough
+	if got := state(t, path, Rules{}); got != Running {
+		t.Errorf("it is %v", got)
+	}
+	must(t, os.WriteFile(path, fmt.Appendln(nil, os.Getpid()), 0o644)) // and that of another is none
+	if _, err := Read(path, Rules{}); !errors.As(err, &u) {
+		t.Errorf("in a group's directory, overwritten: %v", err)
+	}
 	must(t, os.Chown(dir, 0, 0)) // root's group
 	if got := state(t, path, Rules{}); got != Running {
 		t.Errorf("it is %v", got)
@@ -216,10 +225,10 @@ func TestRelease(t *testing.T) {
 }
 
 func TestMembers(t *testing.T) {
-	if got := members(0); got != nil {
+	if _, got := members(0); got != nil {
 		t.Errorf("root's group adds %v", got)
 	}
-	if got := members(54321); len(got) != 1 || got[0] != nobodyKnown {
-		t.Errorf("an unknown group is %v", got)
+	if name, got := members(54321); name != "54321" || len(got) != 1 || got[0] != nobodyKnown {
+		t.Errorf("an unknown group is %s, %v", name, got)
 	}
 }

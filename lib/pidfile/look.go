@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"pidbox/lib/proc"
 )
 
 // snapshot is a pidfile as it was read; equal snapshots are the same file, unchanged.
@@ -49,8 +51,12 @@ func look(p *place, rules Rules) (*Holder, error) {
 		return h, nil
 	}
 	h.PID = pid
-	writers := append(p.writers[:len(p.writers):len(p.writers)], writer{int(st.Uid), p.path, "is owned by ", "chown root " + p.path})
-	if err := h.judge(rules, writers); err != nil {
+	owner := writer{int(st.Uid), p.path, "is owned by ", "chown root " + p.path}
+	err = h.judge(rules)
+	if err == nil && h.Process != nil {
+		err = h.trust(append(p.writers[:len(p.writers):len(p.writers)], owner), rules)
+	}
+	if err != nil {
 		if h.Process != nil {
 			h.Process.Close()
 		}
@@ -61,6 +67,28 @@ func look(p *place, rules Rules) (*Holder, error) {
 		return nil, err
 	}
 	return h, nil
+}
+
+// trust fails with an *UnsafeError if somebody could have made the file name h's process who may not signal it. A
+// group that can exchange the files of a directory, as BOSH gives its jobs, cannot make up the record of a claim, nor a
+// file of the claimant's: at most it puts one claimed pidfile in the place of another.
+func (h *Holder) trust(writers []writer, rules Rules) error {
+	if h.Recorded == nil || h.State != Running {
+		writers = append(writers, h.place.members...)
+	}
+	refusal := entrust(writers, rules)
+	if refusal == nil {
+		return nil
+	}
+	info, err := h.Process.Info()
+	switch {
+	case errors.Is(err, proc.ErrNotFound):
+		h.dismiss("process %d has ended", h.PID)
+		return nil
+	case err != nil:
+		return refusal
+	}
+	return entrust(writers, rules, info.UID)
 }
 
 // read takes a snapshot; nil without an error says that there is no file. Nothing but a regular file is opened: a

@@ -18,6 +18,7 @@ type place struct {
 	fd      int    // the directory
 	name    string
 	writers []writer // who could have put another file here
+	members []writer // who could have done so as a member of a directory's group
 	unsafe  error    // a directory on the way that everybody could have written
 }
 

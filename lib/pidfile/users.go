@@ -8,20 +8,21 @@ import (
 	"strings"
 )
 
-// members lists the users of a group: those it names, and those whose own group it is. Only /etc/group and
-// /etc/passwd are read; a group in which they list nobody has a member that nobody knows. Root's group adds nothing
-// to root.
-func members(gid int) []int {
+// members lists the users of a group, and its name: those it names, and those whose own group it is. Only /etc/group
+// and /etc/passwd are read; a group in which they list nobody has a member that nobody knows. Root's group adds
+// nothing to root.
+func members(gid int) (group string, uids []int) {
+	group = strconv.Itoa(gid)
 	if gid == 0 {
-		return nil
+		return group, nil
 	}
 	var names []string
 	for line := range lines("/etc/group") {
 		if f := strings.Split(line, ":"); len(f) >= 4 && f[2] == strconv.Itoa(gid) {
+			group = f[0]
 			names = append(names, strings.Split(f[3], ",")...)
 		}
 	}
-	var uids []int
 	for line := range lines("/etc/passwd") {
 		f := strings.Split(line, ":")
 		if len(f) < 4 || f[3] != strconv.Itoa(gid) && !slices.Contains(names, f[0]) {
@@ -32,9 +33,9 @@ func members(gid int) []int {
 		}
 	}
 	if len(uids) == 0 {
-		return []int{nobodyKnown}
+		uids = []int{nobodyKnown}
 	}
-	return uids
+	return group, uids
 }
 
 func lines(path string) func(func(string) bool) {
