@@ -33,7 +33,7 @@ vet: ## go vet for each system that is supported
 
 check: lint vet ## formatting, linters, scripts and generated files, without the tests
 	@test -z "$$(gofmt -l .)" || { echo 'not formatted:'; gofmt -l .; exit 1; }
-	shellcheck $$(git ls-files -z packaging .ci | xargs -0 grep -lE '^#!/bin/(ba)?sh')
+	scripts=$$(git ls-files -z packaging .ci | xargs -0 grep -lE '^#!/bin/(ba)?sh') && shellcheck -e SC1091 $$scripts && shfmt -d $$scripts
 	$(GOTEST) -tags $(TAGS) ./lib/manual ./applets
 
 lint: ## golangci-lint, the layers of the packages among its rules

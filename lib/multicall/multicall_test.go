@@ -97,6 +97,7 @@ func TestCommandLines(t *testing.T) {
 		{"pid-kill --xyzzy=3", 64, "", "pid-kill: unknown option --xyzzy\ntry 'pid-kill --help'\n"},
 		{"pid-kill -x", 64, "", "pid-kill: unknown option -x\ntry 'pid-kill --help'\n"},
 		{"pid-kill -gx", 64, "", "pid-kill: unknown option -gx\ntry 'pid-kill --help'\n"},
+		{"pid-kill -\xff", 64, "", "pid-kill: unknown option -\\xff\ntry 'pid-kill --help'\n"},
 		{"pid-kill --p f", 64, "", "pid-kill: unknown option --p\ntry 'pid-kill --help'\n"},
 		{"pid-kill ---grace 3", 64, "", "pid-kill: unknown option ---grace; did you mean --grace?\ntry 'pid-kill --help'\n"},
 		{"pid-kill --=", 64, "", "pid-kill: unknown option --\ntry 'pid-kill --help'\n"},

@@ -152,11 +152,8 @@ func spell(options []applet.Option, args []string) ([]string, error) {
 
 // cluster reads the letters behind one dash, of which the last may take the rest, or the next argument, as value.
 func cluster(options []applet.Option, arg string, words, args []string) ([]string, []string, error) {
-	for i, letter := range arg {
-		if i == 0 {
-			continue // the dash
-		}
-		name, rest := string(letter), arg[i+len(string(letter)):]
+	for i := 1; i < len(arg); i++ { // from behind the dash; a letter that is more than a byte is unknown
+		name, rest := arg[i:i+1], arg[i+1:]
 		o := applet.Find(options, name)
 		switch {
 		case o == nil:
