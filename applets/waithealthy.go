@@ -83,8 +83,8 @@ func waitHealthyStatuses() []applet.Item {
 		{Name: "64", Text: "usage"},
 		{Name: "124", Text: "not healthy within the time limit"},
 		{Name: "125", Text: "own failure, as a file that cannot be read"},
-		{Name: "126", Text: "COMMAND cannot be executed"},
-		{Name: "127", Text: "COMMAND was not found"},
+		{Name: "126", Text: "COMMAND or CHECK cannot be executed"},
+		{Name: "127", Text: "COMMAND or CHECK was not found"},
 		{Name: "128+n", Text: "ended by signal n"},
 	}
 }
@@ -241,6 +241,9 @@ func (o *waitHealthyOptions) checks(c *applet.Call) ([]health.Check, error) {
 		return nil, applet.Usage("%w", err)
 	}
 	if o.exec {
+		if _, err := spawn.LookPath(c.Args[0], os.Getenv("PATH"), ""); err != nil {
+			return nil, err
+		}
 		check, err := health.Exec(c.Args)
 		if err != nil {
 			return nil, applet.Usage("--exec: %w", err)

@@ -3,6 +3,7 @@ package health
 import (
 	"context"
 	"net"
+	"strings"
 )
 
 // dialCheck is healthy when a connection can be made; nothing is sent.
@@ -29,8 +30,26 @@ func dialBy(ask dialFunc) dialFunc {
 			}
 			return conn, err
 		}}
-		return (&net.Dialer{KeepAlive: -1, Resolver: r}).DialContext(ctx, network, address)
+		d := &net.Dialer{KeepAlive: -1, Resolver: r}
+		host, port, _ := net.SplitHostPort(address)
+		if !isLocalhost(host) {
+			return d.DialContext(ctx, network, address)
+		}
+		// An empty container has no /etc/hosts, and its name server need not know: RFC 6761, section 6.3.
+		conn, err := d.DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
+		if err != nil && ctx.Err() == nil {
+			if six, err := d.DialContext(ctx, network, net.JoinHostPort("::1", port)); err == nil {
+				return six, nil
+			}
+		}
+		return conn, err
 	}
+}
+
+// isLocalhost holds for the names that are this machine's everywhere.
+func isLocalhost(host string) bool {
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
 func (c *dialCheck) String() string {

@@ -3,6 +3,7 @@ package health
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -23,7 +24,7 @@ func Exec(argv []string) (Check, error) {
 	}
 	path, err := exec.LookPath(argv[0])
 	if err != nil && !errors.Is(err, exec.ErrDot) {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", argv[0], errors.Unwrap(err))
 	}
 	return &execCheck{path: path, argv: argv}, nil
 }

@@ -105,9 +105,8 @@ func proxy(r *http.Request) (*url.URL, error) {
 }
 
 func isLoopback(host string) bool {
-	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || host == "ip6-localhost" ||
-		host == "ip6-loopback" || net.ParseIP(host).IsLoopback()
+	return isLocalhost(host) || net.ParseIP(host).IsLoopback() ||
+		strings.EqualFold(host, "ip6-localhost") || strings.EqualFold(host, "ip6-loopback")
 }
 
 type httpCheck struct {
@@ -117,9 +116,14 @@ type httpCheck struct {
 
 func (c *httpCheck) String() string {
 	if c.o.UnixSocket != "" {
-		return bare(c.url.String()) + " on " + c.o.UnixSocket
+		return shown(c.url) + " on " + c.o.UnixSocket
 	}
-	return bare(c.url.String())
+	return shown(c.url)
+}
+
+// shown is u without user, password, query and fragment.
+func shown(u *url.URL) string {
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String()
 }
 
 func (c *httpCheck) Check(ctx context.Context) (answer error) {
@@ -192,7 +196,7 @@ func (c *httpCheck) redirect(req *http.Request, via []*http.Request) error {
 	}
 	for _, before := range via {
 		if before.Method == req.Method && before.URL.String() == req.URL.String() {
-			return plain("redirects in a loop, back to %s", bare(req.URL.String()))
+			return plain("redirects in a loop, back to %s", shown(req.URL))
 		}
 	}
 	if len(via) > c.o.MaxRedirects {

@@ -107,9 +107,9 @@ func TestUserinfoOfTheURLIsUsedAndNotShown(t *testing.T) {
 			w.WriteHeader(401)
 		}
 	})
-	c := mustParse(t, strings.Replace(url, "http://", "http://me:secret@", 1)+"/x?token=secret", Options{})
+	c := mustParse(t, strings.Replace(url, "http://", "http://me:secret@", 1)+"/users/@me%2Fx?token=secret#secret", Options{})
 	wantAnswer(t, ask(c, long), "healthy")
-	wantAnswer(t, c.String(), regexp.QuoteMeta(url)+"/x")
+	wantAnswer(t, c.String(), regexp.QuoteMeta(url)+"/users/@me%2Fx")
 }
 
 func TestRedirects(t *testing.T) {
@@ -206,11 +206,16 @@ func TestTargetsOfThisMachine(t *testing.T) {
 	abstract := fmt.Sprintf("@pidbox-health-%d", os.Getpid())
 	serve("unix", abstract)
 	six := serve("tcp", "[::1]:0")
+	_, port, _ := net.SplitHostPort(six)
+	_, closedPort, _ := net.SplitHostPort(closed(t))
 	plainFile := filepath.Join(t.TempDir(), "file")
 	os.WriteFile(plainFile, nil, 0o600)
 	for _, c := range []struct{ url, socket, want string }{
 		{"tcp://" + six, "", "healthy"},
 		{"http://" + six, "", "healthy"},
+		{"http://localhost:" + port, "", "healthy"},
+		{"tcp://web.localhost:" + port, "", "healthy"},
+		{"http://localhost:" + closedPort, "", "connection refused"},
 		{"tcp://" + closed(t), "", "connection refused"},
 		{"http://" + closed(t), "", "connection refused"},
 		{"unix:" + socket, "", "healthy"},

@@ -96,7 +96,7 @@ func plainURLError(err error) error {
 	return errors.New(strings.TrimSpace(text))
 }
 
-// bare is a URL as messages show it: without user, password, query and fragment.
+// bare is what messages show of a URL that may be none: all before an @ might be a password.
 func bare(s string) string {
 	s, _, _ = strings.Cut(s, "#")
 	s, _, _ = strings.Cut(s, "?")
