@@ -55,7 +55,10 @@ func attempts(n int) string {
 // last is what the target at fault said last, and how many others are at fault.
 func (o *waitHealthyOptions) last(r health.Result) string {
 	first := r.Unsettled()
-	if first == nil || first.Reason == nil {
+	switch {
+	case first == nil:
+		return "healthy" // perhaps of another process
+	case first.Reason == nil:
 		return "none" // it was over before the first
 	}
 	text := first.Check.String() + ": " + first.Reason.Error()
@@ -77,12 +80,11 @@ type progress struct {
 	line   bool // there is a terminal
 	drawn  bool
 	change time.Duration // of the line, the last
-	many   bool
 }
 
 func (o *waitHealthyOptions) progress(c *applet.Call) *progress {
 	file, ok := c.Stderr.(*os.File)
-	p := &progress{call: c, many: len(o.urls) > 1}
+	p := &progress{call: c}
 	if ok && !c.Quiet && !c.Verbose {
 		info, err := file.Stat()
 		p.line = err == nil && info.Mode()&fs.ModeCharDevice != 0
