@@ -38,7 +38,7 @@ func keepAlive() *applet.Applet {
 		Statuses: keepAliveStatuses(),
 		Environment: []applet.Item{
 			{Name: "NOTIFY_SOCKET", Text: "with --notify, where READY=1 and STOPPING=1 go; COMMAND does not see it"},
-			{Name: "PATH", Text: "where COMMAND is searched, as COMMAND itself sees it"},
+			{Name: "PATH", Text: "where COMMAND is searched for"},
 		},
 		Files: []applet.Item{
 			{Name: "FILE.control", Text: "the socket of --status and --restart, mode 0600"},
@@ -63,6 +63,8 @@ func keepAlive() *applet.Applet {
 			"The logs are written by COMMAND itself, not through a pipe, which would die with keep-alive. So keep-alive cannot make a running " +
 				"COMMAND let go of a log that was renamed: let COMMAND do it (HUP is passed on to it), or rotate by copying and truncating, " +
 				"which is safe since the logs are opened for append. Each restart opens them anew.",
+			"--rotate-size is the other way, and has its price: the pipe dies with keep-alive. A COMMAND whose keep-alive was killed gets SIGPIPE " +
+				"at its next write, and the next keep-alive stops and starts it instead of adopting it. What cannot be written to a full disk is dropped.",
 			"A full disk never ends COMMAND: its own writes fail, and a restart waits by the back-off until its pidfile can be written.",
 			"An adopted process is no child: its exit code is unknown, and --no-restart-codes does not apply to it. It goes on writing to the " +
 				"logs that it was started with.",

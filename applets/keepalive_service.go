@@ -2,7 +2,6 @@ package applets
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -23,50 +22,57 @@ func (o *keepAliveOptions) service(c *applet.Call, log *slog.Logger) (*supervise
 	if err != nil {
 		return nil, err
 	}
-	env := os.Environ()
-	if o.notify {
-		env = slices.DeleteFunc(env, func(kv string) bool { return strings.HasPrefix(kv, "NOTIFY_SOCKET=") })
-	}
-	if o.clearEnv {
-		env = nil
-	}
-	var added []string
-	if o.envFile != "" {
-		if added, err = spawn.ParseEnvFile(o.envFile); err != nil {
-			return nil, err
-		}
-	}
-	added = spawn.MergeEnv(added, o.env)
-	env = spawn.MergeEnv(env, added)
-	path, err := spawn.LookPath(c.Args[0], variable(env, "PATH"), cwd)
-	if missing := (*spawn.ExecError)(nil); errors.As(err, &missing) && filepath.Base(c.Args[0]) != c.Args[0] {
-		path = filepath.Join(cwd, c.Args[0]) // its process may run on without it; a start will tell
-		if filepath.IsAbs(c.Args[0]) {
-			path = c.Args[0]
-		}
-	} else if err != nil {
+	inherited, given, err := o.environment()
+	if err != nil {
 		return nil, err
 	}
-	print := supervise.Fingerprint{Path: path, Args: c.Args, Env: added, Dir: o.dir}
+	find := func() (string, error) { return spawn.LookPath(c.Args[0], os.Getenv("PATH"), cwd) }
+	path, err := find()
+	if err != nil && !strings.Contains(c.Args[0], "/") {
+		return nil, err
+	}
+	if err != nil { // its process may run on without it; a start will tell
+		if path = c.Args[0]; !filepath.IsAbs(path) {
+			path = filepath.Join(cwd, path)
+		}
+	}
+	print := supervise.Fingerprint{Path: path, Args: c.Args, Env: given, Dir: o.dir}
 	if o.clearEnv {
-		print.Env = append([]string{"-"}, added...)
+		print.Env = append([]string{"-"}, given...)
 	}
 	if o.user != nil {
 		print.User = fmt.Sprint(o.user.UID, o.user.GID, o.user.Groups)
 	}
-	cmd := spawn.Command{Args: c.Args, Env: env, Dir: o.dir, Umask: o.umask, User: o.user}
-	return &supervise.Service{PidFile: o.childFile(), Rules: o.rules, Mode: o.mode,
-		Fingerprint: print, Log: log, Prepare: func() (spawn.Command, func(), error) {
-			cmd := cmd
-			var err error
-			if cmd.Path, err = spawn.LookPath(c.Args[0], variable(env, "PATH"), cwd); err != nil {
-				return cmd, nil, err
-			}
-			var done func()
-			cmd.Stdout, cmd.Stderr, done, err = o.output.Open()
-			return cmd, done, err
-		}}, nil
+	cmd := spawn.Command{Args: c.Args, Env: spawn.MergeEnv(inherited, given), Dir: o.dir, Umask: o.umask, User: o.user}
+	prepare := func() (ready spawn.Command, done func(), err error) {
+		ready, done = cmd, func() {}
+		if ready.Path, err = find(); err == nil && !o.rotates() {
+			ready.Stdout, ready.Stderr, done, err = o.output.Open()
+		}
+		return ready, done, err
+	}
+	return &supervise.Service{PidFile: o.childFile(), Rules: o.rules, Mode: o.mode, Fingerprint: print, Log: log, Prepare: prepare, Never: o.rotates()}, nil
 }
+
+// environment is what COMMAND inherits, and what it is given.
+func (o *keepAliveOptions) environment() (inherited, given []string, err error) {
+	if !o.clearEnv {
+		inherited = os.Environ()
+	}
+	if o.notify { // ours, and not to be answered twice
+		inherited = slices.DeleteFunc(inherited, func(kv string) bool { return strings.HasPrefix(kv, "NOTIFY_SOCKET=") })
+	}
+	for _, file := range o.envFiles {
+		list, err := spawn.ParseEnvFile(file)
+		if err != nil {
+			return nil, nil, err
+		}
+		given = spawn.MergeEnv(given, list)
+	}
+	return inherited, spawn.MergeEnv(given, o.env), nil
+}
+
+func (o *keepAliveOptions) rotates() bool { return o.rotation.Megabytes > 0 }
 
 func (o *keepAliveOptions) checkHealth() (health.Check, error) {
 	if o.health == "" {
@@ -130,14 +136,4 @@ func (o *keepAliveOptions) logger(c *applet.Call) (*slog.Logger, func(), error) 
 		return slog.New(slog.NewJSONHandler(to, level)), reopen, nil
 	}
 	return slog.New(slog.NewTextHandler(to, level)), reopen, nil
-}
-
-// variable is the value of a variable in an environment, "" if it is not set.
-func variable(env []string, name string) string {
-	for _, kv := range env {
-		if value, ok := strings.CutPrefix(kv, name+"="); ok {
-			return value
-		}
-	}
-	return ""
 }
