@@ -9,6 +9,8 @@ _keep_alive() {
 	--mode) :; return ;;
 	-o|--stdout) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	-e|--stderr) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	--rotate-size) :; return ;;
+	--rotate-keep) :; return ;;
 	-E|--env) :; return ;;
 	--env-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	-u|--user) mapfile -t COMPREPLY < <(compgen -u -- "$cur"); return ;;
@@ -33,7 +35,7 @@ _keep_alive() {
 	--log) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "-p --pid-file --pidfile --child-pid-file --mode --allow-insecure -o --stdout -e --stderr -E --env --env-file --clear-env -u --user -c --chdir --umask --stop-schedule --free-restarts --backoff-max --healthy-after --max-restarts --no-restart-codes --jitter --health --health-interval --health-timeout --health-failures --health-grace --notify --detach --ready-timeout --leave-on --signal-forward --reopen-on --log --log-json --status --restart --json -n --dry-run -q --quiet -v --verbose -h --help --version" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "-p --pid-file --pidfile --child-pid-file --mode --allow-insecure -o --stdout -e --stderr --rotate-size --rotate-keep -E --env --env-file --clear-env -u --user -c --chdir --umask --stop-schedule --free-restarts --backoff-max --healthy-after --max-restarts --no-restart-codes --jitter --health --health-interval --health-timeout --health-failures --health-grace --notify --detach --ready-timeout --leave-on --signal-forward --reopen-on --log --log-json --status --restart --json -n --dry-run -q --quiet -v --verbose -h --help --version" -- "$cur")
 	fi
 }
 complete -F _keep_alive keep-alive
