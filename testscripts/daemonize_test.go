@@ -61,8 +61,9 @@ func TestDaemonSees(t *testing.T) {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			eventually(t, "the control's exec", func() bool { return seen(t, control, "comm") == "sleep" })
+			eventually(t, "an end of the loader's descriptors", func() bool { return seen(t, daemon, "fds") == "0,1,2" })
 			want := map[string]string{
-				"comm": "sleep", "tty": "0", "cwd": "/", "umask": "0027", "fds": "0,1,2", "fd0": "/dev/null", "fd1": "/dev/null",
+				"comm": "sleep", "tty": "0", "cwd": "/", "umask": "0027", "fd0": "/dev/null", "fd1": "/dev/null",
 				"fd2": "/dev/null", "blocked": strings.Repeat("0", 16), "ignored": strings.Repeat("0", 16),
 				"caught": strings.Repeat("0", 16), "limit.open": "500",
 			}
@@ -183,7 +184,7 @@ func TestKilledWhileStarting(t *testing.T) {
 	}
 	usual := time.Since(began) / 5
 	whole := 0
-	for round := range rounds {
+	for range rounds {
 		cmd := command()
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
@@ -191,23 +192,17 @@ func TestKilledWhileStarting(t *testing.T) {
 		time.Sleep(rand.N(usual))
 		cmd.Process.Kill()
 		cmd.Wait()
-		var left []int
-		eventually(t, "a daemon, or nobody", func() bool {
-			left = slices.DeleteFunc(processes(), func(pid int) bool { return !marked(pid, dir) })
-			return len(left) == 0 || len(left) == 1 && strings.HasPrefix(describe(left[0]), fmt.Sprintf("%d sleep ", left[0]))
-		})
-		text, err := os.ReadFile(file)
-		named, _ := strconv.Atoi(strings.TrimSpace(string(text)))
-		switch {
-		case len(left) == 1 && named != left[0]:
-			t.Fatalf("round %d: daemon %d runs, the pidfile says %q (%v)", round, left[0], text, err)
-		case len(left) == 0 && named != 0: // at the most one that waited for its exec, and is on its way out
-			eventually(t, "the end of the one that the pidfile names", func() bool { return !running(named) })
-		case err == nil && len(text) == 0:
-			t.Fatalf("round %d: the pidfile is empty", round)
-		}
-		eventually(t, "the end of all locks but the daemon's", func() bool {
-			return !locked(t, dir) && locked(t, lock) == (len(left) == 1)
+		eventually(t, "a daemon with its pidfile and lock, or nobody and nothing", func() bool {
+			left := slices.DeleteFunc(processes(), func(pid int) bool { return !marked(pid, dir) })
+			text, _ := os.ReadFile(file)
+			named, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+			switch {
+			case locked(t, dir) || len(left) > 1:
+				return false
+			case len(left) == 1:
+				return strings.HasPrefix(describe(left[0]), fmt.Sprintf("%d sleep ", left[0])) && named == left[0] && locked(t, lock)
+			}
+			return (named == 0 || !running(named)) && !locked(t, lock)
 		})
 		whole += clear()
 	}
