@@ -100,6 +100,8 @@ func (o *faultAgentOptions) run(c *applet.Call) error {
 	if _, err := spawn.LookPath(c.Args[0], os.Getenv("PATH"), ""); err != nil {
 		return err
 	}
+	ctx, stop := agent.UntilAsked(context.Background()) // before anybody can see that it listens
+	defer stop()
 	listener, token, err := o.address.Open()
 	if err != nil {
 		return addressError(err)
@@ -113,8 +115,6 @@ func (o *faultAgentOptions) run(c *applet.Call) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := agent.UntilAsked(context.Background())
-	defer stop()
 	if o.start {
 		if err := a.Start(); err != nil {
 			return errors.Join(err, a.Close())

@@ -150,7 +150,11 @@ func count(n uint64) string {
 }
 
 // JSON writes one value as a line.
-func JSON(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }
+func JSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false) // it goes to a log, not into a page
+	return e.Encode(v)
+}
 
 // Summary is the last of the JSON lines.
 type Summary struct {
