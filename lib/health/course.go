@@ -1,0 +1,98 @@
+package health
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+// course is the way of one check through its attempts.
+type course struct {
+	*wait
+	ctx    context.Context
+	target *Target
+	began  time.Time // the attempt
+	held   bool      // a slot
+	streak int
+}
+
+func (c *course) steps() steps {
+	return steps{try: c.pace.TryTimeout, begin: c.begin, again: c.again, pause: c.pause}
+}
+
+func (c *course) begin() {
+	select {
+	case c.slots <- struct{}{}:
+		c.held = true
+	case <-c.ctx.Done(): // the attempt to come fails at once
+	}
+	c.began = time.Now()
+}
+
+func (c *course) again(err error) bool {
+	if !c.held {
+		return false
+	}
+	c.held = false
+	<-c.slots
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil && over(c.ctx) {
+		c.cut(err)
+		return false
+	}
+	c.target.Attempts++
+	if c.progress != nil {
+		c.progress(Attempt{Check: c.target.Check, Number: c.target.Attempts, Elapsed: time.Since(c.start), Err: err})
+	}
+	c.target.Reason = err
+	if c.pace.Invert {
+		c.target.Reason = ErrStillHealthy
+	}
+	if (err == nil) == c.pace.Invert {
+		c.streak = 0
+		return !c.pace.Once
+	}
+	if c.streak++; c.streak < c.pace.Successes {
+		if !c.pace.Invert {
+			c.target.Reason = ErrTooFew
+		}
+		return !c.pace.Once
+	}
+	c.target.Settled, c.target.Reason = true, nil
+	if c.pace.Any {
+		c.stop()
+	}
+	return false
+}
+
+// over reports whether ctx has ended. A dial that has the deadline of ctx ends at it, too, and perhaps a moment earlier.
+func over(ctx context.Context) bool {
+	if end, ok := ctx.Deadline(); ok && !time.Now().Before(end) {
+		<-ctx.Done()
+	}
+	return ctx.Err() != nil
+}
+
+// cut is told of an attempt that the end of the whole wait cut short. What was heard before says more than its
+// "no answer in 3ms", unless it had been long without an answer.
+func (c *course) cut(err error) {
+	const long = time.Second
+	if c.target.Reason == nil || time.Since(c.began) >= long {
+		c.target.Attempts++
+		c.target.Reason = err
+	}
+}
+
+// pause keeps the lag after the service became healthy below a tenth of the wait. With several targets it is cut
+// at random, by a fifth at most, so that they do not march in step.
+func (c *course) pause() time.Duration {
+	if c.pace.Interval > 0 {
+		return c.pace.Interval - time.Since(c.began)
+	}
+	d := min(max(time.Since(c.start)/10, 50*time.Millisecond), time.Second)
+	if len(c.targets) > 1 {
+		d -= rand.N(d / 5)
+	}
+	return d
+}

@@ -1,0 +1,55 @@
+package health
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+func (c *httpCheck) request(ctx context.Context) (*retryablehttp.Request, error) {
+	var body any
+	if c.o.Body != "" {
+		body = []byte(c.o.Body)
+	}
+	req, err := retryablehttp.NewRequestWithContext(ctx, c.method, c.url.String(), body)
+	if err != nil {
+		return nil, plainURLError(err)
+	}
+	req.Header = c.header.Clone()
+	req.Host = c.host
+	if c.o.Auth != "" {
+		user, password, _ := strings.Cut(c.o.Auth, ":")
+		req.SetBasicAuth(user, password)
+	}
+	return req, nil
+}
+
+// redirect is the policy of http.Client. A redirect whose status is wanted is an answer; the headers that we were
+// given go to no other server.
+func (c *httpCheck) redirect(req *http.Request, via []*http.Request) error {
+	if c.o.MaxRedirects == 0 || c.o.Statuses.Has(req.Response.StatusCode) {
+		return http.ErrUseLastResponse
+	}
+	if req.URL.Scheme != "http" && req.URL.Scheme != "https" {
+		return plain("redirected to the scheme %q, not http or https", req.URL.Scheme)
+	}
+	for _, before := range via {
+		if before.Method == req.Method && before.URL.String() == req.URL.String() {
+			return plain("redirects in a loop, back to %s", shown(req.URL))
+		}
+	}
+	if len(via) > c.o.MaxRedirects {
+		return plain("more than %d redirects", c.o.MaxRedirects)
+	}
+	if req.URL.Scheme != c.url.Scheme || req.URL.Host != c.url.Host {
+		for name := range c.header {
+			if name != "User-Agent" && name != "Content-Type" {
+				req.Header.Del(name)
+			}
+		}
+		req.Header.Del("Authorization")
+	}
+	return nil
+}
