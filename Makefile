@@ -39,6 +39,9 @@ check: lint vet ## formatting, linters, scripts and generated files, without the
 lint: ## golangci-lint, the layers of the packages among its rules
 	$(GO) run $(LINTER) run --build-tags $(TAGS) ./...
 
+test-supervisor: ## keep-alive in the numbers of its contract: 1,000 kills, 10,000 crashes, 200 at once
+	$(GOTEST) -tags $(TAGS),supervisor ./testscripts -run '^TestSupervisor'
+
 race: ## the packages under the race detector
 	CGO_ENABLED=1 $(GOTEST) -race -tags $(TAGS) ./lib/... ./applets/...
 
@@ -80,4 +83,4 @@ clean: ## what was built here
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 12
 
-.PHONY: build demo test test-deps vet check lint race fuzz bench faults peers soak generate install uninstall dist clean help
+.PHONY: build demo test test-deps test-supervisor vet check lint race fuzz bench faults peers soak generate install uninstall dist clean help

@@ -1,0 +1,128 @@
+package applets
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+
+	"pidbox/lib/applet"
+	"pidbox/lib/signals"
+	"pidbox/lib/supervise"
+)
+
+// check refuses what does not go together, and makes every path absolute.
+func (o *keepAliveOptions) check(c *applet.Call) error {
+	asks := o.status || o.restart
+	switch {
+	case o.pidFile == "":
+		return applet.Usage("no pidfile given (-p FILE)")
+	case o.status && o.restart:
+		return applet.Usage("--status and --restart exclude each other")
+	case asks && len(c.Args) > 0:
+		return applet.Usage("unexpected operand %q", c.Args[0])
+	case asks:
+		return nil
+	case o.detach && o.notify:
+		return applet.Usage("--detach and --notify exclude each other")
+	case o.detach && (o.output.Stdout == "-" || o.output.Stderr == "-"):
+		return applet.Usage("--detach: there is no output of keep-alive to share: name a file")
+	case o.detach && os.Getpid() == 1:
+		return applet.Usage("--detach: this is PID 1, and all would end with it")
+	case o.json:
+		return applet.Usage("--json goes with --status or --restart")
+	case len(c.Args) == 0 || c.Args[0] == "":
+		return applet.Usage("COMMAND is missing")
+	}
+	for _, path := range []*string{&o.pidFile, &o.childPidFile, &o.log, &o.output.Stdout, &o.output.Stderr, &o.dir} {
+		if *path == "" || *path == "-" {
+			continue
+		}
+		abs, err := filepath.Abs(*path)
+		if err != nil {
+			return err
+		}
+		*path = abs
+	}
+	if o.childFile() == o.pidFile || sameFile(o.childFile(), o.pidFile) {
+		return applet.Usage("--pid-file and --child-pid-file name one file")
+	}
+	if o.means.Reopen != 0 && o.log == "" && !o.rotates() {
+		return applet.Usage("--reopen-on goes with --log or --rotate-size")
+	}
+	if o.rotates() {
+		if err := o.checkRotation(); err != nil {
+			return err
+		}
+	}
+	if o.dir != "" {
+		if info, err := os.Stat(o.dir); err != nil {
+			return err
+		} else if !info.IsDir() {
+			return applet.Fail(applet.Failed, "%s: not a directory", o.dir)
+		}
+	}
+	if err := checkMode(o.mode, o.rules); err != nil {
+		return err
+	}
+	return o.checkSignals()
+}
+
+func (o *keepAliveOptions) checkRotation() error {
+	switch {
+	case o.output == supervise.Output{}:
+		return applet.Usage("--rotate-size goes with -o or -e")
+	case o.output.Stdout == "-" || o.output.Stderr == "-":
+		return applet.Usage("--rotate-size: keep-alive's own output cannot be rotated")
+	case o.means.Leave != 0:
+		return applet.Usage("--leave-on and --rotate-size exclude each other: COMMAND would be left with a broken pipe")
+	}
+	return nil
+}
+
+func (o *keepAliveOptions) checkSignals() error {
+	used := map[syscall.Signal]string{syscall.SIGKILL: "cannot be caught", syscall.SIGSTOP: "cannot be caught"}
+	claim := func(option string, sig syscall.Signal) error {
+		if by := used[sig]; by != "" {
+			return applet.Usage("%s %s: %s", option, signals.Name(sig), by)
+		}
+		used[sig] = "is used by " + option + " already"
+		return nil
+	}
+	var errs []error
+	for option, sig := range map[string]syscall.Signal{"--leave-on": o.means.Leave, "--reopen-on": o.means.Reopen} {
+		if sig != 0 {
+			errs = append(errs, claim(option, sig))
+		}
+	}
+	if !o.forwardGiven { // the default gives way
+		o.means.Forward = slices.DeleteFunc(forwarded(), func(s syscall.Signal) bool { return used[s] != "" })
+	} else {
+		used[syscall.SIGTERM], used[syscall.SIGINT] = "stops COMMAND", "stops COMMAND"
+		for _, sig := range o.means.Forward {
+			errs = append(errs, claim("--signal-forward", sig))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// forwarded is what COMMAND gets where nobody says. A HUP that was ignored when we began, as by nohup(1), stays so.
+func forwarded() []syscall.Signal {
+	switch {
+	case os.Getpid() == 1:
+		return []syscall.Signal{syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH}
+	case supervise.Ignored(syscall.SIGHUP):
+		return nil
+	}
+	return []syscall.Signal{syscall.SIGHUP}
+}
+
+func sameFile(a, b string) bool {
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
+}
