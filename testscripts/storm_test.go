@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -102,7 +103,7 @@ func TestStormOfClaims(t *testing.T) {
 }
 
 // While some claim a file for live processes and others kill what it names and remove it, two owners never live at one
-// time, and nobody is killed who never was the owner.
+// time, nobody is killed who never was the owner, and nobody reads half a file.
 func TestStormOfClaimsAndKills(t *testing.T) {
 	t.Parallel()
 	const atLeast, enough, limit = 5 * time.Second, 500, time.Minute
@@ -157,8 +158,16 @@ func TestStormOfClaimsAndKills(t *testing.T) {
 			}
 		}
 	}
+	read := func() {
+		whole := regexp.MustCompile(`^[1-9][0-9]*\n$`)
+		for ; !over(); time.Sleep(time.Millisecond) {
+			if text, err := os.ReadFile(file); err == nil && !whole.Match(text) {
+				t.Errorf("half a pidfile was read: %q", text)
+			}
+		}
+	}
 	var all sync.WaitGroup
-	for _, one := range []func(){claim, claim, claim, kill, kill} {
+	for _, one := range []func(){claim, claim, claim, kill, kill, read} {
 		all.Go(one)
 	}
 	all.Wait()
@@ -166,5 +175,43 @@ func TestStormOfClaimsAndKills(t *testing.T) {
 	t.Logf("%d owners one after another in %v", rounds.Load(), ran.Round(time.Millisecond))
 	if rounds.Load() < 100 {
 		t.Errorf("%d owners in %v are too few to show anything", rounds.Load(), ran)
+	}
+}
+
+// A claim that is killed at any moment leaves the old file or the new one, whole, and the next claim succeeds and sweeps
+// up what it left.
+func TestKilledClaims(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "web.pid")
+	one, two := start(t), start(t)
+	for round := range 150 {
+		for _, p := range []*bystander{one, two} {
+			os.Remove(file)
+			if err := os.WriteFile(file, []byte("2147483647\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.Command("pid-claim", "--pid", strconv.Itoa(p.pid), "-p", file)
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Duration(round) * 50 * time.Microsecond) // from its start to past its end
+			cmd.Process.Kill()
+			cmd.Wait()
+			text, err := os.ReadFile(file)
+			if said := string(text); err != nil || said != "2147483647\n" && said != fmt.Sprintln(p.pid) {
+				t.Fatalf("round %d: the file says %q (%v)", round, said, err)
+			}
+			if status, said := applet("pid-claim", "--pid", strconv.Itoa(p.pid), "-p", file); status != 0 {
+				t.Fatalf("round %d: status %d: %s", round, status, said)
+			}
+		}
+	}
+	os.Remove(file)
+	if status, said := applet("pid-claim", "--pid", strconv.Itoa(one.pid), "-p", file); status != 0 {
+		t.Fatalf("status %d: %s", status, said)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("left behind: %v (%v)", left, err)
 	}
 }

@@ -1,0 +1,78 @@
+//go:build linux
+
+package testscripts
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
+)
+
+// tmpfs DIR SIZE: makes DIR a small file system of its own (64k).
+func tmpfs(ts *testscript.TestScript, args []string) {
+	needArgs(ts, args, 2, "tmpfs dir size")
+	if !inNamespace() {
+		ts.Fatalf("tmpfs needs a mount namespace of its own: say need namespace first")
+	}
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(dir, 0o755))
+	ts.Check(unix.Mount("tmpfs", dir, "tmpfs", 0, "mode=755,size="+args[1]))
+	ts.Defer(func() { unix.Unmount(dir, unix.MNT_DETACH) })
+}
+
+// filemode MODE FILE: FILE has exactly these permission bits, in octal.
+func filemode(ts *testscript.TestScript, args []string) {
+	needArgs(ts, args, 2, "filemode mode file")
+	var st unix.Stat_t
+	ts.Check(unix.Lstat(ts.MkAbs(args[1]), &st))
+	if got := fmt.Sprintf("%o", st.Mode&0o7777); got != strings.TrimLeft(args[0], "0") {
+		ts.Fatalf("mode %s, want %s", got, args[0])
+	}
+}
+
+const recordName = "user.pidbox.claim"
+
+// forge FILE KEY=VALUE...: changes fields of the record in the pidfile's extended attribute; a bare - removes it.
+func forge(ts *testscript.TestScript, args []string) {
+	needArgs(ts, args, 2, "forge file key=value... | -")
+	ts.Check(forgeRecord(ts.MkAbs(args[0]), args[1:]...))
+}
+
+func forgeRecord(path string, fields ...string) error {
+	if fields[0] == "-" {
+		return unix.Lremovexattr(path, recordName)
+	}
+	record := make([]byte, 4096)
+	n, err := unix.Lgetxattr(path, recordName, record)
+	if err != nil {
+		return err
+	}
+	text := string(record[:n])
+	for _, field := range fields {
+		key, _, _ := strings.Cut(field, "=")
+		re := regexp.MustCompile(`\b` + regexp.QuoteMeta(key) + `=\S+`)
+		if !re.MatchString(text) {
+			return fmt.Errorf("no field %s in the record %q", key, text)
+		}
+		text = re.ReplaceAllLiteralString(text, field)
+	}
+	return unix.Lsetxattr(path, recordName, []byte(text), 0)
+}
+
+// long NAME N [BASE]: sets $NAME to a path of N characters under BASE (the work directory), no component over 200.
+func long(ts *testscript.TestScript, args []string) {
+	needArgs(ts, args, 2, "long name length [base]")
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	path := ts.MkAbs(strings.Join(args[2:], ""))
+	for len(path) < n {
+		path = filepath.Join(path, strings.Repeat("x", min(200, max(1, n-len(path)-1))))
+	}
+	ts.Setenv(args[0], path)
+}

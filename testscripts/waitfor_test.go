@@ -1,0 +1,67 @@
+//go:build linux
+
+package testscripts
+
+import (
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// waitfor [-t D] exists FILE | alive PID | gone PID | grep RE FILE: waits until it is so; with ! until it is not so.
+// PID is a number or a pidfile; a zombie is gone.
+func waitfor(ts *testscript.TestScript, neg bool, args []string) {
+	const usage = "waitfor [-t duration] exists file | alive pid | gone pid | grep regexp file"
+	limit := patience
+	if len(args) > 1 && args[0] == "-t" {
+		d, err := time.ParseDuration(args[1])
+		ts.Check(err)
+		limit, args = d, args[2:]
+	}
+	needArgs(ts, args, 2, usage)
+	holds := awaited(ts, args, usage)
+	for end := time.Now().Add(limit); holds() == neg; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			if text, err := os.ReadFile(ts.MkAbs(args[len(args)-1])); err == nil {
+				ts.Logf("[%s]\n%s", args[len(args)-1], text)
+			}
+			ts.Fatalf("waited %v in vain for %q", limit, args)
+		}
+	}
+}
+
+func awaited(ts *testscript.TestScript, args []string, usage string) func() bool {
+	switch args[0] {
+	case "exists":
+		return func() bool { _, err := os.Lstat(ts.MkAbs(args[1])); return err == nil }
+	case "alive":
+		return func() bool { pid, err := pidOf(ts, args[1]); return err == nil && running(pid) }
+	case "gone":
+		pid, err := pidOf(ts, args[1]) // now: the file may change or go away
+		ts.Check(err)
+		return func() bool { return !running(pid) }
+	case "grep":
+		needArgs(ts, args, 3, usage)
+		re, err := regexp.Compile("(?m)" + args[1])
+		ts.Check(err)
+		return func() bool { text, err := os.ReadFile(ts.MkAbs(args[2])); return err == nil && re.Match(text) }
+	}
+	ts.Fatalf("usage: %s", usage)
+	return nil
+}
+
+// pidOf is a number, or the one in a pidfile.
+func pidOf(ts *testscript.TestScript, arg string) (int, error) {
+	if pid, err := strconv.Atoi(arg); err == nil {
+		return pid, nil
+	}
+	text, err := os.ReadFile(ts.MkAbs(arg))
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(strings.TrimSpace(string(text)))
+}
