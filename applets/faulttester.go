@@ -94,15 +94,19 @@ func faultTester() *applet.Applet {
 			"The load, check and leader commands run on this machine: what they see of the cluster is what a client here sees.",
 			"A fault has an effect if the process is in the state that it means, or if it met packets. How much it hurt is for the load and the check to say.",
 		},
-		SeeAlso: []string{"fault-agent(1)", "wait-healthy(1)"},
-		Quiet:   "no line per case",
-		Run:     o.run,
+		Environment: []applet.Item{{Name: run.KeepVariable, Text: "set by the tester for the process that ends a load with it; not for other uses"}},
+		SeeAlso:     []string{"fault-agent(1)", "wait-healthy(1)"},
+		Quiet:       "no line per case",
+		Run:         o.run,
 	}
 }
 
 func (o *faultTesterOptions) run(c *applet.Call) error {
 	if runtime.GOOS != "linux" {
 		return applet.Fail(applet.Failed, "needs Linux")
+	}
+	if os.Getenv(run.KeepVariable) != "" && len(c.Args) > 0 {
+		return keep(c)
 	}
 	if len(c.Args) == 0 {
 		return applet.Usage("no command given: run, do, list or check")
@@ -135,6 +139,16 @@ func (o *faultTesterOptions) run(c *applet.Call) error {
 		p.Seed = *o.seed
 	}
 	return command(c, p)
+}
+
+// keep is not for users: it is the process between a tester and its load.
+func keep(c *applet.Call) error {
+	output, _ := c.Stderr.(*os.File)
+	status, err := run.Keep(c.Args, c.Stdin, output)
+	if err != nil {
+		return err
+	}
+	return applet.Exit(applet.Status(status))
 }
 
 func (o *faultTesterOptions) options(c *applet.Call) run.Options {

@@ -10,7 +10,7 @@ import (
 
 func (t *trial) startLoads() error {
 	for _, argv := range t.plan.Load {
-		j, err := begin(argv, t.env())
+		j, err := beginKept(argv, t.env())
 		if err != nil {
 			return fmt.Errorf("load: %w", err)
 		}
@@ -44,7 +44,7 @@ func (t *trial) check(ctx context.Context) (err error) {
 		return nil
 	}
 	for t.result.Tries = 1; ; t.result.Tries++ {
-		if _, err = call(ctx, c.Exec, t.env(), time.Duration(c.Timeout)); err == nil {
+		if err = callKept(ctx, c.Exec, t.env(), time.Duration(c.Timeout)); err == nil {
 			return nil
 		}
 		if t.result.Tries == c.Tries || ctx.Err() != nil {
@@ -59,7 +59,7 @@ func (t *trial) check(ctx context.Context) (err error) {
 func (t *trial) afterFailure(ctx context.Context) error {
 	on := t.plan.OnFailure
 	if len(on.Exec) > 0 {
-		if _, err := call(ctx, on.Exec, append(t.env(), "FAULT_REASON="+t.result.Reason), 5*time.Minute); err != nil {
+		if err := callKept(ctx, on.Exec, append(t.env(), "FAULT_REASON="+t.result.Reason), 5*time.Minute); err != nil {
 			t.options.Step(fmt.Sprintf("%s: on_failure: %v", t.Name, err))
 		}
 	}

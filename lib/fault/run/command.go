@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -28,6 +29,9 @@ type job struct {
 	err    error
 	out    bytes.Buffer // standard output
 	errs   bytes.Buffer
+	life   *os.File     // of one with a keeper: closing it ends the command
+	use    sync.RWMutex // held while the child's handle is used
+	gone   bool
 	done   chan struct{}
 }
 
@@ -36,6 +40,10 @@ func begin(argv plan.Command, env []string) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
+	return launch(path, argv, env, nil)
+}
+
+func launch(path string, argv, env []string, stdin *os.File) (*job, error) {
 	j := &job{done: make(chan struct{})}
 	outRead, outWrite, err := os.Pipe()
 	if err != nil {
@@ -48,7 +56,7 @@ func begin(argv plan.Command, env []string) (*job, error) {
 		return nil, err
 	}
 	defer errWrite.Close()
-	j.child, err = spawn.Start(spawn.Command{Path: path, Args: argv, Env: spawn.MergeEnv(os.Environ(), env), Stdout: outWrite, Stderr: errWrite}, true)
+	j.child, err = spawn.Start(spawn.Command{Path: path, Args: argv, Env: spawn.MergeEnv(os.Environ(), env), Stdin: stdin, Stdout: outWrite, Stderr: errWrite}, true)
 	if err == nil {
 		if err = j.child.Go(); err != nil {
 			j.child.Close()
@@ -69,14 +77,22 @@ func begin(argv plan.Command, env []string) (*job, error) {
 		}()
 	}
 	go func() {
-		j.ending, j.err = j.child.Wait(context.Background())
-		j.kill(at("KILL/5")) // what it left in its session would hold the output open
+		j.wait()
 		<-kept
 		<-kept
-		j.child.Close()
 		close(j.done)
 	}()
 	return j, nil
+}
+
+// wait waits for its end, and ends what it has left in its session, which would hold the output open.
+func (j *job) wait() {
+	j.ending, j.err = j.child.Wait(context.Background())
+	j.kill(at("KILL/5"))
+	j.use.Lock()
+	defer j.use.Unlock()
+	j.gone = true
+	j.child.Close()
 }
 
 func at(schedule string) signals.Schedule {
@@ -89,6 +105,11 @@ func at(schedule string) signals.Schedule {
 
 // kill ends all of the command's session, even when the command has ended.
 func (j *job) kill(by signals.Schedule) {
+	j.use.RLock()
+	defer j.use.RUnlock()
+	if j.gone {
+		return
+	}
 	family, err := j.child.Handle().Family(proc.Session)
 	if err != nil {
 		return
@@ -104,7 +125,11 @@ func (j *job) end() {
 		return
 	default:
 	}
-	j.kill(at("TERM/2/KILL/5"))
+	if j.life != nil {
+		j.life.Close()
+	} else {
+		j.kill(at("TERM/2/KILL/5"))
+	}
 	<-j.done
 }
 
@@ -134,14 +159,27 @@ func call(ctx context.Context, argv plan.Command, env []string, limit time.Durat
 	if err != nil {
 		return "", err
 	}
+	return j.finish(ctx, limit)
+}
+
+// callKept is call with a keeper; all that the command prints counts as standard error.
+func callKept(ctx context.Context, argv plan.Command, env []string, limit time.Duration) error {
+	j, err := beginKept(argv, env)
+	if err != nil {
+		return err
+	}
+	_, err = j.finish(ctx, limit)
+	return err
+}
+
+func (j *job) finish(ctx context.Context, limit time.Duration) (string, error) {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
 	case <-j.done:
 		return j.out.String(), j.failure()
 	case <-timer.C:
-		j.kill(at("KILL/5"))
-		<-j.done
+		j.end()
 		return "", fmt.Errorf("it hung, killed after %v", limit)
 	case <-ctx.Done():
 		j.end()

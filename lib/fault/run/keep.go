@@ -1,0 +1,61 @@
+package run
+
+import (
+	"io"
+	"os"
+
+	"pidbox/lib/fault/plan"
+	"pidbox/lib/spawn"
+)
+
+// KeepVariable is the environment variable that makes a fault-tester the keeper of a command.
+const KeepVariable = "PIDBOX_FAULT_KEEP"
+
+// Keep runs a command and ends it, with all of its session, when stdin ends: a load must not go on for ever because
+// its tester was killed. It returns the command's exit status, 128+n for a signal.
+func Keep(argv []string, stdin io.Reader, output *os.File) (int, error) {
+	path, err := spawn.LookPath(argv[0], os.Getenv("PATH"), "")
+	if err != nil {
+		return 0, err
+	}
+	if err := os.Unsetenv(KeepVariable); err != nil {
+		return 0, err
+	}
+	j := &job{done: make(chan struct{})}
+	j.child, err = spawn.Start(spawn.Command{Path: path, Args: argv, Env: os.Environ(), Stdout: output, Stderr: output}, true)
+	if err != nil {
+		return 0, err
+	}
+	if err := j.child.Go(); err != nil {
+		j.child.Close()
+		return 0, err
+	}
+	go func() {
+		_, _ = io.Copy(io.Discard, stdin)
+		j.kill(at("TERM/2/KILL/5"))
+	}()
+	j.wait()
+	if j.ending.Signal != 0 {
+		return 128 + int(j.ending.Signal), j.err
+	}
+	return j.ending.Code, j.err
+}
+
+// beginKept is begin with a keeper, which is a second process: for what runs long.
+func beginKept(argv plan.Command, env []string) (*job, error) {
+	if _, err := spawn.LookPath(argv[0], os.Getenv("PATH"), ""); err != nil {
+		return nil, err
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer read.Close()
+	j, err := launch("/proc/self/exe", append([]string{"fault-tester", "--"}, argv...), append(env[:len(env):len(env)], KeepVariable+"=1"), read)
+	if err != nil {
+		write.Close()
+		return nil, err
+	}
+	j.life = write
+	return j, nil
+}
