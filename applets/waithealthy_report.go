@@ -59,7 +59,7 @@ func (o *waitHealthyOptions) last(r health.Result) string {
 	case first == nil:
 		return "healthy" // perhaps of another process
 	case first.Reason == nil:
-		return "none" // it was over before the first
+		return "there was no time to ask"
 	}
 	text := first.Check.String() + ": " + first.Reason.Error()
 	others := -1

@@ -151,8 +151,8 @@ func TestBrokenServers(t *testing.T) {
 		limit  time.Duration
 		want   string
 	}{
-		"silent":            {func(c net.Conn) { c.Read(make([]byte, 1)) }, 100 * time.Millisecond, `no answer in \d+ms`},
-		"drips":             {drip(ok+"\r\n", 50*time.Millisecond), 150 * time.Millisecond, `answer not complete in \d+ms`},
+		"silent":            {func(c net.Conn) { c.Read(make([]byte, 1)) }, time.Second, `no answer in .*`},
+		"drips":             {drip(ok+"\r\n", time.Second), 2 * time.Second, `answer not complete in .*`},
 		"endless headers":   {flood(ok, "X-More: and more\r\n"), long, "headers of the answer exceed 64 KiB"},
 		"endless line":      {flood(ok+"X: ", strings.Repeat("y", 4096)), long, "headers of the answer exceed 64 KiB"},
 		"endless interim":   {flood("", "HTTP/1.1 103 Early Hints\r\n\r\n"), long, "headers of the answer exceed 64 KiB"},
@@ -182,11 +182,12 @@ func TestBrokenServers(t *testing.T) {
 func reset(c net.Conn) { c.(*net.TCPConn).SetLinger(0) }
 
 func TestBodyMatchDoesNotWaitForTheEnd(t *testing.T) {
+	t.Parallel()
 	addr := raw(t, "tcp", "127.0.0.1:0", drip("HTTP/1.1 200 OK\r\n\r\nready now", 0))
 	o := Options{BodyMatch: regexp.MustCompile("ready")}
 	wantAnswer(t, ask(mustParse(t, "http://"+addr.String(), o), long), "healthy")
 	o.BodyMatch = regexp.MustCompile("absent")
-	wantAnswer(t, ask(mustParse(t, "http://"+addr.String(), o), 100*time.Millisecond), `answer not complete in \d+ms`)
+	wantAnswer(t, ask(mustParse(t, "http://"+addr.String(), o), time.Second), `answer not complete in .*`)
 }
 
 func TestTargetsOfThisMachine(t *testing.T) {
@@ -260,6 +261,7 @@ func nameServer(t *testing.T, answer func(query []byte) []byte) dialFunc {
 }
 
 func TestNames(t *testing.T) {
+	t.Parallel()
 	notFound := nameServer(t, func(q []byte) []byte {
 		reply := append([]byte(nil), q...)
 		reply[2], reply[3] = 0x81, 0x83 // an answer: no such name
@@ -274,9 +276,9 @@ func TestNames(t *testing.T) {
 	}
 	wantAnswer(t, ask(&dialCheck{"tcp", "db.example.:5432", notFound}, long), "name not found")
 	wantAnswer(t, ask(web(notFound), long), "name not found")
-	const never = `no answer from the name server in \d+ms`
-	wantAnswer(t, ask(&dialCheck{"tcp", "db.example.:5432", mute}, 100*time.Millisecond), never)
-	wantAnswer(t, ask(web(mute), 100*time.Millisecond), never)
+	const never = `no answer from the name server in .*`
+	wantAnswer(t, ask(&dialCheck{"tcp", "db.example.:5432", mute}, time.Second), never)
+	wantAnswer(t, ask(web(mute), time.Second), never)
 }
 
 func TestLoopback(t *testing.T) {
