@@ -33,13 +33,13 @@ func (o *daemonizeOptions) options() []applet.Option {
 	cmd := &o.order.Command
 	list := []applet.Option{
 		pidfileOption(&o.order.PIDFile),
-		applet.String(&o.order.Stdout, "stdout o", "FILE", "append standard output to FILE; /dev/null by default").As(applet.File),
+		applet.String(&o.order.Stdout, "stdout o", "FILE", "append standard output to FILE (default /dev/null)").As(applet.File),
 		applet.String(&o.order.Stderr, "stderr e", "FILE", "append standard error to FILE; may be the same").As(applet.File),
 		applet.Switch(&o.appended, "append a", "append to the files of -o and -e: the default, for daemonize(1)'s users"),
 		applet.Switch(&o.order.Truncate, "truncate", "empty the files of -o and -e first"),
 		applet.Set("chdir c", "DIR", "run COMMAND in DIR instead of /", o.chdir).As(applet.Dir),
 		applet.Parsed(&cmd.User, "user u", "USER[:GROUP]", "run COMMAND as this user, by name or number, with all groups of the user", spawn.ParseUser).As(applet.User),
-		applet.Parsed(&cmd.Umask, "umask", "MASK", "run COMMAND with this umask, in octal; the caller's by default", parseMask),
+		applet.Parsed(&cmd.Umask, "umask", "MASK", "run COMMAND with this umask, in octal (default the caller's)", parseMask),
 		applet.Strings(&o.env, "env E", "K=V", "set a variable for COMMAND"),
 		applet.Strings(&o.envFiles, "env-file", "FILE", "set the variables of FILE: lines of K=V, # comments, 'single' or \"double\" quotes, nothing expanded; -E comes after").As(applet.File),
 		applet.Switch(&o.clearEnv, "clear-env", "start from an empty environment instead of the caller's"),
@@ -55,7 +55,7 @@ func (o *daemonizeOptions) options() []applet.Option {
 		applet.Parsed(&o.fd, "notify-fd", "N", "wait for a line on COMMAND's descriptor N, 3 or above, as s6 does", descriptorNumber),
 		applet.Strings(&o.urls, "ready-url", "URL", "wait until URL is healthy, as wait-healthy(1) sees it"),
 		o.timeoutOption(),
-		applet.Parsed(&o.order.Stop, "stop-schedule", "SCHEDULE", "how a COMMAND that does not get ready is stopped; "+signals.Default().String()+" by default", signals.ParseSchedule),
+		applet.Parsed(&o.order.Stop, "stop-schedule", "SCHEDULE", "how a COMMAND that does not get ready is stopped (default "+signals.Default().String()+")", signals.ParseSchedule),
 		modeOption(&o.order.Mode),
 		applet.Switch(&o.dryRun, "dry-run n", "start nothing; say what would be, with the status it would have"),
 	}
@@ -63,7 +63,7 @@ func (o *daemonizeOptions) options() []applet.Option {
 }
 
 func (o *daemonizeOptions) timeoutOption() applet.Option {
-	option := applet.Duration(&o.order.ReadyTimeout, "ready-timeout", "D", "how long to wait for the readiness; 60 seconds by default")
+	option := applet.Duration(&o.order.ReadyTimeout, "ready-timeout", "D", "how long to wait for the readiness (default 60s)")
 	set := option.Value.Set
 	return applet.Set("ready-timeout", "D", option.Text, func(s string) error {
 		o.waited = true

@@ -39,14 +39,14 @@ func faultAgent() *applet.Applet {
 		},
 		Options: append([]applet.Option{
 			pidfileOption(&o.file),
-			applet.String(&o.address.Listen, "listen", "ADDRESS", "unix:PATH (mode 0600) or HOST:PORT; otherwise unix:FILE.sock beside the pidfile"),
+			applet.String(&o.address.Listen, "listen", "ADDRESS", "unix:PATH (mode 0600) or HOST:PORT (default unix:FILE.sock beside the pidfile)"),
 			applet.String(&o.address.TokenFile, "token-file", "F", "requests must carry the token on the first line of this file").As(applet.File),
 			applet.String(&o.address.Cert, "tls-cert", "F", "speak TLS with this certificate").As(applet.File),
 			applet.String(&o.address.Key, "tls-key", "F", "and this key").As(applet.File),
 			applet.String(&o.address.ClientCA, "client-ca", "F", "askers must have a certificate of this authority").As(applet.File),
 			applet.String(&o.dir, "dir", "D", "the member's directory, with its data and log; without one there is no wipe, archive and fill").As(applet.Dir),
-			applet.Duration(&o.grace, "grace", "D", "between TERM and KILL; otherwise 5s"),
-			applet.Duration(&o.maxHold, "max-hold", "D", "refuse longer holds; otherwise 5m"),
+			applet.Duration(&o.grace, "grace", "D", "between TERM and KILL (default 5s)"),
+			applet.Duration(&o.maxHold, "max-hold", "D", "refuse longer holds (default 5m)"),
 			applet.Switch(&o.start, "start", "start the member at once"),
 		}, ruleOptions(&o.rules)...),
 		Statuses: []applet.Item{

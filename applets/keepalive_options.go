@@ -56,7 +56,7 @@ func keepAliveDefaults() *keepAliveOptions {
 func (o *keepAliveOptions) list() []applet.Option {
 	list := []applet.Option{
 		pidfileOption(&o.pidFile),
-		applet.String(&o.childPidFile, "child-pid-file", "FILE", "the pidfile of COMMAND; otherwise FILE with .child before its extension").As(applet.File),
+		applet.String(&o.childPidFile, "child-pid-file", "FILE", "the pidfile of COMMAND (default FILE with .child before its extension)").As(applet.File),
 		modeOption(&o.mode),
 		applet.Switch(&o.rules.AllowInsecure, "allow-insecure", "act on pidfiles that other users could have written"),
 	}
@@ -68,10 +68,10 @@ func (o *keepAliveOptions) list() []applet.Option {
 
 func (o *keepAliveOptions) commandOptions() []applet.Option {
 	return []applet.Option{
-		applet.String(&o.output.Stdout, "stdout o", "FILE", "append COMMAND's output to FILE; - is keep-alive's own; otherwise /dev/null").As(applet.File),
+		applet.String(&o.output.Stdout, "stdout o", "FILE", "append COMMAND's output to FILE; - is keep-alive's own (default /dev/null)").As(applet.File),
 		applet.String(&o.output.Stderr, "stderr e", "FILE", "append COMMAND's errors to FILE, which may be the same").As(applet.File),
 		applet.Parsed(&o.rotation.Megabytes, "rotate-size", "MIB", "write -o and -e through a pipe, and rename each when it has grown to so many MiB", positive),
-		applet.Parsed(&o.rotation.Keep, "rotate-keep", "N", "keep so many renamed ones; otherwise 5", positive),
+		applet.Parsed(&o.rotation.Keep, "rotate-keep", "N", "keep so many renamed ones (default 5)", positive),
 		repeated("env E", "K=V", "set a variable of COMMAND", func(s string) error {
 			kv, err := spawn.ParseEnv(s)
 			o.env = append(o.env, kv)
@@ -94,13 +94,13 @@ func (o *keepAliveOptions) commandOptions() []applet.Option {
 
 func (o *keepAliveOptions) restartOptions() []applet.Option {
 	return []applet.Option{
-		applet.Parsed(&o.schedule, "stop-schedule", "SCHEDULE", "how COMMAND is stopped, as in pid-kill(1); otherwise INT/5/KILL/5", signals.ParseSchedule),
-		applet.Parsed(&o.policy.Free, "free-restarts", "N", "so many restarts wait for nothing; otherwise 3", count),
-		applet.Duration(&o.policy.Max, "backoff-max", "D", "the longest wait before a restart; otherwise 1m"),
-		applet.Duration(&o.policy.HealthyAfter, "healthy-after", "D", "a run this long starts the count of restarts over; otherwise 10s"),
+		applet.Parsed(&o.schedule, "stop-schedule", "SCHEDULE", "how COMMAND is stopped, as in pid-kill(1) (default INT/5/KILL/5)", signals.ParseSchedule),
+		applet.Parsed(&o.policy.Free, "free-restarts", "N", "so many restarts wait for nothing (default 3)", count),
+		applet.Duration(&o.policy.Max, "backoff-max", "D", "the longest wait before a restart (default 1m)"),
+		applet.Duration(&o.policy.HealthyAfter, "healthy-after", "D", "a run this long starts the count of restarts over (default 10s)"),
 		applet.Parsed(&o.policy.Limit, "max-restarts", "N[/D]", "give up when more than N restarts are due (within D)", supervise.ParseLimit),
 		applet.Parsed(&o.policy.Final, "no-restart-codes", "LIST", "do not restart after these exit codes, as 0,125", exitCodes),
-		applet.Parsed(&o.policy.Jitter, "jitter", "PART", "lengthen each wait at random by up to this part of it, 0 to 1; otherwise 0", func(s string) (float64, error) {
+		applet.Parsed(&o.policy.Jitter, "jitter", "PART", "lengthen each wait at random by up to this part of it, 0 to 1 (default 0)", func(s string) (float64, error) {
 			f, err := strconv.ParseFloat(s, 64)
 			if err != nil || !(f >= 0 && f <= 1) {
 				return 0, fmt.Errorf("%q is not a number from 0 to 1", s)
@@ -113,10 +113,10 @@ func (o *keepAliveOptions) restartOptions() []applet.Option {
 func (o *keepAliveOptions) healthOptions() []applet.Option {
 	return []applet.Option{
 		applet.String(&o.health, "health", "URL", "check COMMAND there, as wait-healthy(1) does, or by exec:SHELL-COMMAND, and restart it when it is unhealthy"),
-		applet.Duration(&o.checks.Interval, "health-interval", "D", "the time between checks; otherwise 10s"),
-		applet.Duration(&o.checks.Timeout, "health-timeout", "D", "the time limit of a check; otherwise 5s"),
-		applet.Parsed(&o.checks.Failures, "health-failures", "N", "so many failures in a row are too many; otherwise 3", positive),
-		applet.Duration(&o.checks.Grace, "health-grace", "D", "before the first success, failures do not count for so long; otherwise 10s"),
+		applet.Duration(&o.checks.Interval, "health-interval", "D", "the time between checks (default 10s)"),
+		applet.Duration(&o.checks.Timeout, "health-timeout", "D", "the time limit of a check (default 5s)"),
+		applet.Parsed(&o.checks.Failures, "health-failures", "N", "so many failures in a row are too many (default 3)", positive),
+		applet.Duration(&o.checks.Grace, "health-grace", "D", "before the first success, failures do not count for so long (default 10s)"),
 		applet.Switch(&o.notify, "notify", "tell the service manager READY=1 when COMMAND runs (with --health: is healthy)"),
 	}
 }
@@ -124,9 +124,9 @@ func (o *keepAliveOptions) healthOptions() []applet.Option {
 func (o *keepAliveOptions) selfOptions() []applet.Option {
 	return []applet.Option{
 		applet.Switch(&o.detach, "detach", "go to the background, and return when COMMAND runs (with --health: is healthy)"),
-		applet.Duration(&o.readyTimeout, "ready-timeout", "D", "how long --detach waits; otherwise 1m"),
+		applet.Duration(&o.readyTimeout, "ready-timeout", "D", "how long --detach waits (default 1m)"),
 		applet.Signal(&o.means.Leave, "leave-on", "SIGNAL", "on SIGNAL, end and let COMMAND run on"),
-		applet.Set("signal-forward", "LIST", "pass these signals on to COMMAND; otherwise HUP", func(s string) (err error) {
+		applet.Set("signal-forward", "LIST", "pass these signals on to COMMAND (default HUP)", func(s string) (err error) {
 			o.forwardGiven = true
 			o.means.Forward, err = signalList(s)
 			return err

@@ -58,7 +58,7 @@ func unrecorded(s string) (pidfile.State, error) {
 
 // modeOption is the mode of a pidfile that is written.
 func modeOption(to *fs.FileMode) applet.Option {
-	return applet.Mode(to, "mode", "MODE", "the pidfile's mode in octal, exactly; 644 less the umask by default")
+	return applet.Mode(to, "mode", "MODE", "the pidfile's mode in octal, exactly (default 644 less the umask)")
 }
 
 // checkMode refuses a mode with which the pidfile could not be read, or not be trusted.

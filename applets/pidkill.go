@@ -45,14 +45,14 @@ func pidKill() *applet.Applet {
 		},
 		Options: append([]applet.Option{
 			pidfileOption(&o.file),
-			applet.Parsed(&o.grace, "grace", "D", "how long the first signal has; otherwise 20s", parseDuration),
-			applet.Set("retry", "SCHEDULE", "the signals and waits; otherwise TERM/20/KILL/5", func(s string) (err error) {
+			applet.Parsed(&o.grace, "grace", "D", "how long the first signal has (default 20s)", parseDuration),
+			applet.Set("retry", "SCHEDULE", "the signals and waits (default TERM/20/KILL/5)", func(s string) (err error) {
 				o.retry = true
 				o.schedule, err = signals.ParseSchedule(s)
 				return err
 			}),
 			applet.Signal(&o.signal, "signal s", "SIGNAL", "the first signal"),
-			applet.Optionally("show-stacks", "D", "send QUIT and wait D before KILL, so that a Go or Java program prints its stacks; otherwise 1s", "1s", func(s string) (err error) {
+			applet.Optionally("show-stacks", "D", "send QUIT and wait D before KILL, so that a Go or Java program prints its stacks (default 1s)", "1s", func(s string) (err error) {
 				o.stacks, err = parseDuration(s)
 				return err
 			}),

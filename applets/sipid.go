@@ -108,8 +108,8 @@ func sipidWait() *sipidCommand {
 		name: "wait-until-healthy", synopsis: "wait-until-healthy --url URL [--timeout D] [--polling-frequency POLL]", text: "wait until URL answers with status 200",
 		options: []applet.Option{
 			applet.Set("url", "URL", "wait-until-healthy: what to ask", func(s string) error { o.urls = []string{s}; return nil }),
-			applet.Parsed(&o.timeout, "timeout", "D", "wait-until-healthy: give up after D (1m)", parsePositive),
-			applet.Parsed(&o.pace.Interval, "polling-frequency", "POLL", "wait-until-healthy: ask every POLL (5s)", parsePositive),
+			applet.Parsed(&o.timeout, "timeout", "D", "wait-until-healthy: give up after D (default 1m)", parsePositive),
+			applet.Parsed(&o.pace.Interval, "polling-frequency", "POLL", "wait-until-healthy: ask every POLL (default 5s)", parsePositive),
 		},
 		required: []string{"url"},
 		run:      o.run,

@@ -1,14 +1,14 @@
 # fish completion for fault-agent
 complete -c fault-agent -f
 complete -c fault-agent -s p -l pid-file -l pidfile -r -F -d 'the pidfile'
-complete -c fault-agent -l listen -x -d 'unix:PATH (mode 0600) or HOST:PORT; otherwise unix:FILE.sock beside the pidfile'
+complete -c fault-agent -l listen -x -d 'unix:PATH (mode 0600) or HOST:PORT (default unix:FILE.sock beside the pidfile)'
 complete -c fault-agent -l token-file -r -F -d 'requests must carry the token on the first line of this file'
 complete -c fault-agent -l tls-cert -r -F -d 'speak TLS with this certificate'
 complete -c fault-agent -l tls-key -r -F -d 'and this key'
 complete -c fault-agent -l client-ca -r -F -d 'askers must have a certificate of this authority'
 complete -c fault-agent -l dir -x -a '(__fish_complete_directories)' -d 'the member\'s directory, with its data and log; without one there is no wipe, archive and fill'
-complete -c fault-agent -l grace -x -d 'between TERM and KILL; otherwise 5s'
-complete -c fault-agent -l max-hold -x -d 'refuse longer holds; otherwise 5m'
+complete -c fault-agent -l grace -x -d 'between TERM and KILL (default 5s)'
+complete -c fault-agent -l max-hold -x -d 'refuse longer holds (default 5m)'
 complete -c fault-agent -l start -d 'start the member at once'
 complete -c fault-agent -l allow-insecure -d 'act on a pidfile that other users could have written'
 complete -c fault-agent -l unrecorded -x -d 'what a process is that started after the pidfile was written, where that has no record of it: doubt (the default), running or stale'

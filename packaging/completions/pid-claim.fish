@@ -3,7 +3,7 @@ complete -c pid-claim -f
 complete -c pid-claim -s p -l pid-file -l pidfile -r -F -d 'the pidfile'
 complete -c pid-claim -l pid -x -d 'claim for this process'
 complete -c pid-claim -l wait -x -d 'wait up to D for the end of a live holder, instead of failing at once'
-complete -c pid-claim -l mode -x -d 'the pidfile\'s mode in octal, exactly; 644 less the umask by default'
+complete -c pid-claim -l mode -x -d 'the pidfile\'s mode in octal, exactly (default 644 less the umask)'
 complete -c pid-claim -l user -s u -x -a '(__fish_complete_users)' -d 'run COMMAND as this user, with all groups of the user'
 complete -c pid-claim -l chdir -s c -x -a '(__fish_complete_directories)' -d 'run COMMAND in DIR'
 complete -c pid-claim -l umask -x -d 'run COMMAND with this umask, in octal'
