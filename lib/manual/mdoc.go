@@ -14,7 +14,11 @@ type Edition struct{ Version, Date string }
 
 // Page is the manual page in mdoc(7), its sections in the order that mandoc(1) wants.
 func Page(a *applet.Applet, e Edition) string {
-	p := &page{}
+	p := &page{names: map[string]bool{a.Name: true}}
+	for _, ref := range a.SeeAlso {
+		name, _, _ := strings.Cut(ref, "(")
+		p.names[name] = true
+	}
 	p.line(".Dd " + e.Date)
 	p.line(".Dt " + strings.ToUpper(a.Name) + " 1")
 	p.line(".Os pidbox " + e.Version)
@@ -42,7 +46,10 @@ func Page(a *applet.Applet, e Edition) string {
 	return p.String()
 }
 
-type page struct{ strings.Builder }
+type page struct {
+	strings.Builder
+	names map[string]bool // of commands, at whose hyphens no line is to be broken
+}
 
 func (p *page) line(text string)    { p.WriteString(text + "\n") }
 func (p *page) section(name string) { p.line(".Sh " + name) }
@@ -63,7 +70,11 @@ func (p *page) text(text string) {
 		text = strings.ReplaceAll(text, end, end[:1]+"\n")
 	}
 	for _, line := range strings.Split(text, "\n") {
-		p.line(highlight(line))
+		line = highlight(line)
+		for name := range p.names {
+			line = strings.ReplaceAll(line, name, roff(name))
+		}
+		p.line(line)
 	}
 }
 

@@ -2,6 +2,7 @@ package manual
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"pidbox/lib/applet"
@@ -43,15 +44,16 @@ func appletTable(all []*applet.Applet) string {
 	return b.String()
 }
 
-// statusTable is the table of all statuses, and what each means to the applets that use it.
+// statusTable is the table of all statuses, and what each means to the applets where its meaning does not say it.
 func statusTable(all []*applet.Applet) string {
 	var b strings.Builder
 	b.WriteString("| status | meaning | in particular |\n|---|---|---|\n")
 	for _, m := range applet.Meanings() {
 		var uses []string
+		plain := slices.Contains([]string{"64", "125", "126", "127"}, m.Name)
 		for _, a := range all {
 			for _, s := range a.Statuses {
-				if s.Name == m.Name && s.Text != m.Text {
+				if s.Name == m.Name && !plain {
 					uses = append(uses, fmt.Sprintf("`%s`: %s", a.Name, markdown(s.Text)))
 				}
 			}
