@@ -32,6 +32,7 @@ vet: ## go vet for each system that is supported
 	GOOS=freebsd $(GO) vet -tags $(TAGS) ./...
 
 check: lint vet ## formatting, linters, scripts and generated files, without the tests
+	$(GO) mod tidy -diff
 	@test -z "$$(gofmt -l .)" || { echo 'not formatted:'; gofmt -l .; exit 1; }
 	scripts=$$(git ls-files -z packaging .ci | xargs -0 grep -lE '^#!/bin/(ba)?sh') && shellcheck -e SC1091 $$scripts && shfmt -d $$scripts
 	$(GOTEST) -tags $(TAGS) ./lib/manual ./applets
