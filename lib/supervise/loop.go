@@ -57,7 +57,8 @@ func (s *Supervisor) Run() (Outcome, error) {
 		if !first {
 			s.set(func(st *Status) { st.State, st.Next = Starting, nil; st.Restarts++ })
 		}
-		began, end := time.Now(), End{}
+		began := time.Now()
+		var end End
 		if child == nil {
 			child, err = s.Command.Start()
 		}
