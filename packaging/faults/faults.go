@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"pidbox/packaging/lab"
 )
 
 // fault is one row: which tools it asks, and what it does to them.
@@ -40,6 +42,7 @@ func faults() []fault {
 		{"a zombie, stop", stops, zombieStop},
 		{"a zombie, status", alives, zombieStatus},
 		{"another user's process (EPERM), status", alives, otherUser},
+		{"the same under hidepid=2", alives, hidden},
 		{"the process ignores TERM", stops, stubborn},
 		{"pidfile from before the boot, stop", stops, earlierBoot},
 		{"pidfile of another PID namespace, stop", stops, otherNamespace},
@@ -59,7 +62,12 @@ func faults() []fault {
 		fault{"a symlink in place of the pidfile, claim", claims, linkClaim},
 		fault{"a pidfile that others may write, stop", stops, writable},
 		fault{"50 starts at once", starts, stormOfStarts},
+		fault{"50 claims at once", claims, stormOfClaims},
 		fault{"claimed anew while it is stopped", func(t tool) bool { return stops(t) && claims(t) }, claimedAnew},
+		fault{"the number passes to a stranger, at each system call of a stop", stops, strangerMeanwhile},
+		fault{"a successor claims, at each system call of a stop", stops, successorMeanwhile},
+		fault{"another claims, at each system call of a claim", claims, rivalMeanwhile},
+		fault{"removed and claimed by another, at each system call of a claim", claims, removedMeanwhile},
 		fault{"full disk, start", starts, fullDiskStart},
 		fault{"full disk, claim", claims, fullDiskClaim},
 		fault{"read-only directory, start", starts, readOnly},
@@ -71,6 +79,7 @@ func faults() []fault {
 			return cycle(s, func(c *exec.Cmd) { c.Env = []string{"LC_ALL=xx_YY"} })
 		}},
 		fault{"16 descriptors at most", starts, func(s *scene) error { return cycle(s, under("ulimit -n 16")) }},
+		fault{"one to twelve processes at most (RLIMIT_NPROC)", starts, fewProcesses},
 		fault{"umask 0", starts, umaskZero},
 		fault{"descriptors 0, 1 and 2 closed", starts, func(s *scene) error { return cycle(s, under("exec <&- >&- 2>&-")) }},
 		fault{"CHLD and PIPE ignored", starts, func(s *scene) error { return cycle(s, under("trap '' CHLD PIPE")) }},
@@ -88,19 +97,19 @@ func under(first string) func(*exec.Cmd) {
 
 func directory() error { return os.MkdirAll("/run/x", 0o755) }
 
-func reused(s *scene) (*process, error) {
+func reused(s *scene) (*lab.Process, error) {
 	if err := directory(); err != nil {
 		return nil, err
 	}
-	first, err := fixture("plain")
+	first, err := lab.Fixture(lab.Plain)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.claimed(pidfile, first.Process.Pid); err != nil {
+	if err := s.claimed(pidfile, first.PID()); err != nil {
 		return nil, err
 	}
-	first.kill()
-	return reuse(first.Process.Pid, "plain")
+	first.Kill()
+	return lab.Reuse(first.PID(), lab.Plain)
 }
 
 func reusedStop(s *scene) error {
@@ -108,9 +117,9 @@ func reusedStop(s *scene) error {
 	if err != nil {
 		return err
 	}
-	defer stranger.kill()
+	defer stranger.Kill()
 	s.do(s.tool.stop(pidfile))
-	if !running(stranger.Process.Pid) {
+	if died(stranger) {
 		return errors.New("the stranger was killed")
 	}
 	return nil
@@ -121,22 +130,22 @@ func reusedStatus(s *scene) error {
 	if err != nil {
 		return err
 	}
-	defer stranger.kill()
+	defer stranger.Kill()
 	if r := s.do(s.tool.alive(pidfile)); r.status == 0 {
 		return errors.New("the stranger is taken for the process")
 	}
 	return nil
 }
 
-func threaded() (*process, error) {
+func threaded() (*lab.Process, error) {
 	if err := directory(); err != nil {
 		return nil, err
 	}
-	p, err := fixture("plain")
+	p, err := lab.Fixture(lab.Plain)
 	if err != nil {
 		return nil, err
 	}
-	return p, os.WriteFile(pidfile, fmt.Appendln(nil, p.tid), 0o644)
+	return p, os.WriteFile(pidfile, fmt.Appendln(nil, p.Number), 0o644)
 }
 
 func threadStop(s *scene) error {
@@ -144,9 +153,9 @@ func threadStop(s *scene) error {
 	if err != nil {
 		return err
 	}
-	defer p.kill()
+	defer p.Kill()
 	s.do(s.tool.stop(pidfile))
-	if !running(p.Process.Pid) {
+	if died(p) {
 		return errors.New("the process of the thread was killed")
 	}
 	return nil
@@ -157,7 +166,7 @@ func threadStatus(s *scene) error {
 	if err != nil {
 		return err
 	}
-	defer p.kill()
+	defer p.Kill()
 	if r := s.do(s.tool.alive(pidfile)); r.status == 0 {
 		return errors.New("a thread is taken for a process")
 	}
@@ -168,12 +177,12 @@ func zombie(s *scene, argv func(string) []string, want func(int) bool) error {
 	if err := directory(); err != nil {
 		return err
 	}
-	parent, err := fixture("zombie")
+	parent, err := lab.Fixture(lab.Zombie)
 	if err != nil {
 		return err
 	}
-	defer parent.kill()
-	if err := os.WriteFile(pidfile, fmt.Appendln(nil, parent.tid), 0o644); err != nil {
+	defer parent.Kill()
+	if err := os.WriteFile(pidfile, fmt.Appendln(nil, parent.Number), 0o644); err != nil {
 		return err
 	}
 	begin := time.Now()
@@ -191,16 +200,24 @@ func zombieStatus(s *scene) error {
 	return zombie(s, s.tool.alive, func(status int) bool { return status > 0 })
 }
 
+// hidden is otherUser where /proc does not show other users' processes.
+func hidden(s *scene) error {
+	if err := syscall.Mount("proc", "/proc", "proc", syscall.MS_REMOUNT, "hidepid=2"); err != nil {
+		return err
+	}
+	return otherUser(s)
+}
+
 func otherUser(s *scene) error {
 	if err := directory(); err != nil {
 		return err
 	}
-	p, err := fixture("plain")
+	p, err := lab.Fixture(lab.Plain)
 	if err != nil {
 		return err
 	}
-	defer p.kill()
-	if err := s.claimed(pidfile, p.Process.Pid); err != nil {
+	defer p.Kill()
+	if err := s.claimed(pidfile, p.PID()); err != nil {
 		return err
 	}
 	r := s.do(s.tool.alive(pidfile), func(c *exec.Cmd) {
@@ -216,16 +233,16 @@ func stubborn(s *scene) error {
 	if err := directory(); err != nil {
 		return err
 	}
-	p, err := fixture("stubborn")
+	p, err := lab.Fixture(lab.Stubborn)
 	if err != nil {
 		return err
 	}
-	defer p.kill()
-	if err := s.claimed(pidfile, p.Process.Pid); err != nil {
+	defer p.Kill()
+	if err := s.claimed(pidfile, p.PID()); err != nil {
 		return err
 	}
 	r := s.do(s.tool.stop(pidfile))
-	if alive := running(p.Process.Pid); alive && r.status == 0 {
+	if alive := lab.Running(p.PID()); alive && r.status == 0 {
 		return errors.New("status 0, and it runs on")
 	}
 	return nil
@@ -235,12 +252,12 @@ func earlierBoot(s *scene) error {
 	if err := directory(); err != nil {
 		return err
 	}
-	p, err := fixture("plain")
+	p, err := lab.Fixture(lab.Plain)
 	if err != nil {
 		return err
 	}
-	defer p.kill()
-	if err := os.WriteFile(pidfile, fmt.Appendln(nil, p.Process.Pid), 0o644); err != nil {
+	defer p.Kill()
+	if err := os.WriteFile(pidfile, fmt.Appendln(nil, p.PID()), 0o644); err != nil {
 		return err
 	}
 	then := time.Unix(1e9, 0)
@@ -248,7 +265,7 @@ func earlierBoot(s *scene) error {
 		return err
 	}
 	s.do(s.tool.stop(pidfile))
-	if !running(p.Process.Pid) {
+	if died(p) {
 		return errors.New("a process of this boot was killed for one of an earlier boot")
 	}
 	return nil
@@ -258,12 +275,12 @@ func otherNamespace(s *scene) error {
 	if err := directory(); err != nil {
 		return err
 	}
-	p, err := fixture("plain")
+	p, err := lab.Fixture(lab.Plain)
 	if err != nil {
 		return err
 	}
-	defer p.kill()
-	number := strconv.Itoa(p.Process.Pid)
+	defer p.Kill()
+	number := strconv.Itoa(p.PID())
 	// In the other namespace a process of the same number claims the file, and lives on there.
 	claim := fmt.Sprintf("echo %s >%s", number, pidfile)
 	if s.tool.name == "pidbox" {
@@ -283,7 +300,7 @@ func otherNamespace(s *scene) error {
 		return fmt.Errorf("the other namespace: %w", err)
 	}
 	s.do(s.tool.stop(pidfile))
-	if !running(p.Process.Pid) {
+	if died(p) {
 		return errors.New("the process of the same number here was killed")
 	}
 	return nil
@@ -294,15 +311,15 @@ func malformed(s *scene, content string) error {
 	if err := directory(); err != nil {
 		return err
 	}
-	var bystanders []*process
+	var bystanders []*lab.Process
 	if n, _ := strconv.Atoi(strings.TrimRight(content, "abc\n")); n > 1 && n < 1000 {
-		p, err := reuse(n, "plain")
+		p, err := lab.Reuse(n, lab.Plain)
 		if err != nil {
 			return err
 		}
 		bystanders = append(bystanders, p)
 	}
-	p, err := fixture("plain")
+	p, err := lab.Fixture(lab.Plain)
 	if err != nil {
 		return err
 	}
@@ -312,10 +329,10 @@ func malformed(s *scene, content string) error {
 	}
 	r := s.do(s.tool.stop(pidfile))
 	for _, p := range bystanders {
-		if !running(p.Process.Pid) {
+		if died(p) {
 			return errors.New("a bystander was killed")
 		}
-		p.kill()
+		p.Kill()
 	}
 	if r.status < 0 {
 		return errors.New(r.text)
@@ -328,16 +345,16 @@ func readable(s *scene, format string) error {
 	if err := directory(); err != nil {
 		return err
 	}
-	p, err := fixture("plain")
+	p, err := lab.Fixture(lab.Plain)
 	if err != nil {
 		return err
 	}
-	defer p.kill()
-	if err := os.WriteFile(pidfile, fmt.Appendf(nil, format, p.Process.Pid), 0o644); err != nil {
+	defer p.Kill()
+	if err := os.WriteFile(pidfile, fmt.Appendf(nil, format, p.PID()), 0o644); err != nil {
 		return err
 	}
-	if r := s.do(s.tool.stop(pidfile)); r.status != 0 || running(p.Process.Pid) {
-		return fmt.Errorf("status %d, running %t: %s", r.status, running(p.Process.Pid), r.text)
+	if r := s.do(s.tool.stop(pidfile)); r.status != 0 || lab.Running(p.PID()) {
+		return fmt.Errorf("status %d, running %t: %s", r.status, lab.Running(p.PID()), r.text)
 	}
 	return nil
 }
@@ -390,16 +407,16 @@ func writable(s *scene) error {
 	if err := directory(); err != nil {
 		return err
 	}
-	victim, err := fixture("plain")
+	victim, err := lab.Fixture(lab.Plain)
 	if err != nil {
 		return err
 	}
-	defer victim.kill()
-	if err := errors.Join(os.WriteFile(pidfile, fmt.Appendln(nil, victim.Process.Pid), 0o666), os.Chmod(pidfile, 0o666)); err != nil {
+	defer victim.Kill()
+	if err := errors.Join(os.WriteFile(pidfile, fmt.Appendln(nil, victim.PID()), 0o666), os.Chmod(pidfile, 0o666)); err != nil {
 		return err
 	}
 	s.do(s.tool.stop(pidfile))
-	if !running(victim.Process.Pid) {
+	if died(victim) {
 		return errors.New("anybody could have named the process that root killed")
 	}
 	return nil
@@ -426,37 +443,68 @@ func stormOfStarts(s *scene) error {
 	return nil
 }
 
+func stormOfClaims(s *scene) error {
+	if err := directory(); err != nil {
+		return err
+	}
+	var all sync.WaitGroup
+	won := make(chan int, 50)
+	for range cap(won) {
+		claimant := exec.Command(sleeperPath, "-f", os.DevNull)
+		if err := claimant.Start(); err != nil {
+			return err
+		}
+		all.Go(func() {
+			if s.do(s.tool.claim(pidfile, claimant.Process.Pid)).status == 0 {
+				won <- claimant.Process.Pid
+			}
+		})
+	}
+	all.Wait()
+	pid, err := namedBy(pidfile)
+	if err != nil {
+		return err
+	}
+	if winner := <-won; len(won) > 0 || winner != pid {
+		return fmt.Errorf("%d claims succeeded, and the pidfile names %d", len(won)+1, pid)
+	}
+	return nil
+}
+
 // claimedAnew: the process that is being stopped hands its pidfile to a successor, which must keep it.
 func claimedAnew(s *scene) error {
 	for round := range 40 {
 		if err := directory(); err != nil {
 			return err
 		}
-		first, err := fixture("plain")
+		first, err := lab.Fixture(lab.Plain)
 		if err != nil {
 			return err
 		}
-		next, err := fixture("plain")
+		next, err := lab.Fixture(lab.Plain)
 		if err != nil {
 			return err
 		}
-		if err := s.claimed(pidfile, first.Process.Pid); err != nil {
+		if err := s.claimed(pidfile, first.PID()); err != nil {
 			return err
 		}
 		done := make(chan result, 1)
 		go func() { done <- s.do(s.tool.stop(pidfile)) }()
-		first.ended(10 * time.Second)
+		select {
+		case <-first.Gone():
+		case <-time.After(limit):
+		}
 		// As a start script would, at once: with the tool's own claim.
-		r := s.do(s.tool.claim(pidfile, next.Process.Pid))
+		r := s.do(s.tool.claim(pidfile, next.PID()))
 		<-done
 		text, _ := os.ReadFile(pidfile)
-		alive := running(next.Process.Pid)
-		first.kill()
-		next.kill()
+		alive := lab.Running(next.PID())
+		first.Kill()
+		next.Kill()
 		if !alive {
 			return fmt.Errorf("round %d: the successor was killed", round)
 		}
-		if want := fmt.Sprintln(next.Process.Pid); r.status == 0 && string(text) != want {
+		if want := fmt.Sprintln(next.PID()); r.status == 0 && string(text) != want {
 			return fmt.Errorf("round %d: the successor's pidfile holds %q", round, text)
 		}
 		os.Remove(pidfile)
@@ -550,7 +598,7 @@ func killedStart(s *scene) error {
 			killAll(daemons)
 			return fmt.Errorf("round %d: daemons %v, and the pidfile holds %q", round, daemons, text)
 		}
-		if len(daemons) == 0 && pid > 0 && running(pid) {
+		if len(daemons) == 0 && pid > 0 && lab.Running(pid) {
 			return fmt.Errorf("round %d: the pidfile names %d, which is not the daemon", round, pid)
 		}
 		killAll(daemons)
@@ -607,10 +655,35 @@ func cycle(s *scene, hostile func(*exec.Cmd)) error {
 		if r := s.do(s.tool.stop(pidfile), hostile); r.status != 0 {
 			return fmt.Errorf("stop: %v", r)
 		}
-		for deadline := time.Now().Add(5 * time.Second); running(pid); time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(5 * time.Second); lab.Running(pid); time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				return errors.New("stop: it runs on")
 			}
+		}
+	}
+	return nil
+}
+
+// fewProcesses: whatever the limit, status 0 means that the daemon runs, another that none does.
+func fewProcesses(s *scene) error {
+	const user = 64917 // who has no other processes
+	if err := errors.Join(directory(), os.Chown("/run/x", user, user)); err != nil {
+		return err
+	}
+	for most := 1; most <= 12; most++ {
+		r := s.do(s.tool.start(pidfile, sleeper("m")), func(c *exec.Cmd) {
+			path := c.Path
+			c.Args = append([]string{"setpriv", "--reuid", fmt.Sprint(user), "--regid", fmt.Sprint(user), "--clear-groups",
+				"prlimit", "--nproc=" + strconv.Itoa(most), "--", path}, c.Args[1:]...)
+			c.Path, _ = lab.LookPath("setpriv")
+		})
+		daemons := settled("m")
+		text, _ := os.ReadFile(pidfile)
+		pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+		killAll(daemons)
+		os.Remove(pidfile)
+		if good := len(daemons) == 1 && daemons[0] == pid; r.status == 0 && !good || r.status != 0 && (len(daemons) > 0 || len(text) > 0) {
+			return fmt.Errorf("at most %d: status %d, daemons %v, and the pidfile held %q", most, r.status, daemons, text)
 		}
 	}
 	return nil

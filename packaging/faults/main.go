@@ -7,21 +7,22 @@
 package main
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 	"time"
+
+	"pidbox/packaging/lab"
 )
 
 func main() {
+	inside := lab.Enter()
 	log.SetFlags(0)
 	log.SetPrefix("faults: ")
 	out := flag.String("out", "", "write the table to `FILE`")
@@ -29,10 +30,6 @@ func main() {
 	cell := flag.String("cell", "", "internal: judge one fault, as the first process of its namespace")
 	with := flag.String("with", "", "internal: by this tool")
 	flag.Parse()
-	if fixture := os.Getenv("FAULTS_FIXTURE"); fixture != "" {
-		runFixture(fixture)
-		return
-	}
 	match, err := regexp.Compile(*only)
 	if err != nil || flag.NArg() != 1 {
 		log.Fatalf("usage: faults [-out FILE] [-run REGEXP] PIDBOX %v", err)
@@ -41,10 +38,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if *cell != "" && os.Getpid() == 1 {
-		os.Exit(initOfNamespace())
-	}
-	if *cell != "" {
+	if inside {
 		fmt.Println(judge(*cell, *with, pidbox))
 		return
 	}
@@ -64,7 +58,7 @@ func main() {
 
 // run judges every cell and is the table in Markdown, with the count of rows in which pidbox fails.
 func run(match *regexp.Regexp, pidbox string) (table string, failed int) {
-	tools := tools(pidbox)
+	tools := tools()
 	var b strings.Builder
 	b.WriteString("| fault |")
 	for _, t := range tools {
@@ -81,7 +75,7 @@ func run(match *regexp.Regexp, pidbox string) (table string, failed int) {
 			if f.asks(t) && t.there() {
 				verdict = isolated(f.name, t.name, pidbox)
 			}
-			fmt.Printf("%-60s %-28s %s\n", f.name, t.name, verdict)
+			fmt.Printf("%-72s %-20s %s\n", f.name, t.name, verdict)
 			if i == 0 && verdict != "ok" {
 				failed++
 			}
@@ -101,18 +95,14 @@ const patience = 90 * time.Second
 func isolated(fault, tool, pidbox string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "/proc/self/exe", "-cell", fault, "-with", tool, pidbox)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	err := cmd.Run()
-	if ctx.Err() != nil {
+	out, err := lab.Isolated(ctx, false, "-cell", fault, "-with", tool, pidbox)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Sprintf("FAIL: no end within %v", patience)
+	case err != nil:
+		return fmt.Sprintf("FAIL: %v", err)
 	}
-	if err != nil {
-		return fmt.Sprintf("FAIL: %v: %s", err, lastLine(errs.String()))
-	}
-	return lastLine(out.String())
+	return lastLine(out)
 }
 
 func lastLine(s string) string {
@@ -120,27 +110,13 @@ func lastLine(s string) string {
 	return lines[len(lines)-1]
 }
 
-// judge gives the namespace a /run and the applets, and runs the fault against the tool.
+// judge gives the namespace the applets, and runs the fault against the tool.
 func judge(name, with, pidbox string) string {
-	for _, m := range []struct {
-		source, target, kind string
-		flags                uintptr
-		data                 string
-	}{
-		{"tmpfs", "/run", "tmpfs", 0, "mode=755"},
-	} {
-		if err := syscall.Mount(m.source, m.target, m.kind, m.flags, m.data); err != nil {
-			return fmt.Sprintf("FAIL: mount %s: %v", m.target, err)
-		}
-	}
-	if err := os.MkdirAll("/run/bin", 0o755); err != nil {
+	if _, err := lab.Install(pidbox, "/run/bin"); err != nil {
 		return "FAIL: " + err.Error()
 	}
-	if out, err := exec.Command(pidbox, "--install", "/run/bin").CombinedOutput(); err != nil {
-		return fmt.Sprintf("FAIL: %v: %s", err, out)
-	}
 	for _, f := range faults() {
-		for _, t := range tools(pidbox) {
+		for _, t := range tools() {
 			if f.name == name && t.name == with {
 				if err := f.run(&scene{tool: t}); err != nil {
 					return "FAIL: " + strings.ReplaceAll(err.Error(), "\n", "; ")
@@ -150,33 +126,4 @@ func judge(name, with, pidbox string) string {
 		}
 	}
 	return "FAIL: no such fault or tool"
-}
-
-// initOfNamespace runs the judge as its child and reaps orphans at once, as an init does.
-func initOfNamespace() int {
-	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
-		log.Fatal(err)
-	}
-	if err := syscall.Mount("proc", "/proc", "proc", 0, ""); err != nil {
-		log.Fatal(err)
-	}
-	judge := exec.Command("/proc/self/exe", os.Args[1:]...)
-	judge.Stdout, judge.Stderr = os.Stdout, os.Stderr
-	if err := judge.Start(); err != nil {
-		log.Fatal(err)
-	}
-	for {
-		var status syscall.WaitStatus
-		pid, err := syscall.Wait4(-1, &status, 0, nil)
-		switch {
-		case err == syscall.EINTR:
-		case err != nil:
-			log.Fatal(err)
-		case pid == judge.Process.Pid && status.Signaled():
-			fmt.Println("FAIL: the tool killed everything in its reach, the judge too")
-			return 0
-		case pid == judge.Process.Pid:
-			return status.ExitStatus()
-		}
-	}
 }

@@ -4,9 +4,9 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
+
+	"pidbox/packaging/lab"
 )
 
 // tool is one column: how it does each operation, nil where it has none.
@@ -23,15 +23,11 @@ func (t tool) there() bool {
 	if t.needs == "" {
 		return true
 	}
-	for _, dir := range append(filepath.SplitList(os.Getenv("PATH")), "/usr/sbin", "/sbin") {
-		if _, err := os.Stat(filepath.Join(dir, t.needs)); err == nil {
-			return true
-		}
-	}
-	return false
+	_, err := lab.LookPath(t.needs)
+	return err == nil
 }
 
-func tools(string) []tool {
+func tools() []tool {
 	applet := func(name string) string { return "/run/bin/" + name }
 	ssd := func(front ...string) tool {
 		call := func(args ...string) []string { return append(append([]string{}, front...), args...) }
