@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"pidbox/lib/applet"
@@ -76,8 +74,12 @@ func (o *daemonizeOptions) run(c *applet.Call) error {
 	if o.dryRun {
 		return o.rehearse(c)
 	}
-	ctx, stop := untilSignal()
-	defer stop()
+	ctx := context.Background()
+	if o.order.Ready != nil || o.order.MinUptime > 0 { // what takes but a moment may be struck: see package daemon
+		caught, stop := untilSignal()
+		defer stop()
+		ctx = caught
+	}
 	pid, err := daemon.Start(ctx, o.order)
 	if err != nil {
 		return o.explain(c, err)
@@ -162,29 +164,4 @@ func tail(c *applet.Call, file string, lines []string) {
 	for _, line := range lines {
 		c.Say("%s: %s", file, line)
 	}
-}
-
-// struckError is the cause of a context that a signal ended.
-type struckError struct{ signal syscall.Signal }
-
-func (e *struckError) Error() string { return fmt.Sprintf("stopped by %v", e.signal) }
-
-// untilSignal ends when this process is asked to: what it has begun is undone then. Signals that were ignored when it
-// started stay so.
-func untilSignal() (ctx context.Context, stop func()) {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	got := make(chan os.Signal, 1)
-	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
-		if !signal.Ignored(s) {
-			signal.Notify(got, s)
-		}
-	}
-	go func() {
-		select {
-		case s := <-got:
-			cancel(&struckError{s.(syscall.Signal)})
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, func() { cancel(nil) }
 }

@@ -127,42 +127,6 @@ func (p *plan) properties() error {
 	return err
 }
 
-// limits sets what was asked for, after the caller's own limit of descriptors, which the Go runtime raised at its start.
-func (p *plan) limits() error {
-	nofile, err := callersNofile()
-	if err != nil {
-		return err
-	}
-	p.do("set the limit nofile", must, unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, address(p, &nofile))
-	for _, l := range p.cmd.Limits {
-		var bounds unix.Rlimit
-		resource := resources()[l.Name]
-		if err := unix.Getrlimit(resource, &bounds); err != nil {
-			return &StepError{"read the limit " + l.Name, err}
-		}
-		if resource == unix.RLIMIT_NOFILE {
-			bounds = nofile
-		}
-		if l.Soft != nil {
-			bounds.Cur = *l.Soft
-		}
-		if l.Hard != nil {
-			bounds.Max = *l.Hard
-		}
-		p.do("set the limit "+l.Name, must, unix.SYS_PRLIMIT64, 0, uintptr(resource), address(p, &bounds))
-	}
-	return nil
-}
-
-// callersNofile is the limit of descriptors that this process was started with. The Go runtime raised the soft one and
-// keeps the old one to itself, but puts it back before an exec: one that is bound to fail does no more than that.
-func callersNofile() (unix.Rlimit, error) {
-	_ = syscall.Exec("", []string{""}, nil)
-	var l unix.Rlimit
-	err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l)
-	return l, err
-}
-
 // scoreOOM is done by the parent, which has the privilege to lower it.
 func (*plan) scoreOOM(pid, score int) error {
 	err := os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte(strconv.Itoa(score)), 0)

@@ -1,12 +1,10 @@
 package spawn
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -169,92 +167,4 @@ func (p *Process) collect() (Ending, error) {
 		return Ending{Signal: status.Signal(), Core: status.CoreDump()}, nil
 	}
 	return Ending{Code: status.ExitStatus()}, nil
-}
-
-func reap(pid int) (status syscall.WaitStatus, err error) {
-	for {
-		if _, err = syscall.Wait4(pid, &status, 0, nil); err != syscall.EINTR {
-			return status, err
-		}
-	}
-}
-
-// launch forks, and reaps the process between where there is one. The lock keeps two of them from undoing each other's
-// adoption.
-func (p *plan) launch(detach bool) (int, syscall.Errno) {
-	syscall.ForkLock.Lock()
-	defer syscall.ForkLock.Unlock()
-	if detach {
-		defer AdoptOrphans()()
-	}
-	pid, errno := fork(&p.program)
-	runtime.KeepAlive(p)
-	if detach && errno == 0 {
-		reap(int(pid))
-	}
-	return int(pid), errno
-}
-
-// AdoptOrphans makes this process the one that inherits orphans among its descendants (PR_SET_CHILD_SUBREAPER), until
-// undo. Where the kernel cannot, init has them, and their exit status is nobody's to know.
-func AdoptOrphans() (undo func()) {
-	var before int32
-	unix.Prctl(unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&before)), 0, 0, 0)
-	unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-	return func() { unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, uintptr(before), 0, 0, 0) }
-}
-
-// Childless says that this process has no children, not even any it inherited by an exec.
-func Childless() bool {
-	return unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil) == unix.ECHILD
-}
-
-// failure is the error of a step that a child reports.
-func (p *plan) failure(word message) error {
-	if word.Step == p.exec {
-		return explain(p.cmd, syscall.Errno(word.Errno))
-	}
-	return &StepError{p.steps[word.Step], syscall.Errno(word.Errno)}
-}
-
-// explain finds out what execve(2) meant.
-func explain(cmd Command, errno syscall.Errno) error {
-	e := &ExecError{Path: cmd.Path, Errno: errno}
-	switch errno {
-	case syscall.ENOENT, syscall.ENOTDIR:
-		if _, err := os.Stat(cmd.Path); err != nil {
-			e.NotFound = true
-		} else if i := interpreter(cmd.Path); i != "" {
-			e.Reason = fmt.Sprintf("bad interpreter: %s: %v", i, errno)
-		} else {
-			e.Reason = "its program loader does not exist (made for another system?)"
-		}
-	case syscall.EACCES:
-		if i := interpreter(cmd.Path); i != "" {
-			e.Reason = fmt.Sprintf("%v (of it, a directory above it, or its interpreter %s)", errno, i)
-		}
-	case syscall.ENOEXEC:
-		e.Reason = errno.Error() + " (neither a program for this machine nor a script with #!)"
-	case syscall.E2BIG:
-		total := 0
-		for _, s := range append(cmd.Args[:len(cmd.Args):len(cmd.Args)], cmd.Env...) {
-			total += len(s) + 1
-		}
-		e.Reason = fmt.Sprintf("%v (%d bytes of arguments and environment)", errno, total)
-	}
-	return e
-}
-
-// interpreter is the one that a script names after its #!, if it is a script.
-func interpreter(path string) string {
-	f, err := os.Open(path)
-	if err != nil {
-		return ""
-	}
-	defer f.Close()
-	line, _ := bufio.NewReader(io.LimitReader(f, 256)).ReadString('\n')
-	if words := strings.Fields(strings.TrimPrefix(line, "#!")); strings.HasPrefix(line, "#!") && len(words) > 0 {
-		return words[0]
-	}
-	return ""
 }

@@ -1,0 +1,79 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"pidbox/lib/pidfile"
+	"pidbox/lib/proc"
+	"pidbox/lib/stop"
+)
+
+// pass makes h the daemon, also in the pidfile.
+func (s *start) pass(ctx context.Context, h *proc.Handle) error {
+	before := s.main
+	if s.PIDFile != "" {
+		holder, err := s.own()
+		if err != nil {
+			return err
+		}
+		defer holder.Close()
+		if err := pidfile.Pass(ctx, holder, h, s.Mode); err != nil {
+			return fmt.Errorf("pass the pidfile on to process %d: %w", h.PID(), err)
+		}
+	}
+	s.tell("process %d: is the main process, instead of %d", h.PID(), before.PID())
+	if s.main = h; before != s.process.Handle() {
+		before.Close()
+	}
+	return nil
+}
+
+// own reads the pidfile, which is to be the daemon's still.
+func (s *start) own() (*pidfile.Holder, error) {
+	holder, err := pidfile.Read(s.PIDFile, s.Rules)
+	if err == nil && holder.PID != s.main.PID() {
+		holder.Close()
+		err = fmt.Errorf("%s: %w", s.PIDFile, pidfile.ErrChanged)
+	}
+	return holder, err
+}
+
+// undo stops all of the daemon that runs and takes the pidfile back. A survivor keeps its pidfile.
+func (s *start) undo(cause error) error {
+	ctx := context.Background()
+	family, err := s.family()
+	if err == nil {
+		_, err = stop.Run(ctx, family, s.Stop, nil)
+		family.Close()
+	}
+	if err != nil && !errors.Is(err, proc.ErrNotFound) {
+		return errors.Join(cause, fmt.Errorf("process %d: %w", s.main.PID(), err))
+	}
+	if s.PIDFile == "" {
+		return cause
+	}
+	holder, err := s.own()
+	if err == nil {
+		defer holder.Close()
+		err = pidfile.Release(ctx, holder)
+	}
+	if err != nil && !errors.Is(err, pidfile.ErrChanged) {
+		cause = errors.Join(cause, err)
+	}
+	return cause
+}
+
+// family is the daemon and all that came of it: every descendant of this process, which adopts the orphans among them.
+// Where it has children of another origin it is the child's tree.
+func (s *start) family() (*proc.Family, error) {
+	if !s.alone {
+		return s.process.Handle().Family(proc.Tree)
+	}
+	self, err := proc.Self()
+	if err != nil {
+		return nil, err
+	}
+	return self.Family(proc.Tree)
+}

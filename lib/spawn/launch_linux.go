@@ -1,0 +1,47 @@
+package spawn
+
+import (
+	"runtime"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+func reap(pid int) (status syscall.WaitStatus, err error) {
+	for {
+		if _, err = syscall.Wait4(pid, &status, 0, nil); err != syscall.EINTR {
+			return status, err
+		}
+	}
+}
+
+// launch forks, and reaps the process between where there is one. The lock keeps two of them from undoing each other's
+// adoption.
+func (p *plan) launch(detach bool) (int, syscall.Errno) {
+	syscall.ForkLock.Lock()
+	defer syscall.ForkLock.Unlock()
+	if detach {
+		defer AdoptOrphans()()
+	}
+	pid, errno := fork(&p.program)
+	runtime.KeepAlive(p)
+	if detach && errno == 0 {
+		reap(int(pid))
+	}
+	return int(pid), errno
+}
+
+// AdoptOrphans makes this process the one that inherits orphans among its descendants (PR_SET_CHILD_SUBREAPER), until
+// undo. Where the kernel cannot, init has them, and their exit status is nobody's to know.
+func AdoptOrphans() (undo func()) {
+	var before int32
+	unix.Prctl(unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&before)), 0, 0, 0)
+	unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+	return func() { unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, uintptr(before), 0, 0, 0) }
+}
+
+// Childless says that this process has no children, not even any it inherited by an exec.
+func Childless() bool {
+	return unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil) == unix.ECHILD
+}
