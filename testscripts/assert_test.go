@@ -5,9 +5,7 @@ package testscripts
 import (
 	"errors"
 	"os/exec"
-	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -47,13 +45,12 @@ func exitStatus(err error) (int, error) {
 // Standard output is empty.
 func says(ts *testscript.TestScript, args []string) {
 	needArgs(ts, args, 1, "says message [hint]")
-	name := ""
-	for _, word := range of(ts).last {
-		if slices.Contains(append(appletNames(), "pidbox"), filepath.Base(word)) {
-			name = filepath.Base(word)
-			break
-		}
+	names := strings.Join(append(appletNames(), "pidbox"), "|")
+	called := regexp.MustCompile(`(?:^|[\s/])(` + names + `)(?:\s|$)`).FindStringSubmatch(strings.Join(of(ts).last, " "))
+	if called == nil {
+		ts.Fatalf("the last status command called no applet")
 	}
+	name := called[1]
 	if ts.ReadFile("stdout") != "" {
 		ts.Fatalf("standard output is not empty")
 	}
