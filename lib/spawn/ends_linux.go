@@ -7,19 +7,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ends are the descriptors of a start: the gate, a pair of sockets, the report, a pipe, and what the child's places are filled from.
+// ends are the descriptors of a start: a pair of sockets, over which the child reports and is told to go, and what its
+// places are filled from.
 type ends struct {
-	gateRead, reportWrite int // the child's, above every place
-	gateWrite, reportRead *os.File
-	null                  *os.File
-	files                 map[int]uintptr
-	above                 int         // the first number above all of the above
-	leaked                []int       // what to close one by one, on kernels without close_range(2)
-	lifted                unix.Rlimit // room for numbers above the caller's soft limit
+	child  int // above every place
+	parent *os.File
+	null   *os.File
+	files  map[int]uintptr
+	floor  int         // the first number above every place
+	above  int         // the first number above all of the above
+	leaked []int       // what to close one by one, on kernels without close_range(2)
+	lifted unix.Rlimit // room for numbers above the caller's soft limit
 }
 
 func openEnds(cmd Command) (_ *ends, err error) {
-	e := &ends{gateRead: -1, reportWrite: -1, files: map[int]uintptr{}}
+	e := &ends{child: -1, files: map[int]uintptr{}}
 	defer func() {
 		if err != nil {
 			e.closeAll()
@@ -38,24 +40,18 @@ func openEnds(cmd Command) (_ *ends, err error) {
 		e.files[place] = f.Fd()
 	}
 	for place := range e.files {
-		e.above = max(e.above, place+1)
+		e.floor = max(e.floor, place+1)
 	}
-	var gate, report [2]int
-	if gate, err = unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err != nil {
+	e.above = e.floor
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
 		return nil, os.NewSyscallError("socketpair", err)
 	}
-	e.gateWrite = os.NewFile(uintptr(gate[1]), "gate")
-	if e.gateRead, err = lift(gate[0], e.above); err != nil {
+	e.parent = os.NewFile(uintptr(pair[1]), "child")
+	if e.child, err = lift(pair[0], e.floor); err != nil {
 		return nil, err
 	}
-	if err = unix.Pipe2(report[:], unix.O_CLOEXEC); err != nil { // not os.Pipe: the child wants its end blocking
-		return nil, os.NewSyscallError("pipe", err)
-	}
-	e.reportRead = os.NewFile(uintptr(report[0]), "report")
-	if e.reportWrite, err = lift(report[1], e.above); err != nil {
-		return nil, err
-	}
-	e.above = max(e.above, e.gateRead+1, e.reportWrite+1)
+	e.above = max(e.above, e.child+1)
 	for _, source := range e.files {
 		e.above = max(e.above, int(source)+1)
 	}
@@ -69,8 +65,11 @@ func openEnds(cmd Command) (_ *ends, err error) {
 	return e, nil
 }
 
-// lift moves a descriptor to a number not below floor.
+// lift moves a descriptor to a number not below floor, if it is.
 func lift(fd, floor int) (int, error) {
+	if fd >= floor {
+		return fd, nil
+	}
 	moved, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, floor)
 	unix.Close(fd)
 	return moved, os.NewSyscallError("fcntl", err)
@@ -93,11 +92,9 @@ func openDescriptors(below int) []int {
 
 // closeChild closes the child's side in this process.
 func (e *ends) closeChild() {
-	for _, fd := range []*int{&e.gateRead, &e.reportWrite} {
-		if *fd >= 0 {
-			unix.Close(*fd)
-			*fd = -1
-		}
+	if e.child >= 0 {
+		unix.Close(e.child)
+		e.child = -1
 	}
 	if e.null != nil {
 		e.null.Close()
@@ -106,9 +103,7 @@ func (e *ends) closeChild() {
 
 func (e *ends) closeAll() {
 	e.closeChild()
-	for _, f := range []*os.File{e.gateWrite, e.reportRead} {
-		if f != nil {
-			f.Close()
-		}
+	if e.parent != nil {
+		e.parent.Close()
 	}
 }

@@ -64,7 +64,7 @@ func (p *plan) texts(list []string) (uintptr, error) {
 // the credentials; the working directory after them, since it may be one that only the user can enter (NFS).
 func compose(cmd Command, ends *ends, session, detach bool) (*plan, error) {
 	p := newPlan(cmd)
-	p.report = uintptr(ends.reportWrite)
+	p.report = uintptr(ends.child)
 	if session {
 		p.do("make a session", must, unix.SYS_SETSID)
 	}
@@ -81,7 +81,7 @@ func compose(cmd Command, ends *ends, session, detach bool) (*plan, error) {
 	}
 	p.do("unblock signals", must, unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, address(p, &p.none), 0, 8)
 	p.do("report", must, unix.SYS_WRITE, p.report, address(p, &p.word), unsafe.Sizeof(p.word))
-	p.do("wait", gated, unix.SYS_RECVMSG, uintptr(ends.gateRead), p.letter(), 0)
+	p.do("wait", gated, unix.SYS_RECVMSG, uintptr(ends.child), p.letter(), 0)
 	path, err1 := p.text(cmd.Path)
 	args, err2 := p.texts(cmd.Args)
 	env, err3 := p.texts(cmd.Env)
@@ -136,18 +136,23 @@ func (*plan) scoreOOM(pid, score int) error {
 	return nil
 }
 
-// descriptors puts the files in their places by way of copies above all places, since a file's number may be another's
-// place, and closes everything else.
+// descriptors puts the files in their places and closes everything else. Those whose number may be another's place go by
+// way of copies above all; others do not, for there may be no more numbers above.
 func (p *plan) descriptors(e *ends) {
 	p.do("lift the limit nofile", may, unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, address(p, &e.lifted))
 	places := slices.Sorted(maps.Keys(e.files))
-	for i, place := range places {
-		p.do("copy descriptors", must, unix.SYS_DUP3, e.files[place], uintptr(e.above+i), unix.O_CLOEXEC)
+	from, next := maps.Clone(e.files), e.above
+	for _, place := range places {
+		if int(from[place]) < e.floor {
+			p.do("copy descriptors", must, unix.SYS_DUP3, from[place], uintptr(next), unix.O_CLOEXEC)
+			from[place] = uintptr(next)
+			next++
+		}
 	}
-	for i, place := range places {
-		p.do(fmt.Sprintf("place descriptor %d", place), must, unix.SYS_DUP3, uintptr(e.above+i), uintptr(place), 0)
+	for _, place := range places {
+		p.do(fmt.Sprintf("place descriptor %d", place), must, unix.SYS_DUP3, from[place], uintptr(place), 0)
 	}
-	kept := slices.Sorted(slices.Values(append(places, e.gateRead, e.reportWrite)))
+	kept := slices.Sorted(slices.Values(append(places, e.child)))
 	if e.leaked != nil {
 		for _, fd := range e.leaked {
 			if !slices.Contains(kept, fd) {
@@ -156,12 +161,12 @@ func (p *plan) descriptors(e *ends) {
 		}
 		return
 	}
-	from := 0
+	first := 0
 	for _, fd := range kept {
-		if fd > from {
-			p.do("close descriptors", must, unix.SYS_CLOSE_RANGE, uintptr(from), uintptr(fd-1), 0)
+		if fd > first {
+			p.do("close descriptors", must, unix.SYS_CLOSE_RANGE, uintptr(first), uintptr(fd-1), 0)
 		}
-		from = fd + 1
+		first = fd + 1
 	}
-	p.do("close descriptors", must, unix.SYS_CLOSE_RANGE, uintptr(from), uintptr(^uint32(0)), 0)
+	p.do("close descriptors", must, unix.SYS_CLOSE_RANGE, uintptr(first), uintptr(^uint32(0)), 0)
 }

@@ -19,8 +19,7 @@ type Process struct {
 	pid    int
 	plan   *plan
 	handle *proc.Handle
-	gate   *os.File // a byte lets the child exec, closing it ends the child
-	report *os.File // closed by the exec
+	line   *os.File // the child reports on it, a byte lets it exec, a close ends it; the exec closes the other end
 }
 
 // Start runs cmd as a direct child, held, in a session of its own if asked, else in this process's group.
@@ -41,7 +40,7 @@ func start(cmd Command, session, detach bool) (*Process, error) {
 
 func startWith(cmd Command, ends *ends, session, detach bool) (_ *Process, err error) {
 	defer ends.closeChild()
-	p := &Process{gate: ends.gateWrite, report: ends.reportRead}
+	p := &Process{line: ends.parent}
 	defer func() {
 		if err != nil && p.handle != nil {
 			p.Abort()
@@ -93,7 +92,10 @@ func (p *Process) held() error {
 
 func (p *Process) read() (message, error) {
 	var word message
-	_, err := io.ReadFull(p.report, unsafe.Slice((*byte)(unsafe.Pointer(&word)), unsafe.Sizeof(word)))
+	_, err := io.ReadFull(p.line, unsafe.Slice((*byte)(unsafe.Pointer(&word)), unsafe.Sizeof(word)))
+	if errors.Is(err, syscall.ECONNRESET) { // it died and left the word to go unread
+		err = io.EOF
+	}
 	return word, err
 }
 
@@ -105,8 +107,7 @@ func (p *Process) Go(files ...*os.File) error {
 	for _, f := range files {
 		fds = append(fds, int(f.Fd()))
 	}
-	err := unix.Sendmsg(int(p.gate.Fd()), []byte{1}, unix.UnixRights(fds...), nil, unix.MSG_NOSIGNAL)
-	p.gate.Close()
+	err := unix.Sendmsg(int(p.line.Fd()), []byte{1}, unix.UnixRights(fds...), nil, unix.MSG_NOSIGNAL)
 	if err != nil && !errors.Is(err, syscall.EPIPE) { // EPIPE: it died, as the report will show
 		return err
 	}
@@ -141,7 +142,7 @@ func (p *Process) neverRan() bool {
 
 // Abort ends a child that is still held, and has it gone when it returns.
 func (p *Process) Abort() error {
-	p.gate.Close()
+	p.line.Close()
 	if err := p.handle.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, proc.ErrNotFound) {
 		return err
 	}
@@ -151,8 +152,7 @@ func (p *Process) Abort() error {
 
 // Close gives up the child: one still held ends, one let go runs on.
 func (p *Process) Close() {
-	p.gate.Close()
-	p.report.Close()
+	p.line.Close()
 	if p.handle != nil {
 		p.handle.Close()
 	}

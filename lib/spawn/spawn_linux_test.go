@@ -227,7 +227,7 @@ func TestFailures(t *testing.T) {
 func TestHeldChildEndsWithItsHolder(t *testing.T) {
 	for name, let := range map[string]func(*Process) error{
 		"aborted": (*Process).Abort,
-		"closed":  func(p *Process) error { p.gate.Close(); _, err := p.Wait(background(t)); return err },
+		"closed":  func(p *Process) error { p.line.Close(); _, err := p.Wait(background(t)); return err },
 	} {
 		cmd, out := shell(t, "echo ran")
 		p, err := Detach(cmd)
