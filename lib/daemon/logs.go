@@ -49,7 +49,8 @@ func openLog(path string, truncate bool) (*os.File, error) {
 	if truncate {
 		flags |= os.O_TRUNC
 	}
-	for file := path; ; {
+	file := path
+	for range 40 { // symbolic links, as in path_resolution(7)
 		f, err := os.OpenFile(file, flags, 0o644)
 		switch {
 		case err == nil:
@@ -66,6 +67,7 @@ func openLog(path string, truncate bool) (*os.File, error) {
 			flags &^= syscall.O_NOFOLLOW
 		}
 	}
+	return nil, &fs.PathError{Op: "open", Path: path, Err: syscall.ELOOP}
 }
 
 // follow is where a symbolic link leads that only root or the caller can have made.
