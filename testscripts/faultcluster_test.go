@@ -198,3 +198,52 @@ func (w *world) status(member int) (s fault.Status) {
 	}
 	return s
 }
+
+// Another kind of cluster by configuration alone.
+func TestFaultClusterRedis(t *testing.T) {
+	w := newWorld(t, "redis-server", "redis-sentinel", "redis-cli", "awk")
+	write := func(name, text string) string {
+		path := filepath.Join(w.dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	var sentinels []*exec.Cmd
+	t.Cleanup(func() {
+		for _, s := range sentinels {
+			_ = s.Process.Kill()
+			_ = s.Wait()
+		}
+	})
+	for i := 1; i <= 3; i++ {
+		replicaof := "replicaof 10.77.0.1 6379\n"
+		if i == 1 {
+			replicaof = ""
+		}
+		write(fmt.Sprintf("redis%d.conf", i), fmt.Sprintf("bind 10.77.0.%d\nprotected-mode no\nsave \"\"\ndir %s\ndbfilename dump%d.rdb\nrepl-diskless-sync-delay 0\n%s", i, w.dir, i, replicaof))
+		file := write(fmt.Sprintf("sentinel%d.conf", i), fmt.Sprintf("bind 10.77.0.%d\nport 26379\nprotected-mode no\ndir %s\n"+
+			"sentinel monitor cluster 10.77.0.1 6379 2\nsentinel down-after-milliseconds cluster 1000\nsentinel failover-timeout cluster 5000\n", i, w.dir))
+		s := w.cmd(w.members[i-1], "redis-sentinel", file)
+		if err := s.Start(); err != nil {
+			t.Fatal(err)
+		}
+		sentinels = append(sentinels, s)
+	}
+	w.start(func(i int) []string {
+		return []string{"redis-server", filepath.Join(w.dir, fmt.Sprintf("redis%d.conf", i))}
+	})
+	plan := w.plan("redis-sentinel.yaml")
+	w.until("one master with two replicas", func() bool {
+		return w.cmd(w.bridge, "fault-tester", "check", "-q", "-f", plan).Run() == nil
+	})
+	cases, _ := w.run(0, "-f", plan)
+	if len(cases) != 4 {
+		t.Errorf("%+v", cases)
+	}
+	for _, c := range cases {
+		if c.Outcome != report.Pass || c.Name != "kill-replica" && c.Failover <= 0 {
+			t.Errorf("%+v", c)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -105,7 +106,11 @@ func Check(ctx context.Context, p *plan.Plan, o Options) ([]Finding, error) {
 		add("leader", name, err)
 	}
 	if p.Check != nil {
-		_, err := call(ctx, p.Check.Exec, []string{"FAULT_CASE=check"}, time.Duration(p.Check.Timeout))
+		scratch, err := os.MkdirTemp("", "fault-tester-")
+		if err == nil {
+			defer os.RemoveAll(scratch)
+			err = callKept(ctx, p.Check.Exec, []string{"FAULT_CASE=check", "FAULT_ROUND=0", "FAULT_DIR=" + scratch}, time.Duration(p.Check.Timeout))
+		}
 		add("check", "fine", err)
 	}
 	return all, nil
