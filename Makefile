@@ -23,6 +23,10 @@ test: test-deps vet ## everything that CI runs
 	$(GOTEST) -tags $(TAGS),pidbox_procdir ./lib/proc ./lib/pidfile ./lib/stop
 	$(GOTEST) -tags $(TAGS),pidbox_bare ./lib/proc ./lib/pidfile ./lib/stop
 
+test-cluster: ## real clusters of etcd and redis, broken in every way, and the report in a browser; four minutes
+	packaging/test-deps cluster
+	$(GOTEST) -tags $(TAGS),cluster -run TestFaultCluster ./testscripts
+
 test-deps: ## the programs that the tests run, installed where that can be done
 	packaging/test-deps
 
@@ -84,4 +88,4 @@ clean: ## what was built here
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 12
 
-.PHONY: build demo test test-deps test-supervisor vet check lint race fuzz bench faults peers soak generate install uninstall dist clean help
+.PHONY: build demo test test-cluster test-deps test-supervisor vet check lint race fuzz bench faults peers soak generate install uninstall dist clean help
