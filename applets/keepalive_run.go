@@ -27,30 +27,14 @@ func (o *keepAliveOptions) run(c *applet.Call) error {
 	return o.keep(c)
 }
 
-// keep supervises until the end.
+// keep supervises until the end. Signals are requests from before the claim on: whoever finds the pidfile may send one.
 func (o *keepAliveOptions) keep(c *applet.Call) error {
-	log, reopen, err := o.logger(c)
+	s, reopen, done, err := o.supervisor(c)
 	if err != nil {
 		return err
 	}
-	service, err := o.service(c, log)
-	if err != nil {
-		return err
-	}
-	check, err := o.checkHealth()
-	if err != nil {
-		return err
-	}
-	if o.rotates() {
-		pipes, err := supervise.OpenPipes(o.output, o.rotation)
-		if err != nil {
-			return err
-		}
-		defer pipes.Close()
-		service.Pipes = pipes
-		reopenLog := reopen
-		reopen = func() { reopenLog(); _ = pipes.Reopen() }
-	}
+	defer done()
+	defer s.Route(o.means, reopen)()
 	self, err := proc.Self()
 	if err != nil {
 		return err
@@ -61,16 +45,9 @@ func (o *keepAliveOptions) keep(c *applet.Call) error {
 		return err
 	}
 	claim.Close()
-	if os.Getpid() == 1 {
-		service.Orphans = supervise.Reap()
-	}
-	s := supervise.New(&supervise.Supervisor{Command: service, Backoff: supervise.Backoff{Policy: o.policy}, Schedule: o.schedule, Log: log})
-	s.Health = o.watch(check, service.Orphans)
-	s.Ready, s.Ending = o.notices(log)
-	defer s.Route(o.means, reopen)()
 	unlisten, err := s.Listen(o.pidFile)
 	if err != nil {
-		log.Warn("--status and --restart will not work", "error", err.Error())
+		s.Log.Warn("--status and --restart will not work", "error", err.Error())
 		unlisten = func() {}
 	}
 	outcome, err := s.Run()
@@ -78,8 +55,42 @@ func (o *keepAliveOptions) keep(c *applet.Call) error {
 	if errors.Is(err, stop.ErrSurvived) {
 		return err
 	}
-	log.Debug("ending", "left", outcome == supervise.Left)
+	s.Log.Debug("ending", "left", outcome == supervise.Left)
 	return errors.Join(err, o.release())
+}
+
+// supervisor is what the options ask for, not yet at work. done lets go of the logs that it writes itself.
+func (o *keepAliveOptions) supervisor(c *applet.Call) (s *supervise.Supervisor, reopen, done func(), err error) {
+	log, reopen, err := o.logger(c)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	service, err := o.service(c, log)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	check, err := o.checkHealth()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	done = func() {}
+	if o.rotates() {
+		pipes, err := supervise.OpenPipes(o.output, o.rotation)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		service.Pipes = pipes
+		reopenLog := reopen
+		reopen = func() { _ = pipes.Reopen(); reopenLog() }
+		done = func() { _ = pipes.Close() }
+	}
+	if os.Getpid() == 1 {
+		service.Orphans = supervise.Reap()
+	}
+	s = supervise.New(&supervise.Supervisor{Command: service, Backoff: supervise.Backoff{Policy: o.policy}, Schedule: o.schedule, Log: log})
+	s.Health = o.watch(check, service.Orphans)
+	s.Ready, s.Ending = o.notices(log)
+	return s, reopen, done, nil
 }
 
 // release removes the pidfile of keep-alive, if it still is that.

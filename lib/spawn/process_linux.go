@@ -1,6 +1,7 @@
 package spawn
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -138,6 +139,14 @@ func (p *Process) neverRan() bool {
 		fmt.Sscan(fields[6], &flags)
 	}
 	return flags&0x40 != 0
+}
+
+// Wait waits until the child has ended and collects its exit status, once. With ctx done it gives ctx's error.
+func (p *Process) Wait(ctx context.Context) (Ending, error) {
+	if err := p.handle.Wait(ctx); err != nil {
+		return Ending{}, err
+	}
+	return p.collect()
 }
 
 // Abort ends a child that is still held, and has it gone when it returns.

@@ -3,6 +3,7 @@
 package spawn
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -87,6 +88,23 @@ func (p *Process) Go(files ...*os.File) error {
 	_, err := p.gate.Write([]byte("\n"))
 	p.gate.Close()
 	return err
+}
+
+// Wait waits until the child has ended and collects its exit status, once. With ctx done it gives ctx's error, and the
+// status is lost. Without that a zombie cannot be told from a live process here.
+func (p *Process) Wait(ctx context.Context) (Ending, error) {
+	type result struct {
+		end Ending
+		err error
+	}
+	got := make(chan result, 1)
+	go func() { end, err := p.collect(); got <- result{end, err} }()
+	select {
+	case r := <-got:
+		return r.end, r.err
+	case <-ctx.Done():
+		return Ending{}, context.Cause(ctx)
+	}
 }
 
 // Abort ends a child that is still held, and has it gone when it returns.

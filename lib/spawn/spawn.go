@@ -5,7 +5,6 @@
 package spawn
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -87,11 +86,3 @@ func (p *Process) PID() int { return p.pid }
 
 // Handle is the child's handle, opened while it was held. It is closed with the Process.
 func (p *Process) Handle() *proc.Handle { return p.handle }
-
-// Wait waits until the child has ended and collects its exit status, once. With ctx done it gives ctx's error.
-func (p *Process) Wait(ctx context.Context) (Ending, error) {
-	if err := p.handle.Wait(ctx); err != nil {
-		return Ending{}, err
-	}
-	return p.collect()
-}

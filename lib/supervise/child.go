@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"syscall"
 	"time"
 
@@ -20,31 +21,37 @@ type child struct {
 	identity proc.Identity
 	began    time.Time
 	adopted  bool
+	group    *proc.Family // of an adopted one, as it was found; of our own it is looked for before the number is given back
 	done     chan struct{}
-	end      End // written before done is closed
+	collect  func() End // takes the exit status, once
 	release  func()
 	log      *slog.Logger
 }
 
-// started waits for a direct child, which only that makes go away for good. The time of its end is that of its
-// collection: no stranger can have its number before.
+// started waits for a direct child. It stays a zombie until its group has been looked at: so long no stranger can have
+// its number, neither as a process nor as a group.
 func started(p *spawn.Process, id proc.Identity, s *Service) *child {
-	c := &child{handle: p.Handle(), identity: id, began: time.Now(), done: make(chan struct{}), release: p.Close, log: s.Log}
-	go func() {
-		defer close(c.done)
+	c := &child{handle: p.Handle(), identity: id, began: time.Now(), release: p.Close, log: s.Log}
+	c.collect = sync.OnceValue(func() End {
 		ending, err := p.Wait(context.Background())
-		c.end = End{Code: ending.Code, Signal: ending.Signal, Core: ending.Core}
-		if err != nil || ending.Signal != 0 {
-			c.end.Code = -1
-		}
 		s.Orphans.died(p.PID())
-	}()
-	return c
+		if err != nil || ending.Signal != 0 {
+			ending.Code = -1
+		}
+		return End{Code: ending.Code, Signal: ending.Signal, Core: ending.Core}
+	})
+	if !zombiesAreSeen {
+		c.done = make(chan struct{})
+		go func() { defer close(c.done); c.collect() }()
+		return c
+	}
+	return c.watch()
 }
 
 // adopted waits for the process of a holder, which is no child of ours.
 func adopted(h *pidfile.Holder, id proc.Identity, log *slog.Logger) *child {
-	c := &child{handle: h.Process, identity: id, began: time.Now(), adopted: true, done: make(chan struct{}), release: h.Close, log: log}
+	c := &child{handle: h.Process, identity: id, began: time.Now(), adopted: true, log: log}
+	c.collect = func() End { return End{Code: -1} }
 	if info, err := c.handle.Info(); err == nil {
 		if !info.Started.IsZero() && info.Started.Before(c.began) {
 			c.began = info.Started
@@ -53,9 +60,20 @@ func adopted(h *pidfile.Holder, id proc.Identity, log *slog.Logger) *child {
 			log.Warn("the program of the running child was replaced or removed", "pid", c.PID(), "path", info.Exec)
 		}
 	}
+	c.group, _ = c.handle.Family(proc.Group)
+	c.release = func() {
+		if c.group != nil {
+			c.group.Close()
+		}
+		h.Close()
+	}
+	return c.watch()
+}
+
+func (c *child) watch() *child {
+	c.done = make(chan struct{})
 	go func() {
 		if c.handle.Wait(context.Background()) == nil {
-			c.end = End{Code: -1}
 			close(c.done)
 		}
 	}()
@@ -66,7 +84,7 @@ func (c *child) PID() int                      { return c.handle.PID() }
 func (c *child) Adopted() bool                 { return c.adopted }
 func (c *child) Began() time.Time              { return c.began }
 func (c *child) Done() <-chan struct{}         { return c.done }
-func (c *child) End() End                      { return c.end }
+func (c *child) End() End                      { return c.collect() }
 func (c *child) Signal(s syscall.Signal) error { return c.handle.Signal(s) }
 func (c *child) Close()                        { c.release() }
 
@@ -80,7 +98,15 @@ func (c *child) Stop(schedule signals.Schedule, hasten <-chan struct{}) error {
 	if err != nil {
 		return err
 	}
-	defer family.Close()
+	if family != c.group {
+		defer family.Close()
+	}
+	if over(c) {
+		c.collect()
+		if errors.Is(family.Signal(0), proc.ErrNotFound) { // as most of the time, and found without a look at every process
+			return nil
+		}
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() {
@@ -101,30 +127,25 @@ func (c *child) Stop(schedule signals.Schedule, hasten <-chan struct{}) error {
 	return err
 }
 
+// family is the child's group, or what a dead child left of it: ErrNotFound if nothing.
+func (c *child) family() (*proc.Family, error) {
+	if c.group != nil {
+		return c.group, nil
+	}
+	f, err := c.handle.Family(proc.Group)
+	var member *proc.NotLeaderError
+	switch {
+	case errors.As(err, &member):
+		return c.handle.Family(proc.Process)
+	case errors.Is(err, proc.ErrNotFound):
+		return proc.Orphans(c.identity, proc.Group)
+	}
+	return f, err
+}
+
 // killWait is how long a process may take to vanish after a hastened KILL.
 const killWait = 5 * time.Second
 
 func (c *child) tell(step signals.Step) {
 	c.log.Info("signalled", "pid", c.PID(), "signal", signals.Name(step.Signal), "wait", step.Wait.String())
 }
-
-// family is the child's group, or what a dead child left of it: ErrNotFound if nothing.
-func (c *child) family() (*proc.Family, error) {
-	if !over(c) {
-		f, err := c.handle.Family(proc.Group)
-		if led := (*proc.NotLeaderError)(nil); errors.As(err, &led) {
-			f, err = c.handle.Family(proc.Process)
-		}
-		if !errors.Is(err, proc.ErrNotFound) {
-			return f, err
-		}
-		<-c.done
-	}
-	if groupEmpty(c.PID()) { // spares a look at every process there is, in the path of each restart
-		return nil, proc.ErrNotFound
-	}
-	return proc.Orphans(c.identity, proc.Group)
-}
-
-// groupEmpty asks without reaching anybody: signal 0.
-func groupEmpty(pgid int) bool { return syscall.Kill(-pgid, 0) == syscall.ESRCH }

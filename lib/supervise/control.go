@@ -92,7 +92,7 @@ func (s *Supervisor) serve(c *net.UnixConn) {
 	default:
 		r.Error = "no such request"
 	}
-	st := s.Status()
+	st := s.settled(patience / 2)
 	st.PID, r.Status = os.Getpid(), &st
 	_ = c.SetWriteDeadline(time.Now().Add(patience))
 	_ = json.NewEncoder(c).Encode(r) // whoever has gone away needs no answer
@@ -121,11 +121,12 @@ func ask(pidfile string, pid int, what string, limit time.Duration) (Status, err
 		return Status{}, fmt.Errorf("%s: answered by process %d, which is not process %d: %w", path, peer, pid, ErrNoControl)
 	}
 	_ = c.SetDeadline(time.Now().Add(limit))
-	if _, err := c.Write([]byte(what + "\n")); err != nil {
-		return Status{}, err
-	}
 	var r reply
-	if err := json.NewDecoder(c).Decode(&r); err != nil {
+	_, err = c.Write([]byte(what + "\n"))
+	if err == nil {
+		err = json.NewDecoder(c).Decode(&r)
+	}
+	if err != nil {
 		return Status{}, fmt.Errorf("%s: no answer: %w", path, err)
 	}
 	if r.Error != "" || r.Status == nil {

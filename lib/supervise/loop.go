@@ -26,11 +26,12 @@ type Supervisor struct {
 	ready    sync.Once
 	mu       sync.Mutex
 	status   Status
+	changed  chan struct{} // closed at each change of status
 }
 
 // New completes a supervisor, so that it can be asked things before it runs.
 func New(s *Supervisor) *Supervisor {
-	s.requests, s.over = make(chan Request), make(chan struct{})
+	s.requests, s.over, s.changed = make(chan Request), make(chan struct{}), make(chan struct{})
 	s.status = Status{State: Starting}
 	return s
 }
@@ -149,6 +150,9 @@ func (s *Supervisor) watch(child Child) (verdict, End, error) {
 			s.Log.Error("not stopped", "pid", child.PID(), "error", err.Error())
 			s.set(func(st *Status) { st.State = Running })
 			continue
+		}
+		if err != nil {
+			s.Log.Warn("what it left of its group is not stopped", "pid", child.PID(), "error", err.Error())
 		}
 		end := child.End()
 		s.ended(child, end)

@@ -75,6 +75,28 @@ func (s *Supervisor) set(change func(*Status)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change(&s.status)
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// settled waits, up to a limit, for as long as the state is one that passes by itself at once.
+func (s *Supervisor) settled(limit time.Duration) Status {
+	late := time.After(limit)
+	for {
+		s.mu.Lock()
+		starting, changed := s.status.State == Starting, s.changed
+		s.mu.Unlock()
+		if !starting {
+			return s.Status()
+		}
+		select {
+		case <-changed:
+		case <-s.over:
+			return s.Status()
+		case <-late:
+			return s.Status()
+		}
+	}
 }
 
 // Status is what the supervisor is doing right now.
