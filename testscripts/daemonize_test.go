@@ -78,7 +78,7 @@ func TestDaemonSees(t *testing.T) {
 					t.Errorf("%s is %q, not %q", key, got, value)
 				}
 			}
-			if sid := seen(t, daemon, "sid"); sid == strconv.Itoa(daemon) || sid == seen(t, control, "sid") || sid != seen(t, daemon, "pgid") {
+			if sid := seen(t, daemon, "sid"); sid == strconv.Itoa(daemon) || sid == seen(t, control, "sid") || seen(t, daemon, "pgid") != strconv.Itoa(daemon) {
 				t.Errorf("process %d is in session %s and group %s", daemon, sid, seen(t, daemon, "pgid"))
 			}
 			for _, file := range []string{"environ", "limits"} {
@@ -192,10 +192,20 @@ func TestKilledWhileStarting(t *testing.T) {
 		time.Sleep(rand.N(usual))
 		cmd.Process.Kill()
 		cmd.Wait()
+		state := ""
+		t.Cleanup(func() {
+			if t.Failed() && state != "" {
+				t.Log(state)
+			}
+		})
 		eventually(t, "a daemon with its pidfile and lock, or nobody and nothing", func() bool {
 			left := slices.DeleteFunc(processes(), func(pid int) bool { return !marked(pid, dir) })
 			text, _ := os.ReadFile(file)
 			named, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+			state = fmt.Sprintf("left %d, pidfile %q, running %v, locked %v and %v", left, text, running(named), locked(t, dir), locked(t, lock))
+			for _, pid := range left {
+				state += "; " + describe(pid)
+			}
 			switch {
 			case locked(t, dir) || len(left) > 1:
 				return false
@@ -204,6 +214,7 @@ func TestKilledWhileStarting(t *testing.T) {
 			}
 			return (named == 0 || !running(named)) && !locked(t, lock)
 		})
+		state = ""
 		whole += clear()
 	}
 	t.Logf("%d of %d starts got as far as a daemon, killed within %v", whole, rounds, usual)

@@ -70,6 +70,7 @@ func compose(cmd Command, ends *ends, session, detach bool) (*plan, error) {
 	}
 	if detach {
 		p.do("fork", divide, 0)
+		p.do("lead its process group", must, unix.SYS_SETPGID, 0, 0)
 	}
 	p.do("tell its PID", myself, unix.SYS_GETPID)
 	for sig := uintptr(1); sig <= 64; sig++ { // KILL, STOP and, to some kernels, the C library's own cannot be set

@@ -85,7 +85,7 @@ func TestSession(t *testing.T) {
 	if pid, ppid, pgrp, sid := stat(direct); ppid != os.Getpid() || sid != pid || pgrp != pid {
 		t.Errorf("direct: pid %d, ppid %d (we are %d), group %d, session %d", pid, ppid, os.Getpid(), pgrp, sid)
 	}
-	if pid, ppid, pgrp, sid := stat(Detach); ppid != os.Getpid() || sid == pid || pgrp != sid || sid == 0 {
+	if pid, ppid, pgrp, sid := stat(Detach); ppid != os.Getpid() || sid == pid || pgrp != pid || sid == 0 {
 		t.Errorf("detached: pid %d, ppid %d (we are %d), group %d, session %d", pid, ppid, os.Getpid(), pgrp, sid)
 	}
 	var subreaper int32
