@@ -14,7 +14,7 @@ var style string
 // Measures of the timeline, in pixels.
 const (
 	left, row, gap, top = 110, 16, 14, 46
-	least               = 860 // its width, unless the run takes longer
+	least               = 1040 // its width, unless the run takes longer
 )
 
 // HTML writes the page. html/template would be the usual way, but it costs every applet of this binary its start-up.
