@@ -81,7 +81,7 @@ func keepAlive() *applet.Applet {
 
 func keepAliveStatuses() []applet.Item {
 	return []applet.Item{
-		{Name: "0", Text: "stopped on request, left on request, or COMMAND ended with a code of --no-restart-codes that is 0; --status: COMMAND runs; --restart: it runs anew"},
+		{Name: "0", Text: "stopped on request, left on request, or COMMAND ended with a code of --no-restart-codes that is 0; --status: COMMAND runs; --restart: it was started anew"},
 		{Name: "1", Text: "another process holds FILE or the child pidfile; --status: COMMAND does not run just now"},
 		{Name: "2", Text: "COMMAND survived the whole schedule; the pidfiles are kept"},
 		{Name: "3", Text: "gave up restarting; --status, --restart: no keep-alive runs"},

@@ -44,7 +44,7 @@ func (o *keepAliveOptions) ask(c *applet.Call) error {
 			return err
 		}
 	}
-	if st.State != supervise.Running {
+	if o.status && st.State != supervise.Running {
 		return applet.Exit(applet.No)
 	}
 	return nil
