@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 )
@@ -21,15 +20,7 @@ func TestExamples(t *testing.T) {
 	bin := t.TempDir()
 	binary := built(t)
 	sh(t, "", "env", "DESTDIR="+bin, "PREFIX=/", abs(t, "../packaging/install"), binary)
-	example := func(t *testing.T, script string, env ...string) {
-		t.Parallel()
-		cmd := exec.Command("unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-eu", script)
-		cmd.Dir = "testdata"
-		cmd.Env = append(os.Environ(), append(env, "BIN="+bin+"/bin", "EXAMPLES="+abs(t, "../packaging/examples"), "BOSH="+abs(t, "../packaging/bosh"))...)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Errorf("%v\n%s", err, out)
-		}
-	}
+	bin += "/bin"
 	for _, shell := range []string{"dash", "bash", "busybox ash"} {
 		t.Run("init under "+shell, func(t *testing.T) {
 			name, rest, _ := strings.Cut(shell, " ")
@@ -42,16 +33,16 @@ func TestExamples(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			example(t, "init.sh", "SHELL_UNDER_TEST="+path)
+			example(t, bin, "init.sh", "SHELL_UNDER_TEST="+path)
 		})
 	}
-	t.Run("monit", func(t *testing.T) { example(t, "monit.sh") })
-	t.Run("cron", func(t *testing.T) { example(t, "cron.sh") })
-	t.Run("entrypoint", func(t *testing.T) { example(t, "entrypoint.sh") })
+	t.Run("monit", func(t *testing.T) { example(t, bin, "monit.sh") })
+	t.Run("cron", func(t *testing.T) { example(t, bin, "cron.sh") })
+	t.Run("entrypoint", func(t *testing.T) { example(t, bin, "entrypoint.sh") })
 	t.Run("systemd", func(t *testing.T) {
 		tools(t, "systemd-analyze")
 		t.Parallel()
-		unit := strings.ReplaceAll(read(t, "../packaging/examples/web.service"), "/usr/lib/pidbox/bin", bin+"/bin")
+		unit := strings.ReplaceAll(read(t, "../packaging/examples/web.service"), "/usr/lib/pidbox/bin", bin)
 		file := filepath.Join(t.TempDir(), "web.service")
 		if err := os.WriteFile(file, []byte(unit), 0o644); err != nil {
 			t.Fatal(err)
@@ -60,13 +51,17 @@ func TestExamples(t *testing.T) {
 			t.Error(out)
 		}
 	})
-	t.Run("bosh", func(t *testing.T) {
-		tools(t, "ruby")
-		if runtime.GOARCH != "amd64" {
-			t.Skip("the release takes the tarball for amd64")
-		}
-		example(t, "bosh.sh", "DIST="+dist(t, "1.2.3", 0, "amd64"))
-	})
+}
+
+// example runs a script of testdata, with the applets of bin, in mount, network and PID namespaces of its own.
+func example(t *testing.T, bin, script string, env ...string) {
+	t.Parallel()
+	cmd := exec.Command("unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-eu", script)
+	cmd.Dir = "testdata"
+	cmd.Env = append(os.Environ(), append(env, "BIN="+bin, "EXAMPLES="+abs(t, "../packaging/examples"), "BOSH="+abs(t, "../packaging/bosh"))...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
 }
 
 // TestShellIsClean has every shell script of the project read by the tools that know better.

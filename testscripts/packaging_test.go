@@ -111,6 +111,12 @@ func TestPackages(t *testing.T) {
 			t.Errorf("left behind: %q, before: %q", after, before)
 		}
 	})
+	t.Run("bosh", func(t *testing.T) {
+		tools(t, "ruby", "unshare", "ip", "busybox", "monit")
+		root := t.TempDir()
+		sh(t, root, "tar", "-xzf", fmt.Sprintf("%s/pidbox-1.2.3-linux-%s.tar.gz", one, arch), "--strip-components=1")
+		example(t, root+"/bin", "bosh.sh", "DIST="+one)
+	})
 	t.Run("tarball", func(t *testing.T) {
 		t.Parallel()
 		root := t.TempDir()
@@ -226,12 +232,15 @@ func daemonizeDeb(t *testing.T) string {
 	return out
 }
 
-// runsAll runs every applet by its link and expects its version.
+// runsAll runs every applet by its link, and expects this version of pidbox.
 func runsAll(t *testing.T, bin, version string) {
 	t.Helper()
-	for _, name := range append(appletNames(), "pidbox") {
-		if out := sh(t, "", filepath.Join(bin, name), "--version"); !strings.Contains(out, version) {
-			t.Errorf("%s --version: %q", name, out)
+	if out := sh(t, "", filepath.Join(bin, "pidbox"), "--version"); !strings.Contains(out, version) {
+		t.Errorf("pidbox --version: %q", out)
+	}
+	for _, name := range appletNames() {
+		if out := sh(t, "", filepath.Join(bin, name), "--help"); !strings.HasPrefix(out, name+": ") {
+			t.Errorf("%s --help: %q", name, out)
 		}
 	}
 }

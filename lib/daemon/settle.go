@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"pidbox/lib/proc"
@@ -54,7 +55,10 @@ func (s *start) settle(ctx context.Context) error {
 			case e.main != nil && e.main.PID() == s.main.PID():
 				e.main.Close()
 			case e.main != nil:
-				if err := s.pass(ctx, e.main); err != nil {
+				if err := s.pass(ctx, e.main); errors.Is(err, proc.ErrNotFound) {
+					defer e.main.Close()
+					return s.died(&DiedError{PID: e.main.PID()}) // between its message and now
+				} else if err != nil {
 					return err
 				}
 				go s.watchMain(ctx, e.main, post)
