@@ -4,6 +4,7 @@ package lab
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -30,7 +31,11 @@ const (
 	Plain    = "plain"    // sleeps, and says the id of a thread of it that is not the first
 	Stubborn = "stubborn" // ignores TERM
 	Zombie   = "zombie"   // has a child that is one, and says its number
+	Owner    = "owner"    // started as PROGRAM LOCK WRONGS by a tool: holds the lock for life, or writes to wrongs that it could not
 )
+
+// As is the variable that makes this program that fixture.
+func As(kind string) string { return roleVar + "=" + kind }
 
 // FixtureLife is how long a fixture lives at most.
 const FixtureLife = 30 * time.Minute
@@ -38,7 +43,7 @@ const FixtureLife = 30 * time.Minute
 // Fixture starts this program as one of its fixtures.
 func Fixture(kind string, change ...func(*exec.Cmd)) (*Process, error) {
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), roleVar+"="+kind)
+	cmd.Env = append(os.Environ(), As(kind))
 	for _, f := range change {
 		f(cmd)
 	}
@@ -97,11 +102,29 @@ func fixtureMain(kind string) {
 		}
 		fmt.Println(child.Process.Pid)
 		select {}
+	case Owner:
+		own(os.Args[1], os.Args[2])
+		select {}
 	default:
 		os.Exit(64)
 	}
 	fmt.Println(otherThread())
 	select {}
+}
+
+// own takes the lock without waiting: a second owner gets none, and what it says is an O_APPEND write, whole.
+func own(lock, wrongs string) {
+	fd, err := unix.Open(lock, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o644)
+	if err == nil {
+		err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
+	}
+	if err == nil {
+		return
+	}
+	if f, e := os.OpenFile(wrongs, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644); e == nil {
+		fmt.Fprintf(f, "a second owner, process %d: %s: %v\n", os.Getpid(), lock, err)
+		f.Close()
+	}
 }
 
 // otherThread is the id of a thread that is not the first and lives as long as the process.
@@ -149,22 +172,51 @@ func Reuse(pid int, kind string) (*Process, error) {
 	return nil, fmt.Errorf("number %d was not to be had", pid)
 }
 
+// Pin is a process by a descriptor: it stays that process whoever has its number.
+type Pin struct{ fd int }
+
+// Hold pins the process of that number.
+func Hold(pid int) (Pin, error) {
+	fd, err := unix.PidfdOpen(pid, 0)
+	return Pin{fd}, os.NewSyscallError("pidfd_open", err)
+}
+
+// Kill ends the process and waits for that.
+func (p Pin) Kill() error {
+	if err := unix.PidfdSendSignal(p.fd, unix.SIGKILL, nil, 0); err != nil && err != unix.ESRCH {
+		return os.NewSyscallError("pidfd_send_signal", err)
+	}
+	_, err := p.ended(-1)
+	return err
+}
+
+// Ended reports whether the process has.
+func (p Pin) Ended() bool {
+	ended, err := p.ended(0)
+	return ended && err == nil
+}
+
+func (p Pin) ended(timeout int) (bool, error) {
+	for {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(p.fd), Events: unix.POLLIN}}, timeout)
+		if err != unix.EINTR {
+			return n > 0, os.NewSyscallError("poll", err)
+		}
+	}
+}
+
+// Close lets go of the process.
+func (p Pin) Close() { unix.Close(p.fd) }
+
 // End kills a process which this program caused to be started, and waits until it has ended.
 func End(pid int) error {
-	fd, err := unix.PidfdOpen(pid, 0)
-	if err == unix.ESRCH {
+	p, err := Hold(pid)
+	if errors.Is(err, unix.ESRCH) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
-	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && err != unix.ESRCH {
-		return err
-	}
-	for {
-		if _, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1); err != unix.EINTR {
-			return err
-		}
-	}
+	defer p.Close()
+	return p.Kill()
 }
