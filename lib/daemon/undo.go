@@ -19,7 +19,11 @@ func (s *start) pass(ctx context.Context, h *proc.Handle) error {
 			return err
 		}
 		defer holder.Close()
-		if err := pidfile.Pass(ctx, holder, h, s.Mode); err != nil {
+		err = pidfile.Pass(ctx, holder, h, s.Mode)
+		if errors.Is(err, proc.ErrNotFound) {
+			return &DiedError{PID: h.PID()}
+		}
+		if err != nil {
 			return fmt.Errorf("pass the pidfile on to process %d: %w", h.PID(), err)
 		}
 	}
