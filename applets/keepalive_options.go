@@ -54,16 +54,18 @@ func keepAliveDefaults() *keepAliveOptions {
 }
 
 func (o *keepAliveOptions) list() []applet.Option {
+	own := pidfileOption(&o.pidFile)
+	own.Text = "the pidfile of keep-alive itself"
 	list := []applet.Option{
-		pidfileOption(&o.pidFile),
+		own,
 		applet.String(&o.childPidFile, "child-pid-file", "FILE", "the pidfile of COMMAND (default FILE with .child before its extension)").As(applet.File),
 		modeOption(&o.mode),
-		applet.Switch(&o.rules.AllowInsecure, "allow-insecure", "act on pidfiles that other users could have written"),
 	}
 	list = append(list, o.commandOptions()...)
 	list = append(list, o.restartOptions()...)
 	list = append(list, o.healthOptions()...)
-	return append(list, o.selfOptions()...)
+	list = append(list, o.selfOptions()...)
+	return append(list, ruleOptions(&o.rules)...)
 }
 
 func (o *keepAliveOptions) commandOptions() []applet.Option {

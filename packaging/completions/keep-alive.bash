@@ -33,9 +33,13 @@ _keep_alive() {
 	--signal-forward) :; return ;;
 	--reopen-on) mapfile -t COMPREPLY < <(compgen -W "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS" -- "$cur"); return ;;
 	--log) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	--unrecorded) :; return ;;
+	--match-exec) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	--match-name) :; return ;;
+	--match-user) mapfile -t COMPREPLY < <(compgen -u -- "$cur"); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "-p --pid-file --pidfile --child-pid-file --mode --allow-insecure -o --stdout -e --stderr --rotate-size --rotate-keep -E --env --env-file --clear-env -u --user -c --chdir --umask --stop-schedule --free-restarts --backoff-max --healthy-after --max-restarts --no-restart-codes --jitter --health --health-interval --health-timeout --health-failures --health-grace --notify --detach --ready-timeout --leave-on --signal-forward --reopen-on --log --log-json --status --restart --json -n --dry-run -q --quiet -v --verbose -h --help --version" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "-p --pid-file --pidfile --child-pid-file --mode -o --stdout -e --stderr --rotate-size --rotate-keep -E --env --env-file --clear-env -u --user -c --chdir --umask --stop-schedule --free-restarts --backoff-max --healthy-after --max-restarts --no-restart-codes --jitter --health --health-interval --health-timeout --health-failures --health-grace --notify --detach --ready-timeout --leave-on --signal-forward --reopen-on --log --log-json --status --restart --json -n --dry-run --allow-insecure --unrecorded --match-exec --match-name --match-user -q --quiet -v --verbose -h --help --version" -- "$cur")
 	fi
 }
 complete -F _keep_alive keep-alive
