@@ -90,7 +90,7 @@ func faultTester() *applet.Applet {
 			{Text: "Isolate the leader for 10 seconds by hand:", Lines: []string{"fault-tester do -f etcd.yaml --hold 10s isolate leader"}},
 		},
 		Caveats: []string{
-			"Two testers do not break one cluster together: a tester leases every agent, and others are refused. If it is killed, the lease runs out within 10 s and the agents heal; if they are killed too, the faults end with their hold, which is a second longer than the case's.",
+			"Two testers do not break one cluster together: a tester leases every agent, and others are refused. If it is killed, the lease runs out within 10 s and the agents heal; if they are killed too, the faults end with their hold, which is 5 s longer than the case's.",
 			"The load, check and leader commands run on this machine: what they see of the cluster is what a client here sees.",
 			"A fault has an effect if the process is in the state that it means, or if it met packets. How much it hurt is for the load and the check to say.",
 		},

@@ -34,6 +34,7 @@ func TestMain(m *testing.M) {
 	case "dies":
 		os.Exit(3)
 	}
+	fmt.Println("ready")
 	time.Sleep(2 * time.Minute)
 	os.Exit(0)
 }
@@ -58,7 +59,7 @@ func config(t *testing.T, member string) Config {
 	if err := os.Mkdir(dir+"/d", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	return Config{PIDFile: dir + "/p", Dir: dir + "/d", Grace: 200 * time.Millisecond, MaxHold: time.Minute, Table: TableName(dir),
+	return Config{PIDFile: dir + "/p", Dir: dir + "/d", Grace: 30 * time.Second, MaxHold: time.Minute, Table: TableName(dir),
 		Command: spawn.Command{Args: []string{self}, Env: append(os.Environ(), "FAULT_MEMBER="+member)},
 		Guard:   spawn.Command{Path: self, Args: []string{"guard"}, Env: os.Environ()}, Log: t.Logf}
 }
@@ -295,6 +296,10 @@ func TestWipeAndArchive(t *testing.T) {
 	left("member.log sock")
 	f.ask(200, "", "POST", "/v1/start", "")
 	make()
+	f.until("it is ready", func(fault.Status) bool { // a program that has not begun prints no stacks
+		log, _ := os.ReadFile(c.Dir + "/member.log")
+		return strings.Count(string(log), "ready") == 2
+	})
 	s := f.ask(200, "", "POST", "/v1/archive", `{"stacks":true}`)
 	if s.State != fault.Wiped || !strings.HasSuffix(s.Archive, "-1") {
 		t.Errorf("%+v", s)

@@ -91,13 +91,13 @@ func Guard(identity string, stdin io.Reader, stdout io.Writer) error {
 
 // settle waits until a stopped process shows it: the last of its threads may be in the kernel for a moment.
 func settle(h *proc.Handle) error {
-	for range 1000 {
+	for range 10000 {
 		if s, err := h.State(); err != nil || s == 'T' || s == 'Z' {
 			return err
 		}
 		time.Sleep(time.Millisecond)
 	}
-	return errors.New("the process did not stop within 1s")
+	return errors.New("the process did not stop within 10s")
 }
 
 // guard is the agent's end of it.

@@ -74,8 +74,15 @@ func run(t *testing.T, line string) {
 	}
 }
 
-// world makes the peer and returns a function that sends n packets to it and counts the answers.
-func world(t *testing.T) (ping func(n int) int) {
+// Waits for an answer: short where there should be none, long where there should.
+const (
+	short = 300 * time.Millisecond
+	long  = 20 * time.Second
+)
+
+// world makes the peer and returns a function that sends n packets to it and counts the answers, as long as each comes
+// within a time.
+func world(t *testing.T) (ping func(n int, within time.Duration) int) {
 	peer := exec.Command("/proc/self/exe")
 	peer.Env = append(os.Environ(), "PIDBOX_CUT_TEST=peer")
 	peer.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
@@ -96,12 +103,12 @@ func world(t *testing.T) (ping func(n int) int) {
 	run(t, fmt.Sprintf("nsenter -n -t %d ip addr add 10.9.0.2/24 dev p0", pid))
 	run(t, fmt.Sprintf("nsenter -n -t %d ip -6 addr add fd09::2/64 dev p0 nodad", pid))
 	run(t, fmt.Sprintf("nsenter -n -t %d ip link set p0 up", pid))
-	ping = func(n int) int { return pingTo(t, "10.9.0.2:7", n) }
-	until(t, "the peer answers", func() bool { return ping(1) == 1 && pingTo(t, "[fd09::2]:7", 1) == 1 })
+	ping = func(n int, within time.Duration) int { return pingTo(t, "10.9.0.2:7", n, within) }
+	until(t, "the peer answers", func() bool { return ping(1, short) == 1 && pingTo(t, "[fd09::2]:7", 1, short) == 1 })
 	return ping
 }
 
-func pingTo(t *testing.T, to string, n int) (answers int) {
+func pingTo(t *testing.T, to string, n int, within time.Duration) (answers int) {
 	t.Helper()
 	c, err := net.Dial("udp", to)
 	if err != nil {
@@ -115,7 +122,7 @@ func pingTo(t *testing.T, to string, n int) (answers int) {
 	}()
 	buf := make([]byte, 8)
 	for answers < n {
-		_ = c.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
+		_ = c.SetReadDeadline(time.Now().Add(within))
 		if _, err := c.Read(buf); err != nil {
 			break
 		}
@@ -176,10 +183,10 @@ func TestDrop(t *testing.T) {
 	for _, d := range []fault.Direction{"", fault.In, fault.Out} {
 		table := open(t)
 		put(t, table, "a", fault.Spec{Kind: fault.Drop, Direction: d})
-		if n := ping(5); n != 0 {
+		if n := ping(5, short); n != 0 {
 			t.Errorf("direction %q: %d of 5 packets came back", d, n)
 		}
-		if n := pingTo(t, "[fd09::2]:7", 5); n != 0 {
+		if n := pingTo(t, "[fd09::2]:7", 5, short); n != 0 {
 			t.Errorf("direction %q: %d of 5 IPv6 packets came back", d, n)
 		}
 		if n, bytes, err := table.Count("a"); n < 10 || bytes == 0 || err != nil {
@@ -190,7 +197,7 @@ func TestDrop(t *testing.T) {
 		if err := table.Remove("a"); err != nil {
 			t.Fatal(err)
 		}
-		if n := ping(5); n != 5 {
+		if n := ping(5, long); n != 5 {
 			t.Errorf("healed, and %d of 5 packets came back", n)
 		}
 		if err := errors.Join(table.Remove("a"), table.Remove("b"), table.Close(), table.Close()); err != nil {
@@ -205,17 +212,17 @@ func TestHeldByTheKernel(t *testing.T) {
 	table := open(t)
 	begin := time.Now()
 	put(t, table, "a", fault.Spec{Kind: fault.Drop, Hold: fault.Duration(time.Second)})
-	if n := ping(3); n != 0 && time.Since(begin) < time.Second {
+	if n := ping(3, short); n != 0 && time.Since(begin) < time.Second {
 		t.Errorf("%d of 3 packets came back", n)
 	}
-	until(t, "the hold ends", func() bool { return ping(1) == 1 })
+	until(t, "the hold ends", func() bool { return ping(1, short) == 1 })
 	if d := time.Since(begin); d < time.Second {
 		t.Errorf("healed after %v, before its hold of 1s", d)
 	}
 	put(t, table, "b", fault.Spec{Kind: fault.Drop})
 	next := Open(table.name, 0)
 	defer next.Close()
-	if n := ping(3); n != 3 {
+	if n := ping(3, long); n != 3 {
 		t.Errorf("after the next Open %d of 3 packets came back", n)
 	}
 	put(t, next, "b", fault.Spec{Kind: fault.Drop})
@@ -226,11 +233,11 @@ func TestLoss(t *testing.T) {
 	table := open(t)
 	put(t, table, "a", fault.Spec{Kind: fault.Loss, Percent: 40, Direction: fault.Out})
 	// 400 trials at 0.6: 240, and eight deviations are 78
-	if n := ping(400); n < 160 || n > 320 {
+	if n := ping(400, 3*time.Second); n < 160 || n > 320 {
 		t.Errorf("%d of 400 came back at a loss of 40 percent", n)
 	}
 	put(t, table, "a", fault.Spec{Kind: fault.Loss, Percent: 100})
-	if n := ping(20); n != 0 {
+	if n := ping(20, short); n != 0 {
 		t.Errorf("%d of 20 came back at a loss of 100 percent", n)
 	}
 }
@@ -239,10 +246,10 @@ func TestRate(t *testing.T) {
 	ping := world(t)
 	table := open(t)
 	put(t, table, "a", fault.Spec{Kind: fault.Rate, Rate: 1000, Direction: fault.Out})
-	if n := ping(10); n != 10 {
+	if n := ping(10, long); n != 10 {
 		t.Errorf("%d of 10 small packets came back", n)
 	}
-	ping(2000) // 2000 packets of 29 bytes are above the burst of 16 KiB
+	ping(2000, short) // 2000 packets of 29 bytes are above the burst of 16 KiB
 	if n, _, err := table.Count("a"); n == 0 || err != nil {
 		t.Errorf("dropped %d, error %v", n, err)
 	}
@@ -254,7 +261,7 @@ func TestSlow(t *testing.T) {
 	put(t, table, "a", fault.Spec{Kind: fault.Slow, Delay: fault.Duration(60 * time.Millisecond),
 		Jitter: fault.Duration(10 * time.Millisecond)})
 	begin := time.Now()
-	if n := ping(10); n != 10 {
+	if n := ping(10, long); n != 10 {
 		t.Errorf("%d of 10 delayed packets came back", n)
 	}
 	if d := time.Since(begin); d < 100*time.Millisecond {
@@ -265,7 +272,7 @@ func TestSlow(t *testing.T) {
 	}
 	// bypass: the reader is gone, the rule is not
 	table.queues["a"].conn.Close()
-	until(t, "packets pass with nobody to hold them", func() bool { return ping(3) == 3 })
+	until(t, "packets pass with nobody to hold them", func() bool { return ping(3, short) == 3 })
 }
 
 func TestOwnPortPasses(t *testing.T) {

@@ -43,8 +43,9 @@ const (
 	leaseRenew = 2 * time.Second
 )
 
-// margin is what the agents' holds are longer than the tester's, which ends a fault itself and judges it before.
-const margin = time.Second
+// margin is what the agents' holds are longer than the tester's, which ends a fault itself and judges it before: long, for
+// a loaded machine.
+const margin = 5 * time.Second
 
 // faultID is the name under which the tester puts its faults.
 const faultID = "fault-tester"
@@ -311,8 +312,8 @@ func (c *Cluster) chosen(statuses map[string]fault.Status) ([]plan.Case, error) 
 		}
 		for _, name := range c.names() {
 			if longest := time.Duration(statuses[name].MaxHold); c.plan.HoldOf(one)+margin > longest && one.Fault != plan.None && one.Fault != plan.Exec {
-				return nil, &HoldError{fmt.Sprintf("case %s: hold of %v, and a second more, is above the longest of the agent of %s, %v",
-					one.Name, c.plan.HoldOf(one), name, longest)}
+				return nil, &HoldError{fmt.Sprintf("case %s: hold of %v, and %v more, is above the longest of the agent of %s, %v",
+					one.Name, c.plan.HoldOf(one), margin, name, longest)}
 			}
 		}
 		cases = append(cases, one)
