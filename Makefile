@@ -5,6 +5,7 @@ PREFIX = /usr/local
 DESTDIR =
 BINARY = pidbox
 D = 10m
+FUZZ = 20000
 TAGS = urfave_cli_no_docs,nethttpomithttp2
 LDFLAGS = -s -w -buildid= -X pidbox/lib/multicall.version=$(VERSION)
 GO = go
@@ -35,7 +36,7 @@ vet: ## go vet for each system that is supported
 	GOOS=darwin $(GO) vet -tags $(TAGS) ./...
 	GOOS=freebsd $(GO) vet -tags $(TAGS) ./...
 
-check: lint vet ## formatting, linters, scripts and generated files, without the tests
+check: lint vet fuzz ## formatting, linters, scripts, generated files and fuzzing, without the tests
 	$(GO) mod tidy -diff
 	@test -z "$$(gofmt -l .)" || { echo 'not formatted:'; gofmt -l .; exit 1; }
 	scripts=$$(git ls-files -z packaging .ci | xargs -0 grep -lE '^#!/bin/(ba)?sh') && shellcheck -e SC1091 $$scripts && shfmt -d $$scripts
@@ -50,11 +51,11 @@ test-supervisor: ## keep-alive in the numbers of its contract: 1,000 kills, 10,0
 race: ## the packages under the race detector
 	CGO_ENABLED=1 $(GOTEST) -race -tags $(TAGS) ./lib/... ./applets/...
 
-fuzz: ## each fuzz target, 50000 inputs
+fuzz: ## each fuzz target, $(FUZZ) inputs
 	@for package in $$($(GO) list -tags $(TAGS) ./...); do \
 		for target in $$($(GO) test -tags $(TAGS) -list '^Fuzz' $$package | grep '^Fuzz'); do \
 			echo "$$package $$target"; \
-			$(GO) test -tags $(TAGS) -run '^$$' -fuzz "^$$target\$$" -fuzztime 50000x $$package || exit 1; \
+			$(GO) test -tags $(TAGS) -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ)x $$package || exit 1; \
 		done; \
 	done
 

@@ -140,3 +140,18 @@ func TestLookPath(t *testing.T) {
 		t.Errorf("without PATH: %q, %v", got, err)
 	}
 }
+
+func FuzzParseLimit(f *testing.F) {
+	for _, s := range []string{"nofile=5", "nofile=4:5", "core=unlimited", "core=1:infinity", "nofile=:", "=", "nofile=-1"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		l, err := ParseLimit(s)
+		if err != nil {
+			return
+		}
+		if l.Soft == nil && l.Hard == nil || l.Soft != nil && l.Hard != nil && *l.Soft > *l.Hard || !slices.Contains(LimitNames(), l.Name) {
+			t.Errorf("%q became %v", s, l)
+		}
+	})
+}
