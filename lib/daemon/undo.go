@@ -19,11 +19,7 @@ func (s *start) pass(ctx context.Context, h *proc.Handle) error {
 			return err
 		}
 		defer holder.Close()
-		err = pidfile.Pass(ctx, holder, h, s.Mode)
-		if errors.Is(err, proc.ErrNotFound) {
-			return &DiedError{PID: h.PID()}
-		}
-		if err != nil {
+		if err := pidfile.Pass(ctx, holder, h, s.Mode); err != nil {
 			return fmt.Errorf("pass the pidfile on to process %d: %w", h.PID(), err)
 		}
 	}
