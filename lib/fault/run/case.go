@@ -112,16 +112,10 @@ func (t *trial) judge(ctx context.Context) error {
 		return fmt.Errorf("heal: %w", err)
 	}
 	t.options.Step(t.Name + ": healed")
-	err := t.Healthy(ctx, t.plan.RecoverOf(t.Case))
-	recovered := time.Since(t.result.Healed)
+	if err := t.recovered(ctx); err != nil {
+		return err
+	}
 	t.failover(ctx)
-	if died := t.strangers(ctx); died != nil { // says more than that somebody is ill
-		return died
-	}
-	if err != nil {
-		return fmt.Errorf("after the fault: %w", err)
-	}
-	t.result.Recover = max(recovered, 1)
 	if err := t.stopLoads(); err != nil {
 		return err
 	}
@@ -343,6 +337,30 @@ func (t *trial) heal(ctx context.Context) error {
 		}
 		return err
 	})
+}
+
+// recovered waits until all are healthy. A member that has ended by itself is not waited for, and says more than that
+// it is ill.
+func (t *trial) recovered(ctx context.Context) error {
+	waiting, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	go func() {
+		for ; waiting.Err() == nil; sleep(waiting, 200*time.Millisecond) {
+			if err := t.strangers(waiting); err != nil {
+				stop(err)
+			}
+		}
+	}()
+	err := t.Healthy(waiting, t.plan.RecoverOf(t.Case))
+	took := time.Since(t.result.Healed)
+	if died := t.strangers(ctx); died != nil {
+		return died
+	}
+	if err != nil {
+		return fmt.Errorf("after the fault: %w", err)
+	}
+	t.result.Recover = max(took, 1)
+	return nil
 }
 
 // strangers tells of members that ended by themselves.
