@@ -31,6 +31,9 @@ test-cluster: ## real clusters of etcd and redis, broken in every way, and the r
 test-deps: ## the programs that the tests run, installed where that can be done
 	packaging/test-deps
 
+test-systemd: build ## a real systemd, in a container, runs a service through daemonize (root)
+	packaging/test-systemd ./$(BINARY)
+
 vet: ## go vet for each system that is supported
 	GOOS=linux $(GO) vet -tags $(TAGS) ./...
 	GOOS=darwin $(GO) vet -tags $(TAGS) ./...
@@ -89,4 +92,4 @@ clean: ## what was built here
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 12
 
-.PHONY: build demo test test-cluster test-deps test-supervisor vet check lint race fuzz bench faults peers soak generate install uninstall dist clean help
+.PHONY: build demo test test-cluster test-deps test-supervisor test-systemd vet check lint race fuzz bench faults peers soak generate install uninstall dist clean help
