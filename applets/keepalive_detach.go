@@ -23,6 +23,9 @@ func (o *keepAliveOptions) background(c *applet.Call) error {
 		return err
 	}
 	exe, err := os.Executable()
+	if err != nil { // no /proc
+		exe, err = spawn.LookPath(os.Args[0], os.Getenv("PATH"), "")
+	}
 	if err != nil {
 		return err
 	}

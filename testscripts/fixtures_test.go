@@ -31,6 +31,7 @@ func fixtures() map[string]func() {
 		"flaky":    flaky,
 		"zombie":   zombie,
 		"as":       as,
+		"deny":     deny,
 		"herald":   herald,
 	}
 }

@@ -61,6 +61,9 @@ func (h *Holder) find(rules Rules) error {
 		case verdict == proc.Same:
 			h.State, h.Why = Running, fmt.Sprintf("process %d is the one that was claimed", h.PID)
 			return nil
+		case now.Inode == 0 && now.Start == 0 && (h.Recorded.Inode != 0 || h.Recorded.Start != 0):
+			h.doubt(rules, fmt.Sprintf("whether process %d is the one that was claimed cannot be told without pidfds and /proc", h.PID))
+			return nil
 		}
 	}
 	return h.guess(rules)
@@ -90,6 +93,8 @@ func (h *Holder) guess(rules Rules) error {
 	case info.Started.After(h.seen.modified.Add(slack)):
 		h.doubt(rules, fmt.Sprintf("process %d started at %s, after the file was written at %s; the number may be in use again, or the clock was set",
 			h.PID, clock(info.Started), clock(h.seen.modified)))
+	case info.Started.IsZero() && proc.BootTime().After(h.seen.modified.Add(slack)):
+		h.doubt(rules, fmt.Sprintf("the file was written at %s, before this boot at %s, or the clock was set", clock(h.seen.modified), clock(proc.BootTime())))
 	default:
 		h.State, h.Why = Running, fmt.Sprintf("process %d lives, and the file has no record that would contradict", h.PID)
 	}

@@ -21,7 +21,11 @@ func openBare(pid int) (link, error) {
 	return b, err
 }
 
-func (b bare) alive() (bool, error) { return b.held() }
+// alive takes a zombie for alive, unless it is a child of this process.
+func (b bare) alive() (bool, error) {
+	held, err := b.held()
+	return held && !childEnded(int(b)), err
+}
 
 func (b bare) held() (bool, error) {
 	err := b.signal(0)

@@ -155,3 +155,10 @@ func (st stat) started() time.Time {
 	}
 	return boot.Add(time.Duration(st.start) * (time.Second / ticks))
 }
+
+// childEnded reports that the process is a zombie of ours, and leaves it one.
+func childEnded(pid int) bool {
+	var info unix.Siginfo
+	err := unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+	return err == nil && info.Signo != 0
+}
