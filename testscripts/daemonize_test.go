@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -150,6 +151,40 @@ func TestStartsInARow(t *testing.T) {
 			t.Fatalf("start %d: process %d is %s", i, pid, exe)
 		}
 		eventually(t, "the end of the daemon", func() bool { return !running(pid) })
+	}
+}
+
+// Of a hundred starts at once one wins, and the others start nothing.
+func TestStartsAtOnce(t *testing.T) {
+	t.Parallel()
+	const starts = 100
+	dir := t.TempDir()
+	file, log := filepath.Join(dir, "web.pid"), filepath.Join(dir, "log")
+	var statuses [starts]int
+	var printed [starts]string
+	var all sync.WaitGroup
+	for i := range starts {
+		all.Go(func() {
+			statuses[i], printed[i] = applet("daemonize", "-p", file, "-o", log, "sh", "-c", "echo $$; exec sleep infinity")
+		})
+	}
+	all.Wait()
+	winner := slices.Index(statuses[:], 0)
+	if winner < 0 {
+		t.Fatalf("nobody won: %s", printed[0])
+	}
+	pid, _ := strconv.Atoi(strings.TrimSpace(printed[winner]))
+	t.Cleanup(func() { syscall.Kill(pid, syscall.SIGKILL) })
+	for i, status := range statuses {
+		if i != winner && status != 1 && status != 75 { // 75: gave up waiting for the lock, on a slow machine
+			t.Errorf("status %d: %s", status, printed[i])
+		}
+	}
+	eventually(t, "the daemon's word", func() bool { text, _ := os.ReadFile(log); return len(text) > 0 })
+	for _, name := range []string{file, log} {
+		if text, err := os.ReadFile(name); err != nil || string(text) != printed[winner] {
+			t.Errorf("%d won, %s says %q (%v)", pid, name, text, err)
+		}
 	}
 }
 

@@ -99,8 +99,11 @@ func ancillary(oob []byte) (sender int, files []int) {
 	return sender, files
 }
 
-// owns says that a process is of the daemon's session, or descends from it: this process adopts the orphans.
-func (s *start) owns(pid int) bool {
+// owns says that a process is of the daemon's session, or descends from it: this process adopts the orphans, also of an
+// ancestor that ends while it is looked up.
+func (s *start) owns(pid int) bool { return s.descends(pid) || s.descends(pid) }
+
+func (s *start) descends(pid int) bool {
 	for range 100 {
 		if pid == s.process.PID() {
 			return true
@@ -136,6 +139,7 @@ func (s *start) events(text string) (list []event) {
 		list = append(list, event{status: syscall.Errno(n).Error()})
 	}
 	if status := values["STATUS"]; status != "" {
+		status = status[:min(len(status), 200)] // for a line of a message
 		list = append(list, event{status: status})
 	}
 	if n, err := strconv.ParseInt(values["EXTEND_TIMEOUT_USEC"], 10, 64); err == nil && n > 0 && n < int64(24*365*time.Hour/time.Microsecond) {
