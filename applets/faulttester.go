@@ -7,12 +7,10 @@ import (
 	"os"
 	"path"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
 	"pidbox/lib/applet"
-	"pidbox/lib/fault"
 	"pidbox/lib/fault/plan"
 	"pidbox/lib/fault/report"
 	"pidbox/lib/fault/run"
@@ -227,106 +225,4 @@ func testerError(err error, failed bool) error {
 		return applet.Fail(applet.Unsafe, "%w", err)
 	}
 	return err
-}
-
-func (o *faultTesterOptions) do(c *applet.Call, p *plan.Plan) error {
-	if len(c.Args) != 2 {
-		return applet.Usage("do takes an ACTION and WHOM")
-	}
-	if !slices.Contains(run.Actions(), c.Args[0]) {
-		return applet.Usage("unknown action %q, known are %s", c.Args[0], strings.Join(run.Actions(), ", "))
-	}
-	one := plan.Case{Fault: c.Args[0], On: plan.ParseOn(c.Args[1]), Direction: fault.Direction(o.direction), Percent: o.percent,
-		Delay: plan.Duration(o.delay), Jitter: plan.Duration(o.jitter), Rate: plan.Size(o.rate), Leave: plan.Size(o.leave)}
-	if err := p.CheckDo(one); err != nil {
-		return applet.Usage("%w", err)
-	}
-	ctx, stop := run.Interruptible(context.Background())
-	defer stop()
-	names, err := run.Do(ctx, p, o.options(c), one, o.hold)
-	if err != nil {
-		return testerError(err, false)
-	}
-	c.Tell("%s on %s", one.Fault, strings.Join(names, ","))
-	return nil
-}
-
-// list shows what is drawn; who leads is not known yet.
-func (o *faultTesterOptions) list(c *applet.Call, p *plan.Plan) error {
-	cases := slices.DeleteFunc(slices.Clone(p.Cases), func(one plan.Case) bool {
-		ok, _ := path.Match(o.pattern, one.Name)
-		return o.pattern != "" && !ok
-	})
-	for round := 1; round <= p.Rounds; round++ {
-		for _, i := range p.Order(len(cases), round) {
-			one := cases[i]
-			row := struct {
-				Round   int      `json:"round"`
-				Case    string   `json:"case"`
-				Fault   string   `json:"fault"`
-				Targets []string `json:"targets"`
-			}{round, one.Name, one.Fault, p.Preview(one, round)}
-			var err error
-			if o.json {
-				err = report.JSON(c.Stdout, row)
-			} else {
-				_, err = fmt.Fprintf(c.Stdout, "%d\t%s\t%s\t%s\n", row.Round, row.Case, row.Fault, strings.Join(row.Targets, ","))
-			}
-			if err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (o *faultTesterOptions) check(c *applet.Call, p *plan.Plan) error {
-	ctx, stop := run.Interruptible(context.Background())
-	defer stop()
-	findings, err := run.Check(ctx, p, o.options(c))
-	if err != nil {
-		return testerError(err, false)
-	}
-	bad := 0
-	for _, f := range findings {
-		if !f.OK {
-			bad++
-		}
-		if o.json {
-			err = report.JSON(c.Stdout, f)
-		} else {
-			_, err = fmt.Fprintf(c.Stdout, "%s\t%s\t%s\n", f.What, map[bool]string{true: "ok", false: "NOT OK"}[f.OK], f.Text)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if bad > 0 {
-		return applet.Fail(applet.No, "%d of %d are not well", bad, len(findings))
-	}
-	return nil
-}
-
-func atLeastOne(s string) (int, error) {
-	n, err := parsePID(s) // the same numbers
-	if err != nil {
-		return 0, fmt.Errorf("%q is not a number of rounds", s)
-	}
-	return n, nil
-}
-
-func parseSeed(s string) (*uint64, error) {
-	var n uint64
-	if _, err := fmt.Sscanf(s+"\n", "%d\n", &n); err != nil {
-		return nil, fmt.Errorf("%q is not a number of 0 to 2^64-1", s)
-	}
-	return &n, nil
-}
-
-func parsePercent(s string) (float64, error) {
-	var n float64
-	if _, err := fmt.Sscanf(s+"\n", "%g\n", &n); err != nil {
-		return 0, fmt.Errorf("%q is not a percentage", s)
-	}
-	return n, nil
 }

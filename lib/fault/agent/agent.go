@@ -10,7 +10,6 @@
 package agent
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,10 +22,7 @@ import (
 	"pidbox/lib/fault"
 	"pidbox/lib/fault/cut"
 	"pidbox/lib/pidfile"
-	"pidbox/lib/proc"
-	"pidbox/lib/signals"
 	"pidbox/lib/spawn"
-	"pidbox/lib/stop"
 )
 
 // Config says whose agent it is.
@@ -114,112 +110,6 @@ func (a *Agent) Status() fault.Status {
 	return s
 }
 
-// Start runs the command, unless it runs.
-func (a *Agent) Start() error {
-	a.order.Lock()
-	defer a.order.Unlock()
-	return a.start()
-}
-
-// Stop ends the member by TERM, the grace, KILL, and has seen it dead. With a hold it is started again after that.
-func (a *Agent) Stop(o fault.Order) error { return a.end(o, a.graceful(), fault.Stopped) }
-
-// Kill ends the member by KILL at once.
-func (a *Agent) Kill(o fault.Order) error { return a.end(o, at("KILL/5"), fault.Stopped) }
-
-// Restart is Stop and Start.
-func (a *Agent) Restart() error {
-	a.order.Lock()
-	defer a.order.Unlock()
-	if err := a.stop(a.graceful()); err != nil {
-		return err
-	}
-	return a.start()
-}
-
-// Wipe stops the member and removes its data.
-func (a *Agent) Wipe(o fault.Order) error {
-	if a.root == nil {
-		return refuse(501, "nothing to wipe: the agent has no directory")
-	}
-	return a.end(o, a.graceful(), fault.Wiped)
-}
-
-// Archive stops the member, by QUIT first if stacks are wanted, and moves its data and log to DIR/archive/TIME-N.
-func (a *Agent) Archive(o fault.Order) error {
-	if a.root == nil {
-		return refuse(501, "nothing to archive: the agent has no directory")
-	}
-	a.order.Lock()
-	defer a.order.Unlock()
-	first := a.graceful()
-	if o.Stacks {
-		first = at("QUIT/" + a.Grace.String() + "/KILL/5")
-	}
-	if err := a.stop(first); err != nil {
-		return err
-	}
-	to, err := a.moveAway()
-	if err != nil {
-		return err
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.state, a.since, a.archive = fault.Wiped, time.Now(), to
-	return nil
-}
-
-func (a *Agent) end(o fault.Order, by signals.Schedule, to fault.State) error {
-	if err := a.checkHold(o.Hold, false); err != nil {
-		return err
-	}
-	a.order.Lock()
-	defer a.order.Unlock()
-	if err := a.stop(by); err != nil {
-		return err
-	}
-	if to == fault.Wiped {
-		if err := a.wipe(); err != nil {
-			return err
-		}
-		a.mu.Lock()
-		a.state, a.since = fault.Wiped, time.Now()
-		a.mu.Unlock()
-	}
-	if o.Hold > 0 {
-		a.mu.Lock()
-		a.again = time.AfterFunc(time.Duration(o.Hold), a.startAgain)
-		a.mu.Unlock()
-	}
-	return nil
-}
-
-func (a *Agent) startAgain() {
-	if err := a.Start(); err != nil {
-		a.Log("start after the hold: %v", err)
-	}
-}
-
-func (a *Agent) checkHold(hold fault.Duration, needed bool) error {
-	switch {
-	case needed && hold <= 0:
-		return refuse(400, "a hold is needed")
-	case time.Duration(hold) > a.MaxHold:
-		return refuse(400, "hold of %v is above the longest of %v", hold, a.MaxHold)
-	}
-	return nil
-}
-
-func (a *Agent) graceful() signals.Schedule { return at("TERM/" + a.Grace.String() + "/KILL/5") }
-
-func at(schedule string) signals.Schedule {
-	s, err := signals.ParseSchedule(schedule)
-	if err != nil {
-		panic(err) // every caller's is right
-	}
-	return s
-}
-
 // Heal ends every fault, resumes a paused member, and starts one that was stopped for a hold.
 func (a *Agent) Heal() error {
 	a.order.Lock()
@@ -272,36 +162,4 @@ func (a *Agent) Abandon() {
 	if m := a.member; m != nil && m.guard != nil {
 		m.guard.end()
 	}
-}
-
-// stop ends the process and what it has started in its session.
-func (a *Agent) stop(by signals.Schedule) error {
-	a.mu.Lock()
-	if a.again != nil {
-		a.again.Stop()
-		a.again = nil
-	}
-	m := a.member
-	if m != nil {
-		m.expected = true
-	}
-	a.mu.Unlock()
-	if m == nil {
-		return nil
-	}
-	if err := a.resume(m); err != nil { // or it could not answer TERM
-		return err
-	}
-	err := m.within(func(f *proc.Family) error {
-		_, err := stop.Run(context.Background(), f, by, nil)
-		return err
-	})
-	if err != nil && !errors.Is(err, proc.ErrNotFound) {
-		a.mu.Lock()
-		m.expected = false
-		a.mu.Unlock()
-		return fmt.Errorf("stop process %d: %w", m.handle.PID(), err)
-	}
-	<-m.ended
-	return nil
 }

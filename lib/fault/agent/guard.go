@@ -2,7 +2,6 @@ package agent
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,9 +11,7 @@ import (
 	"time"
 
 	"pidbox/lib/duration"
-	"pidbox/lib/fault"
 	"pidbox/lib/proc"
-	"pidbox/lib/spawn"
 )
 
 // GuardVariable is the environment variable that holds the identity of the process that a guard pauses.
@@ -98,140 +95,4 @@ func settle(h *proc.Handle) error {
 		time.Sleep(time.Millisecond)
 	}
 	return errors.New("the process did not stop within 10s")
-}
-
-// guard is the agent's end of it.
-type guard struct {
-	child *spawn.Process
-	in    *os.File // closing it ends the pause
-	out   *bufio.Reader
-	since time.Time
-	done  chan struct{}
-}
-
-func (g *guard) end() { g.in.Close() }
-
-// Pause stops the member by SIGSTOP for the hold; a second pause replaces the hold of the first.
-func (a *Agent) Pause(o fault.Order) error {
-	if err := a.checkHold(o.Hold, true); err != nil {
-		return err
-	}
-	a.order.Lock()
-	defer a.order.Unlock()
-	a.mu.Lock()
-	m := a.member
-	var g *guard
-	if m != nil {
-		g = m.guard
-	}
-	a.mu.Unlock()
-	if m == nil || a.closed {
-		return refuse(409, "there is no process to pause")
-	}
-	if g != nil {
-		if g.hold(o.Hold) == nil {
-			return nil
-		}
-		<-g.done // it was at its end; or its last word would end the new pause
-	}
-	g, err := a.newGuard(m)
-	if err != nil {
-		return fmt.Errorf("start the guard of a pause: %w", err)
-	}
-	a.mu.Lock()
-	m.guard = g
-	a.mu.Unlock()
-	go a.guarded(m, g)
-	if err := g.hold(o.Hold); err != nil {
-		g.end()
-		return fmt.Errorf("pause process %d: %w", m.handle.PID(), err)
-	}
-	return nil
-}
-
-func (g *guard) hold(d fault.Duration) error {
-	if _, err := fmt.Fprintln(g.in, d); err != nil {
-		return err
-	}
-	_, err := g.out.ReadString('\n')
-	if errors.Is(err, io.EOF) {
-		return errors.New("the guard ended")
-	}
-	return err
-}
-
-func (a *Agent) newGuard(m *member) (_ *guard, err error) {
-	id, err := m.handle.Identity()
-	if err != nil {
-		return nil, err
-	}
-	inRead, inWrite, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	defer inRead.Close()
-	outRead, outWrite, err := os.Pipe()
-	if err != nil {
-		inWrite.Close()
-		return nil, err
-	}
-	defer outWrite.Close()
-	cmd := a.Config.Guard
-	cmd.Env = append(cmd.Env[:len(cmd.Env):len(cmd.Env)], GuardVariable+"="+id.String())
-	cmd.Stdin, cmd.Stdout = inRead, outWrite
-	child, err := spawn.Start(cmd, true)
-	if err == nil {
-		if err = child.Go(); err != nil {
-			child.Close()
-		}
-	}
-	if err != nil {
-		inWrite.Close()
-		outRead.Close()
-		return nil, err
-	}
-	g := &guard{child: child, in: inWrite, out: bufio.NewReader(outRead), since: time.Now(), done: make(chan struct{})}
-	return g, nil
-}
-
-// guarded waits for the end of a guard, and resumes the member in its stead.
-func (a *Agent) guarded(m *member, g *guard) {
-	_, _ = g.child.Wait(context.Background())
-	g.child.Close()
-	g.in.Close()
-	a.mu.Lock()
-	if m.guard == g {
-		m.guard = nil
-	}
-	a.mu.Unlock()
-	_ = m.signal(syscall.SIGCONT)
-	close(g.done)
-}
-
-// Resume ends a pause.
-func (a *Agent) Resume() error {
-	a.order.Lock()
-	defer a.order.Unlock()
-	a.mu.Lock()
-	m := a.member
-	a.mu.Unlock()
-	if m == nil {
-		return refuse(409, "there is no process to resume")
-	}
-	return a.resume(m)
-}
-
-func (a *Agent) resume(m *member) error {
-	a.mu.Lock()
-	g := m.guard
-	a.mu.Unlock()
-	if g != nil {
-		g.end()
-		<-g.done
-	}
-	// also what somebody else has stopped
-	if err := m.signal(syscall.SIGCONT); !errors.Is(err, proc.ErrNotFound) {
-		return err
-	}
-	return nil
 }

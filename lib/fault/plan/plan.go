@@ -4,18 +4,14 @@
 package plan
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
-	"net/url"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"pidbox/lib/fault"
-	"pidbox/lib/fault/cut"
 )
 
 // Plan is a whole file.
@@ -171,11 +167,6 @@ func (p *Plan) Member(word string) *Member {
 	return nil
 }
 
-// flaw is an error at a path in the document, which check returns and Parse turns into a line and a column.
-type flaw struct{ path, text string }
-
-func at(path, format string, args ...any) *flaw { return &flaw{path, fmt.Sprintf(format, args...)} }
-
 func (p *Plan) defaults() {
 	fill := func(d *Duration, to time.Duration) {
 		if *d == 0 {
@@ -205,157 +196,6 @@ func (p *Plan) defaults() {
 	}
 }
 
-func (p *Plan) check() *flaw {
-	if len(p.Members) == 0 {
-		return at("$", "no members")
-	}
-	names, agents, addresses := map[string]bool{}, map[string]bool{}, map[netip.Addr]string{}
-	for i, m := range p.Members {
-		here := fmt.Sprintf("$.members[%d]", i)
-		switch {
-		case m.Name == "":
-			return at(here, "a member without name")
-		case !regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`).MatchString(m.Name):
-			return at(here+".name", "name %q is not letters, digits, dots, dashes and underscores", m.Name)
-		case reserved(m.Name):
-			return at(here+".name", "name %q means a choice of members", m.Name)
-		case names[m.Name]:
-			return at(here+".name", "a second member called %s", m.Name)
-		case m.Agent == "":
-			return at(here, "member %s has no agent", m.Name)
-		case agents[m.Agent]:
-			return at(here+".agent", "agent %s is another member's", m.Agent)
-		case len(m.Health.URL) == 0 && len(m.Health.Exec) == 0:
-			return at(here, "member %s has no health", m.Name)
-		}
-		if err := checkAgent(m.Agent); err != nil {
-			return at(here+".agent", "%v", err)
-		}
-		if _, err := m.Health.Check(); err != nil {
-			return at(here+".health", "%v", err)
-		}
-		names[m.Name], agents[m.Agent] = true, true
-		for j, text := range m.Addresses {
-			a, err := netip.ParseAddr(text)
-			if err != nil {
-				return at(fmt.Sprintf("%s.addresses[%d]", here, j), "%q is not an IP address", text)
-			}
-			if other := addresses[a.Unmap()]; other != "" && other != m.Name {
-				return at(fmt.Sprintf("%s.addresses[%d]", here, j), "address %s is also of %s", text, other)
-			}
-			addresses[a.Unmap()] = m.Name
-		}
-	}
-	if (p.TLS.Cert == "") != (p.TLS.Key == "") {
-		return at("$.tls", "cert and key go together")
-	}
-	if p.Check != nil && len(p.Check.Exec) == 0 {
-		return at("$.check", "check has no exec")
-	}
-	if p.Rounds < 0 {
-		return at("$.rounds", "rounds %d is negative", p.Rounds)
-	}
-	if len(p.Cases) == 0 {
-		return at("$", "no cases")
-	}
-	seen := map[string]bool{}
-	for i, c := range p.Cases {
-		here := fmt.Sprintf("$.cases[%d]", i)
-		if c.Fault == "" {
-			return at(here, "a case without fault")
-		}
-		if seen[c.Name] {
-			return at(here, "a second case called %s", c.Name)
-		}
-		seen[c.Name] = true
-		if f := p.checkCase(here, c); f != nil {
-			f.text = "case " + c.Name + ": " + f.text
-			return f
-		}
-	}
-	return nil
-}
-
-func checkAgent(agent string) error {
-	if path, ok := strings.CutPrefix(agent, "unix:"); ok {
-		if path == "" {
-			return fmt.Errorf("agent %q names no socket", agent)
-		}
-		return nil
-	}
-	full := agent
-	if !strings.Contains(agent, "://") {
-		full = "http://" + agent
-	}
-	u, err := url.Parse(full)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Port() == "" || strings.Trim(u.Path, "/") != "" || u.User != nil {
-		return fmt.Errorf("agent %q is not unix:PATH, HOST:PORT, http://HOST:PORT or https://HOST:PORT", agent)
-	}
-	return nil
-}
-
-func (p *Plan) checkCase(here string, c Case) *flaw {
-	switch {
-	case !slices.Contains(Faults(), c.Fault):
-		return at(here+".fault", "unknown fault %q, known are %s", c.Fault, strings.Join(Faults(), ", "))
-	case c.Until != nil && c.Hold != nil:
-		return at(here+".until", "hold and until exclude each other")
-	case c.Until != nil && len(c.Until.Exec) == 0:
-		return at(here+".until", "until has no exec")
-	case p.HoldOf(c) <= 0 && c.Fault != None:
-		return at(here+".hold", "a hold of nothing")
-	case c.Fault == Exec && len(c.Inject) == 0:
-		return at(here, "fault exec has no inject")
-	case c.Fault != Exec && len(c.Inject)+len(c.Undo) > 0:
-		return at(here, "inject and undo are of fault exec")
-	case c.Shape != "" && c.Fault != Partition:
-		return at(here+".shape", "shape is of fault partition")
-	case c.Fault == Partition && c.On.set():
-		return at(here+".on", "a partition is of all members, on cannot be said")
-	}
-	if c.Fault == Partition {
-		if _, err := p.Sides(c, 1); err != nil {
-			return at(here+".shape", "%v", err)
-		}
-	} else if f := p.checkOn(here, c); f != nil {
-		return f
-	}
-	if Networked(c.Fault) {
-		for _, m := range p.Members {
-			if len(m.Addresses) == 0 {
-				return at(here+".fault", "%s needs the addresses of %s", c.Fault, m.Name)
-			}
-		}
-		if len(p.Members) < 2 {
-			return at(here+".fault", "%s needs two members", c.Fault)
-		}
-		if _, err := cut.Parse(p.Spec(c, []string{"192.0.2.1"}, p.HoldOf(c))); err != nil {
-			return at(here, "%v", err)
-		}
-	}
-	return nil
-}
-
-func (p *Plan) checkOn(here string, c Case) *flaw {
-	if !c.On.set() && c.Fault != None && c.Fault != Exec {
-		return at(here, "%s on whom? on is missing", c.Fault)
-	}
-	for i, n := range c.On.Names {
-		if p.Member(n) == nil || p.Member(n).Name != n {
-			return at(fmt.Sprintf("%s.on", here), "no member is called %s", c.On.Names[i])
-		}
-	}
-	if (c.On.Choice == Leader || c.On.Choice == Follower) && len(p.Leader) == 0 {
-		return at(here+".on", "%s cannot be drawn without a leader command", c.On.Choice)
-	}
-	if c.On.set() {
-		if _, err := p.Draw(c, 1, p.Members[0].Name); err != nil {
-			return at(here+".on", "%v", err)
-		}
-	}
-	return nil
-}
-
 // Networked says whether a fault needs the members' addresses.
 func Networked(f string) bool {
 	switch f {
@@ -373,23 +213,6 @@ func (p *Plan) Spec(c Case, peers []string, hold time.Duration) fault.Spec {
 	}
 	return fault.Spec{Kind: kind, Peers: peers, Direction: c.Direction, Percent: c.Percent, Delay: fault.Duration(c.Delay),
 		Jitter: fault.Duration(c.Jitter), Rate: uint64(c.Rate), Leave: uint64(c.Leave), Hold: fault.Duration(hold)}
-}
-
-// CheckDo checks one thing that is done by hand. Orders need no addresses and no hold.
-func (p *Plan) CheckDo(c Case) error {
-	if f := p.checkOn("", c); f != nil {
-		return errors.New(f.text)
-	}
-	if !Networked(c.Fault) {
-		return nil
-	}
-	for _, m := range p.Members {
-		if len(m.Addresses) == 0 {
-			return fmt.Errorf("%s needs the addresses of %s", c.Fault, m.Name)
-		}
-	}
-	_, err := cut.Parse(p.Spec(c, []string{"192.0.2.1"}, time.Second))
-	return err
 }
 
 // Preview names whom a case hits in a round as far as that is known before: the leader is not.

@@ -16,20 +16,28 @@ import (
 )
 
 // Parse reads a plan. Its errors begin with "line:column: ".
-func Parse(b []byte) (*Plan, error) {
-	p := new(Plan)
+func Parse(b []byte) (p *Plan, err error) {
+	defer func() {
+		if recover() != nil { // the YAML library's, which expects no tags
+			p, err = nil, errors.New("1:1: this YAML cannot be read")
+		}
+	}()
+	p = new(Plan)
 	if err := yaml.UnmarshalWithOptions(b, p, yaml.Strict()); err != nil {
 		var y yaml.Error
 		if errors.As(err, &y) && y.GetToken() != nil {
 			at := y.GetToken().Position
-			return nil, fmt.Errorf("%d:%d: %s", at.Line, at.Column, y.GetMessage())
+			return nil, fmt.Errorf("%d:%d: %s", at.Line, at.Column, strings.Join(strings.Fields(y.GetMessage()), " "))
 		}
-		return nil, fmt.Errorf("1:1: %s", strings.SplitN(err.Error(), "\n", 2)[0])
+		return nil, fmt.Errorf("1:1: %s", strings.Join(strings.Fields(err.Error()), " "))
+	}
+	if file, err := parser.ParseBytes(b, 0); err == nil && len(file.Docs) > 1 {
+		return nil, errors.New("1:1: more than one document")
 	}
 	p.defaults()
 	if f := p.check(); f != nil {
 		line, column := locate(b, f.path)
-		return nil, fmt.Errorf("%d:%d: %s", line, column, f.text)
+		return nil, fmt.Errorf("%d:%d: %s", line, column, strings.Join(strings.Fields(f.text), " "))
 	}
 	return p, nil
 }

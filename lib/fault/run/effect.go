@@ -1,0 +1,160 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"pidbox/lib/fault"
+	"pidbox/lib/fault/plan"
+)
+
+func (t *trial) inject(ctx context.Context) error {
+	hold := t.hold + margin
+	if t.Fault == plan.Exec {
+		_, err := call(ctx, t.Inject, t.env(), time.Duration(t.plan.Defaults.Timeout))
+		return err
+	}
+	return t.each(t.targets(), func(a *client) error {
+		var err error
+		switch t.Fault {
+		case plan.None:
+		case plan.Kill, plan.Stop, plan.Pause, plan.Wipe:
+			_, err = a.order(ctx, t.Fault, fault.Order{Hold: fault.Duration(hold)})
+		default:
+			_, err = a.do(ctx, "PUT", "faults/"+faultID, t.plan.Spec(t.Case, t.peers[a.member], hold))
+		}
+		return err
+	})
+}
+
+// targets is never nil, which would mean all.
+func (t *trial) targets() []string { return append([]string{}, t.result.Targets...) }
+
+// settled checks that the process of every target is in the state that the fault means.
+func (t *trial) settled(ctx context.Context) error {
+	want := map[string]fault.State{plan.Kill: fault.Stopped, plan.Stop: fault.Stopped, plan.Pause: fault.Paused, plan.Wipe: fault.Wiped}[t.Fault]
+	if want == "" {
+		return nil
+	}
+	return t.each(t.targets(), func(a *client) error {
+		s, err := a.status(ctx)
+		if err == nil && s.State != want {
+			err = fmt.Errorf("no effect: %s is %s, not %s", a.member, s.State, want)
+		}
+		return err
+	})
+}
+
+// holdOn waits for the hold, or until the command says so.
+func (t *trial) holdOn(ctx context.Context) error {
+	if t.Until == nil {
+		sleep(ctx, time.Until(t.result.Injected.Add(t.hold)))
+		return context.Cause(ctx)
+	}
+	var last error
+	for end := t.result.Injected.Add(t.hold); time.Now().Before(end); {
+		if _, last = call(ctx, t.Until.Exec, t.env(), min(time.Duration(t.plan.Defaults.Timeout), time.Until(end)+time.Millisecond)); last == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		sleep(ctx, time.Second)
+	}
+	return fmt.Errorf("until: not true within %v: %w", t.hold, last)
+}
+
+// effective checks that the fault did something, at the end of its hold.
+func (t *trial) effective(ctx context.Context) error {
+	if len(t.Effect) > 0 {
+		if _, err := call(ctx, t.Effect, t.env(), time.Duration(t.plan.Defaults.Timeout)); err != nil {
+			return fmt.Errorf("no effect: %w", err)
+		}
+	}
+	if !plan.Networked(t.Fault) && t.Fault != plan.Fill {
+		return nil
+	}
+	statuses, err := t.Statuses(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range t.result.Targets {
+		i := slices.IndexFunc(statuses[n].Faults, func(f fault.Active) bool { return f.ID == faultID })
+		switch {
+		case i < 0:
+			return fmt.Errorf("no effect: the fault on %s is gone before its end", n)
+		case statuses[n].Faults[i].Packets == 0 && statuses[n].Faults[i].Bytes == 0:
+			return fmt.Errorf("no effect: %s on %s met no packet of %s", statuses[n].Faults[i].Kind, n, strings.Join(t.peers[n], ", "))
+		}
+		t.result.Packets += statuses[n].Faults[i].Packets
+	}
+	return nil
+}
+
+func (t *trial) heal(ctx context.Context) error {
+	if t.Fault == plan.Exec {
+		if len(t.Undo) == 0 {
+			return nil
+		}
+		_, err := call(ctx, t.Undo, t.env(), time.Duration(t.plan.Defaults.Timeout))
+		return err
+	}
+	return t.each(t.targets(), func(a *client) error {
+		var err error
+		switch t.Fault {
+		case plan.None:
+		case plan.Kill, plan.Stop, plan.Wipe:
+			_, err = a.order(ctx, "start", fault.Order{})
+		case plan.Pause:
+			_, err = a.order(ctx, "resume", fault.Order{})
+		default:
+			_, err = a.do(ctx, "DELETE", "faults/"+faultID, nil)
+		}
+		return err
+	})
+}
+
+// recovered waits until all are healthy. A member that has ended by itself is not waited for, and says more than that
+// it is ill.
+func (t *trial) recovered(ctx context.Context) error {
+	waiting, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	go func() {
+		for ; waiting.Err() == nil; sleep(waiting, 200*time.Millisecond) {
+			if err := t.strangers(waiting); err != nil {
+				stop(err)
+			}
+		}
+	}()
+	err := t.Healthy(waiting, t.plan.RecoverOf(t.Case))
+	took := time.Since(t.result.Healed)
+	if died := t.strangers(ctx); died != nil {
+		return died
+	}
+	if err != nil {
+		return fmt.Errorf("after the fault: %w", err)
+	}
+	t.result.Recover = max(took, 1)
+	return nil
+}
+
+// strangers tells of members that ended by themselves.
+func (t *trial) strangers(ctx context.Context) error {
+	after, err := t.Statuses(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range t.names() {
+		if s := after[n]; s.Unexpected > t.before[n].Unexpected {
+			how := ""
+			if s.Exit != nil {
+				how = ": " + s.Exit.String()
+			}
+			return fmt.Errorf("%s ended by itself%s", n, how)
+		}
+	}
+	return nil
+}
