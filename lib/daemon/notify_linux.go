@@ -101,7 +101,14 @@ func ancillary(oob []byte) (sender int, files []int) {
 
 // owns says that a process is of the daemon's session, or descends from it: this process adopts the orphans, also of an
 // ancestor that ends while it is looked up.
-func (s *start) owns(pid int) bool { return s.descends(pid) || s.descends(pid) }
+func (s *start) owns(pid int) bool {
+	for range 2 {
+		if s.descends(pid) {
+			return true
+		}
+	}
+	return false
+}
 
 func (s *start) descends(pid int) bool {
 	for range 100 {
