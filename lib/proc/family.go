@@ -67,6 +67,14 @@ func (h *Handle) Family(scope Scope) (*Family, error) {
 // blind says that err, of a search, leaves the kernel's word on a group as a whole.
 func (f *Family) blind(err error) bool { return errors.Is(err, errNoProc) && f.scope == Group }
 
+// Blind reports that there is only the kernel's word on a group as a whole, for want of /proc. Then a leader that is an
+// unreaped zombie makes it seem to be alive: who is its parent should reap it before waiting for the others.
+func (f *Family) Blind() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.scope == Group && f.blind(f.look())
+}
+
 // Members lists the numbers of the live members, ascending.
 func (f *Family) Members() ([]int, error) {
 	f.mu.Lock()

@@ -116,15 +116,33 @@ func (c *child) Stop(schedule signals.Schedule, hasten <-chan struct{}) error {
 		case <-ctx.Done():
 		}
 	}()
-	_, err = stop.Run(ctx, family, schedule, c.tell)
+	var target stop.Target = family
+	if family.Blind() {
+		target = &unseen{family, c}
+	}
+	_, err = stop.Run(ctx, target, schedule, c.tell)
 	if err != nil && ctx.Err() != nil {
 		kill := signals.Schedule{{Signal: syscall.SIGKILL, Wait: killWait}}
-		_, err = stop.Run(context.Background(), family, kill, c.tell)
+		_, err = stop.Run(context.Background(), target, kill, c.tell)
 	}
 	if err == nil {
 		<-c.done
 	}
 	return err
+}
+
+// unseen is a group whose members nothing shows: while the child is a zombie it exists.
+type unseen struct {
+	*proc.Family
+	child *child
+}
+
+func (u *unseen) Wait(ctx context.Context) error {
+	if err := u.child.handle.Wait(ctx); err != nil {
+		return err
+	}
+	u.child.collect()
+	return u.Family.Wait(ctx)
 }
 
 // family is the child's group, or what a dead child left of it: ErrNotFound if nothing.
