@@ -12,7 +12,6 @@ package agent
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"slices"
@@ -144,10 +143,7 @@ func (a *Agent) Close() error {
 	a.mu.Lock()
 	a.lease.stop()
 	a.mu.Unlock()
-	err := errors.Join(a.heal(false), a.stop(a.graceful()))
-	if closed := a.table.Close(); closed != nil && !errors.Is(closed, fs.ErrPermission) {
-		err = errors.Join(err, closed)
-	}
+	err := errors.Join(a.heal(false), a.stop(a.graceful()), a.table.Close())
 	if a.root != nil {
 		a.root.Close()
 	}

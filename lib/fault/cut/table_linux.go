@@ -22,13 +22,14 @@ type Table struct {
 	queues  map[string]*queue
 	chains  map[string][]string // by the id of the fault
 	targets queueTarget
+	made    bool
 }
 
 // Open removes what an earlier process left in the table called name. The table itself is made with the first fault.
 // Packets from and to the own TCP port always pass; 0 is none. It needs no privilege until there is a fault.
 func Open(name string, port uint16) *Table {
 	t := &Table{name: name, port: port, queues: map[string]*queue{}, chains: map[string][]string{}}
-	_ = t.Close() // without the privilege there can be nothing to remove, and Unsupported will say so
+	_ = t.drop() // without the privilege there can be nothing to remove, and Unsupported will say so
 	return t
 }
 
@@ -45,6 +46,13 @@ func (t *Table) Close() error {
 		delete(t.queues, id)
 	}
 	clear(t.chains)
+	if !t.made {
+		return nil
+	}
+	return t.drop()
+}
+
+func (t *Table) drop() error {
 	return send(func(c *nftables.Conn) error {
 		c.AddTable(t.table()) // or the removal of a table that is not there fails
 		c.DelTable(t.table())
@@ -75,6 +83,7 @@ func (t *Table) Put(id string, r Rule) error {
 		q.close()
 		return unsupported(fmt.Errorf("nftables: %w", err))
 	}
+	t.made = true
 	t.queues[id].close()
 	delete(t.queues, id)
 	if q != nil {
