@@ -6,12 +6,13 @@ import "sync"
 // collection happens while a process is being started, and those that were are left to whoever started them. A nil
 // value does nothing, for a supervisor that init stands behind.
 type Orphans struct {
-	mu   sync.Mutex
-	own  map[int]bool
-	wake chan struct{}
+	mu      sync.Mutex
+	own     map[int]bool
+	guarded int // functions that start processes of which no number is known
+	wake    chan struct{}
 }
 
-// birth calls a function that starts a process and gives its PID, 0 if it has been waited for already.
+// birth calls a function that starts a process and gives its PID.
 func (o *Orphans) birth(start func() (int, error)) error {
 	if o == nil {
 		_, err := start()
@@ -38,9 +39,22 @@ func (o *Orphans) died(pid int) {
 	o.again()
 }
 
-// Guard runs a function that starts processes and waits for them.
+// Guard runs a function that starts processes and waits for them. Nothing is collected meanwhile, but nobody else who
+// starts a process or has waited for one is held up.
 func (o *Orphans) Guard(f func() error) error {
-	return o.birth(func() (int, error) { return 0, f() })
+	if o == nil {
+		return f()
+	}
+	o.guard(1)
+	defer o.guard(-1)
+	return f()
+}
+
+func (o *Orphans) guard(n int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.guarded += n
+	o.again()
 }
 
 func (o *Orphans) again() {

@@ -31,7 +31,7 @@ func Reap() *Orphans {
 func (o *Orphans) collect() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for {
+	for o.guarded == 0 {
 		var info unix.Siginfo
 		err := unix.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
 		pid := siginfoPID(&info)
