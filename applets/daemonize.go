@@ -28,6 +28,7 @@ func daemonize() *applet.Applet {
 			"daemonize returns when the pidfile is complete, COMMAND was executed, lived for --min-uptime, and reported ready if one of --notify-await, --notify-fd and --ready-url asks for that. When it fails, COMMAND does not run and the pidfile is gone.",
 			"The pidfile is written by the caller, and the log files are opened by it: a user given with -u needs no right to their directories. COMMAND is searched for in the caller's PATH; a relative path is taken from the caller's directory.",
 		},
+		Operand: applet.Command,
 		Options: o.options(),
 		Statuses: []applet.Item{
 			{Name: "0", Text: "COMMAND runs, and is ready if asked for"},
@@ -46,7 +47,7 @@ func daemonize() *applet.Applet {
 			{Name: "PATH", Text: "where COMMAND is searched for"},
 			{Name: "NOTIFY_SOCKET", Text: "set for COMMAND by --notify-await; see sd_notify(3)"},
 		},
-		Files: []applet.Item{{Name: "FILE", Text: "the pidfile: the process id in decimal and a newline, mode 644"}},
+		Files: []applet.Item{{Name: "FILE", Text: "the pidfile, as pid-claim(1) writes it"}},
 		Examples: []applet.Example{
 			{Text: "Start a server as a user of its own, with a pidfile and a log:", Lines: []string{"daemonize -p /run/web.pid -u www-data -e /var/log/web.log web --port 8080"}},
 			{Text: "Return when it answers, or say why not:", Lines: []string{"daemonize -p /run/web.pid --ready-url http://localhost:8080/ web --port 8080"}},

@@ -37,6 +37,7 @@ func faultAgent() *applet.Applet {
 			"stop is TERM, the grace, KILL; kill is KILL at once; both reach the member's whole session, and return when it is dead. wipe stops it and removes what is in the directory D; archive stops it and moves that to D/archive/TIME-N, with member.log, where the member's output is.",
 			"Network faults need CAP_NET_ADMIN in the member's network namespace. On TERM or INT everything is healed, the member stopped and its pidfile removed. A killed agent leaves the member running; the next one takes it over, and resumes it.",
 		},
+		Operand: applet.Command,
 		Options: append([]applet.Option{
 			pidfileOption(&o.file),
 			applet.String(&o.address.Listen, "listen", "ADDRESS", "unix:PATH (mode 0600) or HOST:PORT (default unix:FILE.sock beside the pidfile)"),
@@ -60,8 +61,10 @@ func faultAgent() *applet.Applet {
 			{Name: "126", Text: "COMMAND is not executable"},
 			{Name: "127", Text: "COMMAND is not there"},
 		},
-		Environment: []applet.Item{{Name: agent.GuardVariable, Text: "set by the agent for the process that ends a pause; not for other uses"}},
+		Environment: []applet.Item{{Name: "PATH", Text: "where COMMAND is searched for"}, {Name: agent.GuardVariable, Text: "set by the agent for the process that ends a pause; not for other uses"}},
 		Files: []applet.Item{
+			{Name: "FILE", Text: "the member's pidfile"},
+			{Name: "FILE.sock", Text: "where orders are taken, unless --listen says otherwise; mode 0600"},
 			{Name: "D/member.log", Text: "what the member writes"},
 			{Name: "D/archive", Text: "what was moved away"},
 		},

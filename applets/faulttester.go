@@ -93,6 +93,7 @@ func faultTester() *applet.Applet {
 			"A fault has an effect if the process is in the state that it means, or if it met packets. How much it hurt is for the load and the check to say.",
 		},
 		Environment: []applet.Item{{Name: run.KeepVariable, Text: "set by the tester for the process that ends a load with it; not for other uses"}},
+		Files:       []applet.Item{{Name: "FILE", Text: "the members and the cases, in YAML; never changed"}},
 		SeeAlso:     []string{"fault-agent(1)", "wait-healthy(1)"},
 		Quiet:       "no line per case",
 		Run:         o.run,

@@ -34,6 +34,7 @@ func keepAlive() *applet.Applet {
 			"As PID 1 of a container it collects orphans, and passes HUP, QUIT, USR1, USR2 and WINCH on unless --signal-forward says otherwise.",
 			"Each event is one line on standard error: started, exited with what after how long, waiting how long, adopted, gave up.",
 		},
+		Operand:  applet.Command,
 		Options:  o.list(),
 		Statuses: keepAliveStatuses(),
 		Environment: []applet.Item{
@@ -41,6 +42,7 @@ func keepAlive() *applet.Applet {
 			{Name: "PATH", Text: "where COMMAND is searched for"},
 		},
 		Files: []applet.Item{
+			{Name: "FILE", Text: "the process id of keep-alive itself, in decimal and a newline"},
 			{Name: "FILE.control", Text: "the socket of --status and --restart, mode 0600"},
 			{Name: "DIR/.NAME.command", Text: "beside the child pidfile DIR/NAME where the file system has no extended attributes: which command it runs, as a salted hash"},
 		},

@@ -46,6 +46,7 @@ func pidAlive() *applet.Applet {
 			{Name: "64", Text: "usage"},
 			{Name: "124", Text: "--wait-exit: still running"},
 		},
+		Files: []applet.Item{{Name: "FILE", Text: "the pidfile; its extended attribute user.pidbox.claim has the record of the claim"}},
 		Examples: []applet.Example{
 			{Text: "The status action of an init script:", Lines: []string{"pid-alive -p /run/web.pid"}},
 			{Text: "Why is it not the one?", Lines: []string{"pid-alive -p /run/web.pid --explain"}},

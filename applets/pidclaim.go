@@ -46,6 +46,7 @@ func pidClaim() *applet.Applet {
 			"A file whose process has ended, or that was claimed before the last boot or in another PID namespace, is free. Missing directories are made. " +
 				"Who the process is goes on record in an extended attribute, so that a later process with its number is not taken for it.",
 		},
+		Operand: applet.Command,
 		Options: append([]applet.Option{
 			pidfileOption(&o.file),
 			applet.Parsed(&o.pid, "pid", "PID", "claim for this process", parsePID),
@@ -74,8 +75,9 @@ func pidClaim() *applet.Applet {
 			{Text: "The same as another user, in one line:", Lines: []string{"exec pid-claim -p /run/web.pid --user www-data -- web --port 8080"}},
 			{Text: "Wait until the old one has ended, as in a restart:", Lines: []string{`pid-claim --pid "$$" -p /run/web.pid --wait 30`}},
 		},
+		Environment: []applet.Item{{Name: "PATH", Text: "where COMMAND is searched for"}},
 		Files: []applet.Item{
-			{Name: "FILE", Text: "the process id in decimal and a newline, mode 644"},
+			{Name: "FILE", Text: "the process id in decimal and a newline, mode 644; its extended attribute user.pidbox.claim has the record of the claim"},
 			{Name: ".pidbox-*", Text: "a file beside it that is about to take its place; what a killed claim left is removed by the next"},
 		},
 		Caveats: []string{

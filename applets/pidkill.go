@@ -74,6 +74,7 @@ func pidKill() *applet.Applet {
 			{Name: "75", Text: "gone, but the pidfile is locked by another program and could not be removed"},
 			{Name: "125", Text: "own failure"},
 		},
+		Files: []applet.Item{{Name: "FILE", Text: "the pidfile; its extended attribute user.pidbox.claim has the record of the claim"}},
 		Examples: []applet.Example{
 			{Text: "Stop a server and its workers, within Monit's 30 seconds:", Lines: []string{"pid-kill -p /run/web.pid --group --show-stacks --budget 25"}},
 			{Text: "Have it read its configuration again:", Lines: []string{"pid-kill -p /run/web.pid --no-wait --signal HUP"}},

@@ -31,6 +31,7 @@ func sipid() *applet.Applet {
 			{Name: "0", Text: "done: claimed, killed, healthy"},
 			{Name: "1", Text: "not done, for whatever reason"},
 		},
+		Files: []applet.Item{{Name: "FILE", Text: "the pidfile, as pid-claim(1) has it"}},
 		Examples: []applet.Example{
 			{Text: "In the start script of a BOSH job:", Lines: []string{`sipid claim --pid "$$" --pid-file /var/vcap/sys/run/web/web.pid || exit 1`, "exec chpst -u vcap:vcap /var/vcap/packages/web/bin/web"}},
 			{Text: "In its stop script:", Lines: []string{"sipid kill --pid-file /var/vcap/sys/run/web/web.pid --show-stacks"}},

@@ -39,9 +39,11 @@ func waitHealthy() *applet.Applet {
 			{Text: "Wait by a command of the service's own:", Lines: []string{"wait-healthy --exec --timeout 30 -- pg_isready -q"}},
 		},
 		Environment: []applet.Item{
+			{Name: "PATH", Text: "where CHECK and COMMAND are searched for"},
 			{Name: "HTTP_PROXY, HTTPS_PROXY, NO_PROXY", Text: "proxies for http and https, also in lower case; never used for this machine"},
 			{Name: "NOTIFY_SOCKET", Text: "where --notify tells that all is well"},
 		},
+		Files: []applet.Item{{Name: "FILE", Text: "the pidfile of the watched process, never changed"}},
 		Caveats: []string{
 			"The state is that of one moment. What is asked later may find the service ill again; --successes makes that less likely.",
 			"A value of @FILE keeps a secret off the command line, which every user can read. Messages show URLs without password and query.",

@@ -24,6 +24,9 @@ func Bash(a *applet.Applet) string {
 	b.WriteString("\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n")
 	b.WriteString("\tif [[ $cur == = ]]; then cur=; elif [[ $prev == = ]]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi\n")
 	b.WriteString("\tCOMPREPLY=()\n")
+	if a.Operand == applet.Command {
+		fmt.Fprintf(&b, bashWrapped, strings.Join(valued(a), "|"))
+	}
 	if cases.Len() > 0 {
 		b.WriteString("\tcase $prev in\n" + cases.String() + "\tesac\n")
 	}
@@ -37,6 +40,31 @@ func Bash(a *applet.Applet) string {
 	fmt.Fprintf(&b, "\tfi\n}\ncomplete -F %s %s\n", function, a.Name)
 	return b.String()
 }
+
+// bashWrapped hands the words of a wrapped command over to that command's own completion: they are not the applet's, even
+// where they look like its options. Bash splits --name=value into three words.
+const bashWrapped = `	local i=1
+	while ((i < COMP_CWORD)); do
+		case ${COMP_WORDS[i]} in
+		--) ((i++)); break ;;
+		%s) [[ ${COMP_WORDS[i+1]} == = ]] && ((i++)); ((i += 2)) ;;
+		=) ((i += 2)) ;;
+		-*) ((i++)) ;;
+		*) break ;;
+		esac
+	done
+	if ((i < COMP_CWORD)); then
+		if declare -F _command_offset >/dev/null; then
+			_command_offset "$i"
+		else
+			compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		fi
+		return
+	elif ((i == COMP_CWORD)) && [[ ${COMP_WORDS[i-1]} == -- ]]; then
+		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
+		return
+	fi
+`
 
 func bashValue(k applet.Kind) string {
 	reply := func(how string) string { return "mapfile -t COMPREPLY < <(compgen " + how + ` -- "$cur")` }
@@ -128,7 +156,8 @@ func Fish(a *applet.Applet) string {
 			fmt.Fprintf(&b, "complete -c %s -f -n __fish_use_subcommand -a %s -d %s\n", a.Name, c.Name, fishText(c.Text))
 		}
 	case a.Operand == applet.Command:
-		fmt.Fprintf(&b, "complete -c %s -x -a '(__fish_complete_subcommand)'\n", a.Name)
+		// The first word must not be a long option: fish takes those for its own.
+		fmt.Fprintf(&b, "complete -c %s -x -a '(__fish_complete_subcommand - %s)'\n", a.Name, strings.Join(valued(a), " "))
 	case a.Operand == applet.Text:
 		fmt.Fprintf(&b, "complete -c %s -f\n", a.Name)
 	}
@@ -171,6 +200,16 @@ func fishText(text string) string {
 
 // single is text as one word of a POSIX shell.
 func single(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+
+// valued is every spelling of the options whose value may be the next word.
+func valued(a *applet.Applet) (all []string) {
+	for _, o := range a.All(new(applet.Common)) {
+		if o.TakesValue() {
+			all = append(all, dashed(o)...)
+		}
+	}
+	return all
+}
 
 func dashed(o applet.Option) []string {
 	return strings.Split(spelling(applet.Option{Names: o.Names}), ", ")

@@ -36,7 +36,10 @@ func Page(a *applet.Applet, e Edition) string {
 	p.paragraphs(a.Description)
 	p.commands(a)
 	p.options(a)
-	p.items("ENVIRONMENT", "Ev", a.Environment)
+	if p.items("ENVIRONMENT", "Ev", a.Environment); len(a.Environment) == 0 {
+		p.section("ENVIRONMENT")
+		p.line("No variable changes what\n.Nm\ndoes.")
+	}
 	p.items("FILES", "Pa", a.Files)
 	p.items("EXIT STATUS", "", a.Statuses)
 	p.examples(a.Examples)

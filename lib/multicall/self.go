@@ -41,6 +41,7 @@ func Self(list []applet.Entry) *applet.Applet {
 			"--install replaces links to pidbox, also to an older one, and nothing else. Each link is made under a temporary name and " +
 				"renamed, so that at no time a name is missing.",
 		},
+		SeeAlso: pages(list),
 		Run: func(call *applet.Call) error {
 			switch {
 			case install && len(call.Args) == 1 && !names:
@@ -69,6 +70,15 @@ func commands(list []applet.Entry) []applet.Item {
 	var all []applet.Item
 	for _, e := range list {
 		all = append(all, applet.Item{Name: e.Name, Text: e.New().Summary})
+	}
+	return all
+}
+
+// pages are the manual pages of the applets.
+func pages(list []applet.Entry) []string {
+	var all []string
+	for _, e := range list {
+		all = append(all, e.Name+"(1)")
 	}
 	return all
 }

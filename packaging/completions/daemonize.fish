@@ -1,5 +1,5 @@
 # fish completion for daemonize
-complete -c daemonize -f
+complete -c daemonize -x -a '(__fish_complete_subcommand - -p --pid-file --pidfile -o --stdout -e --stderr -c --chdir -u --user --umask -E --env --env-file -l --lock-file --nice --oom-score-adj --limit --capabilities --min-uptime --notify-fd --ready-url --ready-timeout --stop-schedule --mode --unrecorded --match-exec --match-name --match-user)'
 complete -c daemonize -s p -l pid-file -l pidfile -r -F -d 'the pidfile'
 complete -c daemonize -l stdout -s o -r -F -d 'append standard output to FILE (default /dev/null)'
 complete -c daemonize -l stderr -s e -r -F -d 'append standard error to FILE; may be the same'

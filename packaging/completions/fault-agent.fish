@@ -1,5 +1,5 @@
 # fish completion for fault-agent
-complete -c fault-agent -f
+complete -c fault-agent -x -a '(__fish_complete_subcommand - -p --pid-file --pidfile --listen --token-file --tls-cert --tls-key --client-ca --dir --grace --max-hold --unrecorded --match-exec --match-name --match-user)'
 complete -c fault-agent -s p -l pid-file -l pidfile -r -F -d 'the pidfile'
 complete -c fault-agent -l listen -x -d 'unix:PATH (mode 0600) or HOST:PORT (default unix:FILE.sock beside the pidfile)'
 complete -c fault-agent -l token-file -r -F -d 'requests must carry the token on the first line of this file'

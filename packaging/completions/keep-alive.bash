@@ -3,6 +3,27 @@ _keep_alive() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	if [[ $cur == = ]]; then cur=; elif [[ $prev == = ]]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi
 	COMPREPLY=()
+	local i=1
+	while ((i < COMP_CWORD)); do
+		case ${COMP_WORDS[i]} in
+		--) ((i++)); break ;;
+		-p|--pid-file|--pidfile|--child-pid-file|--mode|-o|--stdout|-e|--stderr|--rotate-size|--rotate-keep|-E|--env|--env-file|-u|--user|-c|--chdir|--umask|--stop-schedule|--free-restarts|--backoff-max|--healthy-after|--max-restarts|--no-restart-codes|--jitter|--health|--health-interval|--health-timeout|--health-failures|--health-grace|--ready-timeout|--leave-on|--signal-forward|--reopen-on|--log|--unrecorded|--match-exec|--match-name|--match-user) [[ ${COMP_WORDS[i+1]} == = ]] && ((i++)); ((i += 2)) ;;
+		=) ((i += 2)) ;;
+		-*) ((i++)) ;;
+		*) break ;;
+		esac
+	done
+	if ((i < COMP_CWORD)); then
+		if declare -F _command_offset >/dev/null; then
+			_command_offset "$i"
+		else
+			compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		fi
+		return
+	elif ((i == COMP_CWORD)) && [[ ${COMP_WORDS[i-1]} == -- ]]; then
+		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
+		return
+	fi
 	case $prev in
 	-p|--pid-file|--pidfile) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	--child-pid-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
@@ -40,6 +61,8 @@ _keep_alive() {
 	esac
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "-p --pid-file --pidfile --child-pid-file --mode -o --stdout -e --stderr --rotate-size --rotate-keep -E --env --env-file --clear-env -u --user -c --chdir --umask --stop-schedule --free-restarts --backoff-max --healthy-after --max-restarts --no-restart-codes --jitter --health --health-interval --health-timeout --health-failures --health-grace --notify --detach --ready-timeout --leave-on --signal-forward --reopen-on --log --log-json --status --restart --json -n --dry-run --allow-insecure --unrecorded --match-exec --match-name --match-user -q --quiet -v --verbose -h --help --version" -- "$cur")
+	else
+		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
 	fi
 }
 complete -F _keep_alive keep-alive

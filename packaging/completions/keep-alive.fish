@@ -1,5 +1,5 @@
 # fish completion for keep-alive
-complete -c keep-alive -f
+complete -c keep-alive -x -a '(__fish_complete_subcommand - -p --pid-file --pidfile --child-pid-file --mode -o --stdout -e --stderr --rotate-size --rotate-keep -E --env --env-file -u --user -c --chdir --umask --stop-schedule --free-restarts --backoff-max --healthy-after --max-restarts --no-restart-codes --jitter --health --health-interval --health-timeout --health-failures --health-grace --ready-timeout --leave-on --signal-forward --reopen-on --log --unrecorded --match-exec --match-name --match-user)'
 complete -c keep-alive -s p -l pid-file -l pidfile -r -F -d 'the pidfile of keep-alive itself'
 complete -c keep-alive -l child-pid-file -r -F -d 'the pidfile of COMMAND (default FILE with .child before its extension)'
 complete -c keep-alive -l mode -x -d 'the pidfile\'s mode in octal, exactly (default 644 less the umask)'

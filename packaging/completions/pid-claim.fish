@@ -1,5 +1,5 @@
 # fish completion for pid-claim
-complete -c pid-claim -f
+complete -c pid-claim -x -a '(__fish_complete_subcommand - -p --pid-file --pidfile --pid --wait --mode -u --user -c --chdir --umask -E --env --unrecorded --match-exec --match-name --match-user)'
 complete -c pid-claim -s p -l pid-file -l pidfile -r -F -d 'the pidfile'
 complete -c pid-claim -l pid -x -d 'claim for this process'
 complete -c pid-claim -l wait -x -d 'wait up to D for the end of a live holder, instead of failing at once'

@@ -3,6 +3,27 @@ _wait_healthy() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	if [[ $cur == = ]]; then cur=; elif [[ $prev == = ]]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi
 	COMPREPLY=()
+	local i=1
+	while ((i < COMP_CWORD)); do
+		case ${COMP_WORDS[i]} in
+		--) ((i++)); break ;;
+		--url|--timeout|--interval|--polling-frequency|--try-timeout|--initial-delay|--successes|-p|--pid-file|--pidfile|--pid|--status|-H|--header|-X|--request|-d|--data|--auth|--body-match|--max-redirects|--unix-socket|--cacert|--cert|--key|--server-name|--unrecorded|--match-exec|--match-name|--match-user) [[ ${COMP_WORDS[i+1]} == = ]] && ((i++)); ((i += 2)) ;;
+		=) ((i += 2)) ;;
+		-*) ((i++)) ;;
+		*) break ;;
+		esac
+	done
+	if ((i < COMP_CWORD)); then
+		if declare -F _command_offset >/dev/null; then
+			_command_offset "$i"
+		else
+			compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		fi
+		return
+	elif ((i == COMP_CWORD)) && [[ ${COMP_WORDS[i-1]} == -- ]]; then
+		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
+		return
+	fi
 	case $prev in
 	--url) :; return ;;
 	--timeout) :; return ;;

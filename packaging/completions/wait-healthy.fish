@@ -1,5 +1,5 @@
 # fish completion for wait-healthy
-complete -c wait-healthy -x -a '(__fish_complete_subcommand)'
+complete -c wait-healthy -x -a '(__fish_complete_subcommand - --url --timeout --interval --polling-frequency --try-timeout --initial-delay --successes -p --pid-file --pidfile --pid --status -H --header -X --request -d --data --auth --body-match --max-redirects --unix-socket --cacert --cert --key --server-name --unrecorded --match-exec --match-name --match-user)'
 complete -c wait-healthy -l url -x -d 'a target'
 complete -c wait-healthy -l exec -d 'the operands are a command that is the check'
 complete -c wait-healthy -l timeout -x -d 'give up after D (default 1m)'
