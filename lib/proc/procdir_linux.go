@@ -81,15 +81,20 @@ func (d *procDir) held() (bool, error) {
 	return err == nil, err
 }
 
-// alive looks at the first thread, and when that has ended at all the others.
+// alive looks at the first thread, and when that has ended at all the others. A thread may be missed while others leave
+// the list, so that a look counts only if their number stayed the same.
 func (d *procDir) alive() (alive bool, err error) {
 	err = d.facts(func(fd int) error {
-		st, err := readStat(fd, "stat")
-		if err != nil {
-			return err
+		for before := -1; ; {
+			st, err := readStat(fd, "stat")
+			if alive = err == nil && !st.ended(); err != nil || alive || st.threads <= 1 || st.threads == before {
+				return err
+			}
+			if before = st.threads; anyThread(fd) {
+				alive = true
+				return nil
+			}
 		}
-		alive = !st.ended() || st.threads > 1 && anyThread(fd)
-		return nil
 	})
 	if errors.Is(err, ErrNotFound) {
 		return false, nil
