@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"pidbox/lib/applet"
@@ -60,8 +61,11 @@ func orphans(h *pidfile.Holder, scope proc.Scope) (*proc.Family, error) {
 	if h.Recorded != nil {
 		was = *h.Recorded
 	} else if p, err := proc.Open(h.PID); err == nil {
+		alive, err := p.Alive()
 		p.Close()
-		return nil, nil
+		if err != nil || alive {
+			return nil, err
+		}
 	}
 	f, err := proc.Orphans(was, scope)
 	if errors.Is(err, proc.ErrNotFound) {
@@ -82,7 +86,7 @@ func (o *pidKillOptions) stop(c *applet.Call, h *pidfile.Holder, t *victim) erro
 	})
 	switch {
 	case errors.Is(err, stop.ErrSurvived):
-		return applet.Fail(applet.Survived, "%s: %s survived SIG%s", o.file, t.survivors(), signals.Name(out.Last))
+		return applet.Fail(applet.Survived, "%s: %s survived SIG%s (%s)", o.file, t.name, signals.Name(out.Last), t.survivors())
 	case err != nil:
 		return fmt.Errorf("%s: %w", o.file, err)
 	}
@@ -90,17 +94,17 @@ func (o *pidKillOptions) stop(c *applet.Call, h *pidfile.Holder, t *victim) erro
 	return nil
 }
 
-// survivors names who is left, and of a single process the state, which may tell why.
+// survivors is who is left of several, and of a single process the state, which may tell why.
 func (t *victim) survivors() string {
 	var left []int
 	if t.family != nil {
 		left, _ = t.family.Members()
 	}
 	if t.leader == nil || len(left) > 1 || len(left) == 1 && left[0] != t.leader.PID() {
-		return fmt.Sprintf("%s, of which %v are left,", t.name, left)
+		return "left: " + strings.Trim(fmt.Sprint(left), "[]")
 	}
 	state, _ := t.leader.State()
-	return fmt.Sprintf("process %d (state %s)", t.leader.PID(), state)
+	return fmt.Sprintf("state %s", state)
 }
 
 // nothing is the answer when there is nobody to stop. A file that names nobody any more goes, but not one that was

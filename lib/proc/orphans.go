@@ -28,9 +28,14 @@ func Orphans(recorded Identity, scope Scope) (*Family, error) {
 	switch {
 	case err == nil:
 		f.leader = h
-		if err := recorded.endedAs(h); err != nil {
+		proven, err := recorded.endedAs(h)
+		if err != nil {
 			f.Close()
 			return nil, err
+		}
+		if !proven {
+			h.Close()
+			f.leader = &Handle{pid: recorded.PID, link: suspect{}}
 		}
 	case !errors.Is(err, ErrNotFound):
 		return nil, err
@@ -64,25 +69,23 @@ func Orphans(recorded Identity, scope Scope) (*Family, error) {
 	return f, nil
 }
 
-// endedAs returns nil if h is the recorded process and a zombie.
-func (recorded Identity) endedAs(h *Handle) error {
+// endedAs says whether h, a zombie, is proven to be the recorded process, or may be.
+func (recorded Identity) endedAs(h *Handle) (proven bool, err error) {
 	id, err := h.Identity()
 	if err != nil {
-		return err
+		return false, err
 	}
 	verdict := recorded.Compare(id)
 	alive, err := h.Alive()
 	switch {
 	case err != nil:
-		return err
+		return false, err
 	case verdict == Different:
-		return fmt.Errorf("process %d: %w", recorded.PID, ErrNotFound) // so its group and session have gone as well
+		return false, fmt.Errorf("process %d: %w", recorded.PID, ErrNotFound) // so its group and session have gone as well
 	case alive:
-		return fmt.Errorf("process %d is alive", recorded.PID)
-	case verdict != Same:
-		return fmt.Errorf("process %d: %s", recorded.PID, verdict)
+		return false, fmt.Errorf("process %d is alive", recorded.PID)
 	}
-	return nil
+	return verdict == Same, nil
 }
 
 // vouches judges a member where there is no proof.
@@ -105,3 +108,8 @@ func (gone) stat() (stat, error)              { return stat{}, ErrNotFound }
 func (gone) identity() (Identity, error)      { return Identity{}, ErrNotFound }
 func (gone) info() (Info, error)              { return Info{}, ErrNotFound }
 func (gone) close() error                     { return nil }
+
+// suspect is the link to a zombie that may be the recorded process: it proves no member, and rules none out.
+type suspect struct{ gone }
+
+func (suspect) held() (bool, error) { return true, nil }

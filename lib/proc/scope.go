@@ -1,6 +1,9 @@
 package proc
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Scope is how far a signal reaches.
 type Scope int
@@ -55,6 +58,6 @@ type DoubtError struct {
 }
 
 func (e *DoubtError) Error() string {
-	return fmt.Sprintf("%s %d has lost its leader, and nothing proves that %v are of the one recorded",
-		e.Scope, e.PID, e.Members)
+	return fmt.Sprintf("%s %d has lost its leader, and nothing proves that these are of the one recorded: %s",
+		e.Scope, e.PID, strings.Trim(fmt.Sprint(e.Members), "[]"))
 }
