@@ -2,6 +2,7 @@ package pidfile
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 
 	"pidbox/lib/proc"
@@ -17,4 +18,18 @@ func Pass(ctx context.Context, h *Holder, p *proc.Handle, mode fs.FileMode) erro
 	defer l.release()
 	r := &Reservation{Holder: h, place: h.place, locks: l, mode: mode}
 	return r.Write(p)
+}
+
+// Locked calls f under the locks of the pidfile that h was read from, while nobody can claim or release it, and only if
+// it is still that file with that content and record: else ErrChanged.
+func Locked(ctx context.Context, h *Holder, f func() error) error {
+	l, err := h.place.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer l.release()
+	if err := h.place.unchanged(h.seen); err != nil {
+		return fmt.Errorf("%s: %w", h.Path, err)
+	}
+	return f()
 }

@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -19,19 +20,36 @@ func (e *OccupiedError) Error() string {
 	return fmt.Sprintf("%s: held by process %d, %s", e.Path, e.PID, e.Reason)
 }
 
-// Adopt finds the child by its identity and by the command on record. A process that nothing proves to be an earlier
+// Adopt finds the child by its identity and by the command on record, and puts itself on record as its supervisor: of
+// many at once, under whatever pidfiles of their own, one does. A process that nothing proves to be an earlier
 // supervisor's child is never adopted and never signalled.
 func (s *Service) Adopt() (Child, error) {
-	holder, r, err := s.find()
-	if err != nil || holder == nil {
-		return nil, err
+	for {
+		holder, _, err := s.find()
+		if err != nil || holder == nil {
+			return nil, err
+		}
+		var r record
+		err = pidfile.Locked(context.Background(), holder, func() (err error) {
+			if r, err = s.proven(holder); err != nil {
+				return err
+			}
+			r.supervisor = s.self
+			return saveRecord(s.PidFile, r)
+		})
+		if err == nil {
+			c := adopted(holder, r.child, s.Log)
+			s.last = c.PID()
+			if !s.same(r) {
+				return c, ErrOther
+			}
+			return c, nil
+		}
+		holder.Close()
+		if !errors.Is(err, pidfile.ErrChanged) && !errors.Is(err, proc.ErrNotFound) { // else it has just ended
+			return nil, err
+		}
 	}
-	c := adopted(holder, r.child, s.Log)
-	s.last = c.PID()
-	if !s.same(r) {
-		return c, ErrOther
-	}
-	return c, saveRecord(s.PidFile, newRecord(r.child, s.self, s.Fingerprint))
 }
 
 // Foresee tells which process Adopt would find, 0 if none, and whether it runs the same command.
