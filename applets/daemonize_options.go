@@ -1,7 +1,6 @@
 package applets
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -157,19 +156,18 @@ func (o *daemonizeOptions) check(c *applet.Call) error {
 // rehearse answers as a start would, by a look.
 func (o *daemonizeOptions) rehearse(c *applet.Call) error {
 	if o.order.PIDFile != "" {
-		h, err := pidfile.Read(o.order.PIDFile, o.order.Rules)
-		var garbage *pidfile.GarbageError // is claimed over
-		if err != nil && !errors.As(err, &garbage) {
+		rules := o.order.Rules
+		if u := o.order.Command.User; u != nil {
+			rules = rules.Trusting(u.UID)
+		}
+		h, err := pidfile.Peek(o.order.PIDFile, nil, rules)
+		if err != nil {
 			return err
 		}
 		defer h.Close()
-		switch {
-		case h == nil:
-		case h.State == pidfile.Running:
-			return &pidfile.HeldError{Holder: h}
-		case h.State == pidfile.Doubtful:
-			return &pidfile.DoubtError{Holder: h}
-		}
+	}
+	if err := spawn.Rehearse(o.order.Command); err != nil {
+		return err
 	}
 	c.Say("would start %s", o.order.Command.Path)
 	return nil

@@ -2,6 +2,7 @@ package applets
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"pidbox/lib/applet"
+	"pidbox/lib/duration"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
 	"pidbox/lib/spawn"
@@ -128,7 +130,7 @@ func (o *pidClaimOptions) run(c *applet.Call) error {
 	}
 	defer p.Close()
 	if o.dryRun {
-		return o.rehearse(c, p)
+		return o.rehearse(c, p, command)
 	}
 	r, err := pidfile.Claim(context.Background(), o.file, p, o.rules, o.mode, o.wait)
 	if err != nil {
@@ -186,15 +188,24 @@ func (o *pidClaimOptions) tell(c *applet.Call, r *pidfile.Reservation) {
 	}
 }
 
-// rehearse answers as a claim would, by a look without locks.
-func (o *pidClaimOptions) rehearse(c *applet.Call, p *proc.Handle) error {
+// rehearse answers as a claim would, by a look without locks. A holder that would be waited for is taken to stay.
+func (o *pidClaimOptions) rehearse(c *applet.Call, p *proc.Handle, command *spawn.Command) error {
 	h, err := pidfile.Peek(o.file, p, o.rules)
+	var held *pidfile.HeldError
+	if errors.As(err, &held) && o.wait > 0 {
+		return applet.Fail(applet.TimedOut, "%w; would wait up to %s for its end", err, duration.Format(o.wait))
+	}
 	if err != nil {
 		return err
 	}
 	defer h.Close()
+	if command != nil {
+		if err := spawn.Rehearse(*command); err != nil {
+			return err
+		}
+	}
 	c.Say("would claim %s for process %d (%s)", o.file, o.pid, h.Why)
-	if len(c.Args) > 0 {
+	if command != nil {
 		c.Say("would then run %s", c.Args[0])
 	}
 	return nil

@@ -135,24 +135,38 @@ func (o *pidKillOptions) release(c *applet.Call, h *pidfile.Holder) error {
 	return err
 }
 
-// rehearse tells what would be done.
+// rehearse tells what would be done, and fails where a right to do it is missing.
 func (o *pidKillOptions) rehearse(c *applet.Call, h *pidfile.Holder, t *victim) error {
-	if t == nil {
-		c.Say("would signal nobody: %s: %s", o.file, h.Why)
-		if o.strict {
-			return applet.Exit(applet.No)
+	if t != nil {
+		defer t.Close()
+		if err := t.Signal(0); err != nil && !errors.Is(err, proc.ErrNotFound) {
+			return fmt.Errorf("%s: %w", o.file, err)
 		}
-		return nil
 	}
-	defer t.Close()
-	if o.noWait {
+	if t != nil && o.noWait {
 		c.Say("would send %s to %s", signals.Name(o.schedule[0].Signal), t.name)
 		return nil
 	}
-	schedule := o.schedule
-	if o.budget != nil {
-		schedule = schedule.Within(*o.budget)
+	removes := !o.keep && h.State != pidfile.Absent && h.State != pidfile.Foreign
+	if removes {
+		if err := pidfile.Removable(h); err != nil {
+			return err
+		}
 	}
-	c.Say("would stop %s by %s", t.name, schedule)
+	switch {
+	case t != nil:
+		schedule := o.schedule
+		if o.budget != nil {
+			schedule = schedule.Within(*o.budget)
+		}
+		c.Say("would stop %s by %s", t.name, schedule)
+	case removes:
+		c.Say("would signal nobody, and remove %s: %s", o.file, h.Why)
+	default:
+		c.Say("would signal nobody: %s: %s", o.file, h.Why)
+	}
+	if t == nil && o.strict {
+		return applet.Exit(applet.No)
+	}
 	return nil
 }

@@ -33,7 +33,7 @@ func (w *walk) judgeDir() error {
 	}
 	if mode&0o002 != 0 && w.unsafe == nil {
 		w.unsafe = &UnsafeError{w.dir, fmt.Sprintf("everybody can exchange the files in it (%s)", describe(&st)), "chmod go-w " + w.dir}
-		if w.create { // nothing is made in there
+		if w.claims { // nothing is made in there
 			return w.unsafe
 		}
 	}

@@ -31,13 +31,31 @@ func (p *place) close() {
 	}
 }
 
+// writable fails if the caller may not make, exchange or remove files here.
+func (p *place) writable() error {
+	return unix.Faccessat(p.fd, ".", unix.W_OK|unix.X_OK, unix.AT_EACCESS)
+}
+
+// changeable fails if the caller may neither exchange or remove the pidfile nor, where there is one, write into it.
+func (p *place) changeable(exists bool) error {
+	err := p.writable()
+	if err != nil && exists && unix.Faccessat(p.fd, p.name, unix.W_OK, unix.AT_EACCESS) == nil {
+		err = nil
+	}
+	return err
+}
+
 // maxPath is PATH_MAX of Linux, the end of the string included.
 const maxPath = 4096
 
 // locate finds the directory of file and opens it; nil without an error says that it is missing. With create, missing
 // directories are made, 0755 less the umask.
 func locate(file string, rules Rules, create bool) (*place, error) {
-	w := &walk{place: place{path: file, fd: -1}, rules: rules, create: create}
+	return find(&walk{place: place{path: file, fd: -1}, rules: rules, claims: create, create: create})
+}
+
+func find(w *walk) (*place, error) {
+	file := w.path
 	full := file
 	if !strings.HasPrefix(file, "/") {
 		cwd, err := os.Getwd()
@@ -55,7 +73,7 @@ func locate(file string, rules Rules, create bool) (*place, error) {
 	}
 	w.close()
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && !create:
+	case errors.Is(err, fs.ErrNotExist) && !w.create:
 		return nil, nil
 	case errors.Is(err, unix.ENAMETOOLONG):
 		return nil, fmt.Errorf("a path of %d characters: %w", len(file), unix.ENAMETOOLONG)

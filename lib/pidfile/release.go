@@ -23,6 +23,17 @@ func Release(ctx context.Context, h *Holder) error {
 	return h.place.remove(h.seen)
 }
 
+// Removable fails as Release would for want of a right to remove the file, by a look without locks.
+func Removable(h *Holder) error {
+	if h.place == nil || h.State == Absent {
+		return nil
+	}
+	if err := h.place.changeable(true); err != nil {
+		return fmt.Errorf("remove %s: %w", h.Path, err)
+	}
+	return nil
+}
+
 // remove unlinks, or else empties, the file that was seen; the caller holds the locks.
 func (p *place) remove(seen snapshot) error {
 	var st unix.Stat_t

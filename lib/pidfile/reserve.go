@@ -1,7 +1,6 @@
 package pidfile
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,14 +52,16 @@ func Claim(ctx context.Context, path string, p *proc.Handle, rules Rules, mode f
 	}
 }
 
-// Peek answers as Claim would, without locks and without changing anything: a claim that follows may find it
-// otherwise.
+// Peek answers as Claim would, or as Reserve if p is nil, without locks and without changing anything: a claim that
+// follows may find it otherwise.
 func Peek(path string, p *proc.Handle, rules Rules) (*Holder, error) {
-	rules, err := rules.trusting(p)
-	if err != nil {
-		return nil, err
+	if p != nil {
+		var err error
+		if rules, err = rules.trusting(p); err != nil {
+			return nil, err
+		}
 	}
-	at, err := locate(path, rules, false)
+	at, err := find(&walk{place: place{path: path, fd: -1}, rules: rules, claims: true})
 	if err != nil {
 		return nil, err
 	}
@@ -68,8 +69,14 @@ func Peek(path string, p *proc.Handle, rules Rules) (*Holder, error) {
 		return &Holder{Path: path, Why: "there is no such file"}, nil
 	}
 	r := &Reservation{place: at}
-	if err = cmp.Or(at.unsafe, entrust(at.writers, rules)); err == nil {
+	if err = entrust(at.writers, rules); err == nil {
 		err = r.admit(rules, p)
+	}
+	if err == nil && !r.names(p) {
+		if err = at.changeable(r.Holder.State != Absent); err != nil {
+			r.Holder.free()
+			err = fmt.Errorf("%s: %w", path, err)
+		}
 	}
 	if err != nil && !hasHolder(err) {
 		at.close()

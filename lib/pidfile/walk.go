@@ -17,7 +17,8 @@ const maxLinks = 40
 type walk struct {
 	place
 	rules  Rules
-	create bool
+	claims bool // the file is to be claimed: it may be missing, and nothing unsafe is gone through
+	create bool // missing directories are made
 	links  int
 }
 
@@ -71,11 +72,18 @@ func (w *walk) step(part string) (link string, err error) {
 	for range maxLinks { // again when it was exchanged between two looks
 		var st unix.Stat_t
 		err = unix.Fstatat(w.fd, part, &st, unix.AT_SYMLINK_NOFOLLOW)
-		if err == unix.ENOENT && w.create {
+		if err == unix.ENOENT && w.claims {
 			if err := entrust(w.writers, w.rules); err != nil { // nothing is made in a stranger's directory
 				return "", err
 			}
-			if err = unix.Mkdirat(w.fd, part, 0o755); err == nil || err == unix.EEXIST {
+			made := w.writable()
+			if w.create {
+				made = unix.Mkdirat(w.fd, part, 0o755)
+			}
+			switch {
+			case made != nil && made != unix.EEXIST:
+				return "", &fs.PathError{Op: "make the directory", Path: name, Err: made}
+			case w.create:
 				continue
 			}
 		}
@@ -127,13 +135,13 @@ func (w *walk) last(name string) error {
 	var st unix.Stat_t
 	err := unix.Fstatat(w.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW)
 	switch {
-	case err == unix.ENOENT && w.create:
+	case err == unix.ENOENT && w.claims:
 		return nil
 	case err != nil:
 		return &fs.PathError{Op: "stat", Path: w.path, Err: err}
 	case st.Mode&unix.S_IFMT != unix.S_IFLNK:
 		return nil
-	case w.create || !w.rules.AllowInsecure:
+	case w.claims || !w.rules.AllowInsecure:
 		return &UnsafeError{Path: w.path, Reason: fmt.Sprintf("is a symbolic link of %s, which could lead anywhere", userName(int(st.Uid))), Hint: "rm " + w.path}
 	}
 	link, err := w.follow(name, w.file(), &st)

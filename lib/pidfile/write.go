@@ -26,7 +26,7 @@ func (r *Reservation) Write(p *proc.Handle) error {
 	if err != nil {
 		return err
 	}
-	if seen := r.Holder.seen; seen.record == id.String() && seen.content == string(format(p.PID())) {
+	if r.names(p) {
 		r.Recorded = true
 		return nil
 	}
@@ -39,6 +39,15 @@ func (r *Reservation) Write(p *proc.Handle) error {
 	}
 	r.written, _, _ = r.place.read(Rules{AllowInsecure: true}) // only Remove wants it
 	return nil
+}
+
+// names says that the file is p's already, with its record.
+func (r *Reservation) names(p *proc.Handle) bool {
+	if p == nil {
+		return false
+	}
+	id, err := p.Identity()
+	return err == nil && r.Holder.seen.record == id.String() && r.Holder.seen.content == string(format(p.PID()))
 }
 
 // Remove takes back what was written, so that the file is gone.

@@ -163,6 +163,9 @@ func Exec(cmd Command) error {
 	return err
 }
 
+// Rehearse finds nothing outside Linux: the exec has the word.
+func Rehearse(Command) error { return nil }
+
 // AdoptOrphans does nothing outside Linux.
 func AdoptOrphans() (undo func()) { return func() {} }
 
