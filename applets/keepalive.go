@@ -54,7 +54,7 @@ func keepAlive() *applet.Applet {
 			}},
 			{Text: "Upgrade keep-alive itself without stopping the service:", Lines: []string{
 				"keep-alive --detach --leave-on USR2 -p /run/web.pid -- webd -f",
-				"pid-kill --signal USR2 --no-wait -p /run/web.pid",
+				"pid-kill --retry USR2/20 -p /run/web.pid",
 				"keep-alive --detach --leave-on USR2 -p /run/web.pid -- webd -f # adopts webd",
 			}},
 			{Text: "As the first process of a container:", Lines: []string{

@@ -150,9 +150,8 @@ func parseRedirects(s string) (int, error) {
 
 // parseRegexp takes ^ and $ for the ends of a line: few bodies end without a newline.
 func parseRegexp(s string) (*regexp.Regexp, error) {
-	re, err := regexp.Compile("(?m)" + s)
-	if err != nil {
+	if _, err := regexp.Compile(s); err != nil {
 		return nil, fmt.Errorf("%q: %w", s, errors.New(strings.TrimPrefix(err.Error(), "error parsing regexp: ")))
 	}
-	return re, nil
+	return regexp.Compile("(?m)" + s)
 }

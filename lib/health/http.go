@@ -84,7 +84,7 @@ func (h *httpClient) setHeaders() error {
 		}
 	}
 	if h.o.Auth != "" && !strings.Contains(h.o.Auth, ":") {
-		return errors.New("no colon between user and password")
+		return errors.New("authentication: no colon between user and password")
 	}
 	return nil
 }
