@@ -38,10 +38,10 @@ func faultTester() *applet.Applet {
 		Name:    "fault-tester",
 		Summary: "break a cluster on purpose, case by case, and judge its recovery",
 		Synopsis: []string{
-			"run -f FILE [--case GLOB] [--rounds N] [--seed S] [--json] [--junit F] [--html F]",
-			"do -f FILE [--hold D] [--delay D] [--percent P] [--rate BYTES] ACTION WHOM",
-			"list -f FILE [--case GLOB] [--rounds N] [--seed S] [--json]",
-			"check -f FILE [--json]",
+			"run -c FILE [--case GLOB] [--rounds N] [--seed S] [--json] [--junit F] [--html F]",
+			"do -c FILE [--hold D] [--delay D] [--percent P] [--rate BYTES] ACTION WHOM",
+			"list -c FILE [--case GLOB] [--rounds N] [--seed S] [--json]",
+			"check -c FILE [--json]",
 		},
 		Description: []string{
 			"Drives the cases of FILE, in YAML, on a cluster that has a fault-agent beside each member. A case passes if the cluster was healthy, the fault was put and had an effect, and, once it is healed, every member is healthy within the time to recover, the load has not failed, the check is fine, and no other member has ended by itself. What a kernel cannot do is SKIP, never PASS.",
@@ -57,7 +57,7 @@ func faultTester() *applet.Applet {
 			{Name: "check", Text: "ask every agent, health, the leader and the check once, and change nothing"},
 		},
 		Options: []applet.Option{
-			applet.String(&o.file, "config f", "FILE", "the members and the cases").As(applet.File),
+			applet.String(&o.file, "config c", "FILE", "the members and the cases").As(applet.File),
 			applet.String(&o.pattern, "case", "GLOB", "only the cases with such a name"),
 			applet.Parsed(&o.rounds, "rounds", "N", "how often the cases are run (default as the file says)", atLeastOne),
 			applet.Parsed(&o.seed, "seed", "S", "draw from this number (default as the file says)", parseSeed),
@@ -82,10 +82,10 @@ func faultTester() *applet.Applet {
 		},
 		Examples: []applet.Example{
 			{Text: "Kill, stop and isolate members of etcd, and look at how it went:", Lines: []string{
-				"fault-tester check -f etcd.yaml",
-				"fault-tester run -f etcd.yaml --rounds 3 --html report.html",
+				"fault-tester check -c etcd.yaml",
+				"fault-tester run -c etcd.yaml --rounds 3 --html report.html",
 			}},
-			{Text: "Isolate the leader for 10 seconds by hand:", Lines: []string{"fault-tester do -f etcd.yaml --hold 10s isolate leader"}},
+			{Text: "Isolate the leader for 10 seconds by hand:", Lines: []string{"fault-tester do -c etcd.yaml --hold 10s isolate leader"}},
 		},
 		Caveats: []string{
 			"Two testers do not break one cluster together: a tester leases every agent, and others are refused. If it is killed, the lease runs out within 10 s and the agents heal; if they are killed too, the faults end with their hold, which is 5 s longer than the case's.",

@@ -24,11 +24,11 @@ import (
 // A short run on a real etcd; the long ones are behind the build tag cluster.
 func TestFaultEtcd(t *testing.T) {
 	w := newEtcd(t)
-	cases, _ := w.run(0, "--case", "kill-leader", "-f", w.plan("etcd.yaml"))
+	cases, _ := w.run(0, "--case", "kill-leader", "-c", w.plan("etcd.yaml"))
 	if len(cases) != 1 || cases[0].Recover <= 0 || cases[0].Tries < 1 {
 		t.Errorf("kill-leader: %+v", cases)
 	}
-	cases, _ = w.run(0, "--case", "isolate-leader", "-f", w.plan("etcd.yaml"))
+	cases, _ = w.run(0, "--case", "isolate-leader", "-c", w.plan("etcd.yaml"))
 	if len(cases) != 1 || cases[0].Outcome == report.Pass && cases[0].Packets == 0 {
 		t.Errorf("isolate-leader: %+v", cases)
 	}
@@ -119,7 +119,7 @@ func (w *world) agent(member int) {
 	}
 	w.agents[member-1] = cmd
 	w.until("agent listens", func() bool {
-		status, _ := applet("fault-tester", "do", "-f", w.alone(member), "start", fmt.Sprintf("m%d", member))
+		status, _ := applet("fault-tester", "do", "-c", w.alone(member), "start", fmt.Sprintf("m%d", member))
 		return status == 0
 	})
 }

@@ -25,7 +25,7 @@ func TestFaultCluster(t *testing.T) {
 	if keep := os.Getenv("FAULT_REPORT"); keep != "" {
 		page = keep
 	}
-	cases, _ := w.run(0, "-f", w.plan("etcd.yaml"), "--html", page, "--junit", filepath.Join(w.dir, "junit.xml"))
+	cases, _ := w.run(0, "-c", w.plan("etcd.yaml"), "--html", page, "--junit", filepath.Join(w.dir, "junit.xml"))
 	took := time.Since(began)
 	if len(cases) != 14 || took > 2*time.Minute {
 		t.Errorf("%d cases in %v", len(cases), took)
@@ -78,7 +78,7 @@ func TestFaultClusterLeaksNothing(t *testing.T) {
 	if !put("before") {
 		t.Fatal("the leader takes no writes to begin with")
 	}
-	w.tester(0, "do", "-f", file, "--hold", "5s", "isolate", fmt.Sprintf("m%d", leader))
+	w.tester(0, "do", "-c", file, "--hold", "5s", "isolate", fmt.Sprintf("m%d", leader))
 	for i := range 4 {
 		if put(fmt.Sprint("leak", i)) {
 			t.Errorf("write %d was committed by a leader that is cut off", i)
@@ -114,13 +114,13 @@ func TestFaultClusterKilled(t *testing.T) {
 		t.Errorf("resumed only after %v", took)
 	}
 	w.takeOver()
-	w.run(0, "--case", "kill-one", "-f", plan)
+	w.run(0, "--case", "kill-one", "-c", plan)
 }
 
 // killAll kills tester and agents once the fault of a case is on every member, and tells when it began.
 func (w *world) killAll(plan, name string, on func(fault.Status) bool) time.Time {
 	w.Helper()
-	tester := w.cmd(w.bridge, "fault-tester", "run", "-f", plan, "--case", name)
+	tester := w.cmd(w.bridge, "fault-tester", "run", "-c", plan, "--case", name)
 	if err := tester.Start(); err != nil {
 		w.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func (w *world) tester(want int, args ...string) string {
 
 func (w *world) leader(file string) (number int) {
 	w.Helper()
-	for _, line := range strings.Split(w.tester(0, "check", "-f", file), "\n") {
+	for _, line := range strings.Split(w.tester(0, "check", "-c", file), "\n") {
 		if _, err := fmt.Sscanf(line, "leader\tok\tm%d", &number); err == nil {
 			return number
 		}
@@ -239,9 +239,9 @@ func TestFaultClusterRedis(t *testing.T) {
 	})
 	plan := w.plan("redis-sentinel.yaml")
 	w.until("one master with two replicas", func() bool {
-		return w.cmd(w.bridge, "fault-tester", "check", "-q", "-f", plan).Run() == nil
+		return w.cmd(w.bridge, "fault-tester", "check", "-q", "-c", plan).Run() == nil
 	})
-	cases, _ := w.run(0, "-f", plan)
+	cases, _ := w.run(0, "-c", plan)
 	if len(cases) != 4 {
 		t.Errorf("%+v", cases)
 	}

@@ -4,7 +4,7 @@ _fault_tester() {
 	if [[ $cur == = ]]; then cur=; elif [[ $prev == = ]]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi
 	COMPREPLY=()
 	case $prev in
-	-f|--config) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	-c|--config) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	--case) :; return ;;
 	--rounds) :; return ;;
 	--seed) :; return ;;
@@ -19,7 +19,7 @@ _fault_tester() {
 	--direction) :; return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "-f --config --case --rounds --seed --json --junit --html --hold --delay --jitter --percent --rate --leave --direction -q --quiet -v --verbose -h --help --version" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "-c --config --case --rounds --seed --json --junit --html --hold --delay --jitter --percent --rate --leave --direction -q --quiet -v --verbose -h --help --version" -- "$cur")
 	else
 		mapfile -t COMPREPLY < <(compgen -W "run do list check" -- "$cur")
 	fi
