@@ -19,27 +19,27 @@ func healthOperations() []operation {
 	url := func(port string) string { return "http://127.0.0.1:" + port + "/" }
 	tools := []struct {
 		name, needs string
-		argv        func(l *lab, port string) []string
+		argv        func(l *bench, port string) []string
 	}{
-		{"wait-healthy", "", func(l *lab, port string) []string { return []string{l.applet("wait-healthy"), "--url", url(port)} }},
-		{"wait-healthy --interval 10ms", "", func(l *lab, port string) []string {
+		{"wait-healthy", "", func(l *bench, port string) []string { return []string{l.applet("wait-healthy"), "--url", url(port)} }},
+		{"wait-healthy --interval 10ms", "", func(l *bench, port string) []string {
 			return []string{l.applet("wait-healthy"), "--interval", "10ms", "--url", url(port)}
 		}},
-		{"curl --retry", "curl", func(l *lab, port string) []string {
+		{"curl --retry", "curl", func(l *bench, port string) []string {
 			return []string{"curl", "-sf", "-o", os.DevNull, "--retry", "20", "--retry-connrefused", "--retry-delay", "1", url(port)}
 		}},
-		{"wait-for-it", "wait-for-it", func(l *lab, port string) []string {
+		{"wait-for-it", "wait-for-it", func(l *bench, port string) []string {
 			return []string{"wait-for-it", "-q", "-t", "30", "127.0.0.1:" + port}
 		}},
 	}
 	lag := operation{"lag of a health wait", "ms", "150 ms, and 8 ms at 10 ms", 12, nil}
 	cpu := operation{"processor time of a health wait", "ms", "23 ms", 6, nil}
 	for _, tool := range tools {
-		lag.contenders = append(lag.contenders, contender{tool.name, tool.needs, func(l *lab) (float64, error) {
+		lag.contenders = append(lag.contenders, contender{tool.name, tool.needs, func(l *bench) (float64, error) {
 			late, _, err := health(func(port string) []string { return tool.argv(l, port) })
 			return late, err
 		}})
-		cpu.contenders = append(cpu.contenders, contender{tool.name, tool.needs, func(l *lab) (float64, error) {
+		cpu.contenders = append(cpu.contenders, contender{tool.name, tool.needs, func(l *bench) (float64, error) {
 			_, used, err := health(func(port string) []string { return tool.argv(l, port) })
 			return used, err
 		}})
@@ -81,7 +81,7 @@ func health(argv func(port string) []string) (lag, used float64, err error) {
 	return late, float64((state.UserTime() + state.SystemTime()).Microseconds()) / 1000, nil
 }
 
-func watched(l *lab) (float64, error) {
+func watched(l *bench) (float64, error) {
 	target := exec.Command(l.fixture, "stamp", os.DevNull)
 	if err := target.Start(); err != nil {
 		return 0, err

@@ -10,17 +10,19 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"pidbox/packaging/lab"
 )
 
 // supervisor starts itself over the fixture that stamps; stop ends it and its child.
 type supervisor struct {
 	name, needs string
-	start       func(l *lab, stamp string) (stop func() error, err error)
+	start       func(l *bench, stamp string) (stop func() error, err error)
 }
 
 func supervisors() []supervisor {
 	return []supervisor{
-		{"keep-alive", "", func(l *lab, stamp string) (func() error, error) {
+		{"keep-alive", "", func(l *bench, stamp string) (func() error, error) {
 			pidfile := l.file("pid")
 			_, stop, err := group(l.applet("keep-alive"), "-p", pidfile, "--free-restarts", "100000", "--", l.fixture, "stamp", stamp)
 			return func() error {
@@ -29,19 +31,19 @@ func supervisors() []supervisor {
 				return err
 			}, err
 		}},
-		{"runsv", "runsv", func(l *lab, stamp string) (func() error, error) {
+		{"runsv", "runsv", func(l *bench, stamp string) (func() error, error) {
 			return serviceDirectory(l, "runsv", stamp)
 		}},
-		{"s6-supervise", "s6-supervise", func(l *lab, stamp string) (func() error, error) {
+		{"s6-supervise", "s6-supervise", func(l *bench, stamp string) (func() error, error) {
 			return serviceDirectory(l, "s6-supervise", stamp)
 		}},
-		{"supervisord", "supervisord", func(l *lab, stamp string) (func() error, error) {
+		{"supervisord", "supervisord", func(l *bench, stamp string) (func() error, error) {
 			conf := l.file("conf")
 			text := fmt.Sprintf("[supervisord]\nnodaemon=true\nlogfile=/dev/null\nlogfile_maxbytes=0\npidfile=%s.pid\n[program:x]\ncommand=%s stamp %s\nautorestart=true\nstartretries=1000\n", conf, l.fixture, stamp)
 			if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
 				return nil, err
 			}
-			path, err := lookPath("supervisord")
+			path, err := lab.LookPath("supervisord")
 			if err != nil {
 				return nil, err
 			}
@@ -51,8 +53,9 @@ func supervisors() []supervisor {
 	}
 }
 
-func serviceDirectory(l *lab, tool, stamp string) (func() error, error) {
-	dir := l.file("service")
+func serviceDirectory(l *bench, tool, stamp string) (func() error, error) {
+	l.count++
+	dir := fmt.Sprintf("%s/%d.service", l.dir, l.count) // with a program in it
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -60,7 +63,7 @@ func serviceDirectory(l *lab, tool, stamp string) (func() error, error) {
 	if err := os.WriteFile(dir+"/run", []byte(run), 0o755); err != nil {
 		return nil, err
 	}
-	path, err := lookPath(tool)
+	path, err := lab.LookPath(tool)
 	if err != nil {
 		return nil, err
 	}
@@ -72,24 +75,24 @@ func supervisorOperations() []operation {
 	after := func(ran time.Duration) operation {
 		op := operation{fmt.Sprintf("restart of a child that ran %v", ran), "ms", "3 ms", 6, nil}
 		for _, s := range supervisors() {
-			op.contenders = append(op.contenders, contender{s.name, s.needs, func(l *lab) (float64, error) { return restart(l, s, ran) }})
+			op.contenders = append(op.contenders, contender{s.name, s.needs, func(l *bench) (float64, error) { return restart(l, s, ran) }})
 		}
 		return op
 	}
 	memory := operation{"memory of a supervisor, PSS", "kB", "below supervisord's", 3, nil}
 	for _, s := range supervisors() {
-		memory.contenders = append(memory.contenders, contender{s.name, s.needs, func(l *lab) (float64, error) { return footprint(l, s) }})
+		memory.contenders = append(memory.contenders, contender{s.name, s.needs, func(l *bench) (float64, error) { return footprint(l, s) }})
 	}
 	ops := []operation{after(50 * time.Millisecond), after(1500 * time.Millisecond), memory}
 	for _, n := range []int{1, 10, 200} {
 		ops = append(ops, operation{fmt.Sprintf("start of %d supervisors at once", n), "ms", "200 within 5 s", 3,
-			[]contender{{"keep-alive", "", func(l *lab) (float64, error) { return many(l, n) }}}})
+			[]contender{{"keep-alive", "", func(l *bench) (float64, error) { return many(l, n) }}}})
 	}
 	return ops
 }
 
 // restart is from the SIGKILL of the child to the first action of its successor.
-func restart(l *lab, s supervisor, ran time.Duration) (float64, error) {
+func restart(l *bench, s supervisor, ran time.Duration) (float64, error) {
 	stamp := l.file("stamp")
 	stop, err := s.start(l, stamp)
 	if err != nil {
@@ -106,7 +109,7 @@ func restart(l *lab, s supervisor, ran time.Duration) (float64, error) {
 		return 0, fmt.Errorf("%d children", len(children))
 	}
 	killed := now()
-	if err := end(children[0]); err != nil {
+	if err := lab.End(children[0]); err != nil {
 		return 0, err
 	}
 	times, err := stamps(stamp, 2)
@@ -117,7 +120,7 @@ func restart(l *lab, s supervisor, ran time.Duration) (float64, error) {
 }
 
 // footprint is the proportional set size of the supervisor alone: proc_pid_smaps_rollup(5).
-func footprint(l *lab, s supervisor) (float64, error) {
+func footprint(l *bench, s supervisor) (float64, error) {
 	stamp := l.file("stamp")
 	stop, err := s.start(l, stamp)
 	if err != nil {
@@ -150,7 +153,7 @@ func footprint(l *lab, s supervisor) (float64, error) {
 }
 
 // many is from the first start until all children have acted.
-func many(l *lab, n int) (float64, error) {
+func many(l *bench, n int) (float64, error) {
 	stamp := l.file("stamp")
 	s := supervisors()[0]
 	begin := now()
@@ -180,7 +183,7 @@ func many(l *lab, n int) (float64, error) {
 }
 
 // stamped are the processes of the fixture that write to this stamp.
-func (l *lab) stamped(stamp string) (pids []int) {
+func (l *bench) stamped(stamp string) (pids []int) {
 	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, path := range lines {
 		text, err := os.ReadFile(path)
@@ -192,9 +195,9 @@ func (l *lab) stamped(stamp string) (pids []int) {
 	return pids
 }
 
-func (l *lab) endStamped(stamp string) {
+func (l *bench) endStamped(stamp string) {
 	for _, pid := range l.stamped(stamp) {
-		end(pid)
+		lab.End(pid)
 	}
 }
 

@@ -437,7 +437,7 @@ func stormOfStarts(s *scene) error {
 	if err != nil {
 		return err
 	}
-	if len(daemons) != 1 || daemons[0] != pid {
+	if len(daemons) != 1 || !s.names(pid, daemons[0]) {
 		return fmt.Errorf("%d daemons, and the pidfile names %d", len(daemons), pid)
 	}
 	return nil
@@ -593,8 +593,8 @@ func killedStart(s *scene) error {
 		cmd.Wait()
 		daemons := settled("m")
 		text, _ := os.ReadFile(pidfile)
-		pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
-		if len(daemons) > 1 || len(daemons) == 1 && daemons[0] != pid {
+		pid := number(text)
+		if len(daemons) > 1 || len(daemons) == 1 && !s.names(pid, daemons[0]) {
 			killAll(daemons)
 			return fmt.Errorf("round %d: daemons %v, and the pidfile holds %q", round, daemons, text)
 		}
@@ -626,7 +626,7 @@ func complete(s *scene) error {
 		text, err := os.ReadFile(pidfile)
 		daemons := settled("m")
 		killAll(daemons)
-		if r.status != 0 || err != nil || len(daemons) != 1 || string(text) != fmt.Sprintln(daemons[0]) {
+		if r.status != 0 || err != nil || len(daemons) != 1 || !s.names(number(text), daemons[0]) {
 			return fmt.Errorf("round %d: status %d, daemons %v, and the pidfile held %q", round, r.status, daemons, text)
 		}
 		os.Remove(pidfile)
@@ -643,7 +643,7 @@ func cycle(s *scene, hostile func(*exec.Cmd)) error {
 	daemons := settled("m")
 	defer func() { killAll(settled("m")) }()
 	pid, err := namedBy(pidfile)
-	if r.status != 0 || err != nil || len(daemons) != 1 || daemons[0] != pid {
+	if r.status != 0 || err != nil || len(daemons) != 1 || !s.names(pid, daemons[0]) {
 		return fmt.Errorf("start: status %d, daemons %v, %v: %s", r.status, daemons, err, r.text)
 	}
 	if s.tool.alive != nil {
@@ -679,10 +679,10 @@ func fewProcesses(s *scene) error {
 		})
 		daemons := settled("m")
 		text, _ := os.ReadFile(pidfile)
-		pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+		pid := number(text)
 		killAll(daemons)
 		os.Remove(pidfile)
-		if good := len(daemons) == 1 && daemons[0] == pid; r.status == 0 && !good || r.status != 0 && (len(daemons) > 0 || len(text) > 0) {
+		if good := len(daemons) == 1 && s.names(pid, daemons[0]); r.status == 0 && !good || r.status != 0 && (len(daemons) > 0 || len(text) > 0) {
 			return fmt.Errorf("at most %d: status %d, daemons %v, and the pidfile held %q", most, r.status, daemons, text)
 		}
 	}

@@ -76,6 +76,21 @@ func (s *scene) claimed(file string, pid int) error {
 	return os.WriteFile(file, fmt.Appendln(nil, pid), 0o644)
 }
 
+// names reports whether the number in a pidfile is the daemon's, or that of the tool where it stays as its parent.
+func (s *scene) names(pid, daemon int) bool {
+	if pid == daemon || !s.tool.stays {
+		return pid == daemon
+	}
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", daemon))
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	return len(fields) > 1 && fields[1] == strconv.Itoa(pid)
+}
+
+func number(text []byte) int {
+	n, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	return n
+}
+
 // namedBy waits until a pidfile is there and names a running process.
 func namedBy(file string) (int, error) {
 	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {

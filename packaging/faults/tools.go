@@ -17,6 +17,7 @@ type tool struct {
 	start func(file string, cmd []string) []string // start a daemon with a pidfile
 	stop  func(file string) []string               // TERM, and KILL after 2 s
 	alive func(file string) []string               // status 0: running
+	stays bool                                     // the pidfile names the tool, which stays as the daemon's parent
 }
 
 func (t tool) there() bool {
@@ -66,7 +67,7 @@ func tools() []tool {
 			},
 		},
 		{
-			name: "daemon(1)", needs: "daemon",
+			name: "daemon(1)", needs: "daemon", stays: true,
 			start: func(file string, cmd []string) []string {
 				return append([]string{"daemon", "--pidfile", file, "--"}, cmd...)
 			},

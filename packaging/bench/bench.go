@@ -14,18 +14,21 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"pidbox/packaging/lab"
 )
 
-// lab is a directory with the binaries that are compared, and the processes that are to end with it.
-type lab struct {
+// bench is a directory with the binaries that are compared, and the processes that are to end with it.
+type bench struct {
 	dir     string
+	files   string // for pidfiles: not below a directory that everybody can write, which some tools refuse
 	pidbox  string
 	fixture string
 	hello   string
 	count   int
 }
 
-func newLab(pidbox string) (*lab, error) {
+func newBench(pidbox string) (*bench, error) {
 	pidbox, err := filepath.Abs(pidbox)
 	if err != nil {
 		return nil, err
@@ -33,11 +36,22 @@ func newLab(pidbox string) (*lab, error) {
 	if _, err := os.Stat(pidbox); err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "bench")
+	cache, err := os.UserCacheDir() // not below /tmp, from where daemon(1) runs nothing for root
+	if err == nil {
+		err = os.MkdirAll(cache, 0o700)
+	}
+	if err != nil {
+		cache = ""
+	}
+	dir, err := os.MkdirTemp(cache, "bench")
 	if err != nil {
 		return nil, err
 	}
-	l := &lab{dir: dir, pidbox: pidbox, fixture: dir + "/fixture", hello: dir + "/hello"}
+	files, err := os.MkdirTemp("/run", "bench")
+	if err != nil {
+		files = dir
+	}
+	l := &bench{dir: dir, files: files, pidbox: pidbox, fixture: dir + "/fixture", hello: dir + "/hello"}
 	if err := os.Mkdir(dir+"/bin", 0o755); err != nil {
 		return nil, err
 	}
@@ -53,30 +67,22 @@ func newLab(pidbox string) (*lab, error) {
 	return l, nil
 }
 
-func (l *lab) close() { os.RemoveAll(l.dir) }
+func (l *bench) close() {
+	os.RemoveAll(l.dir)
+	os.RemoveAll(l.files)
+}
 
-func (l *lab) applet(name string) string { return l.dir + "/bin/" + name }
+func (l *bench) applet(name string) string { return l.dir + "/bin/" + name }
 
-func (l *lab) has(tool string) bool {
-	_, err := lookPath(tool)
+func (l *bench) has(tool string) bool {
+	_, err := lab.LookPath(tool)
 	return err == nil
 }
 
-// lookPath finds administrators' tools too.
-func lookPath(tool string) (string, error) {
-	for _, dir := range append(filepath.SplitList(os.Getenv("PATH")), "/usr/sbin", "/sbin") {
-		path := filepath.Join(dir, tool)
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-			return path, nil
-		}
-	}
-	return "", fmt.Errorf("%s: not found", tool)
-}
-
-// file is a new name in the lab's directory.
-func (l *lab) file(kind string) string {
+// file is a new name for a pidfile or the like.
+func (l *bench) file(kind string) string {
 	l.count++
-	return fmt.Sprintf("%s/%d.%s", l.dir, l.count, kind)
+	return fmt.Sprintf("%s/%d.%s", l.files, l.count, kind)
 }
 
 // now is CLOCK_MONOTONIC in nanoseconds, the clock of the stamps.
@@ -91,7 +97,7 @@ func ms(nanoseconds int64) float64 { return float64(nanoseconds) / 1e6 }
 // timed runs a command and is the time from before its fork until its end is known, in milliseconds. A status other than
 // those allowed is an error.
 func timed(allowed []int, argv ...string) (float64, error) {
-	path, err := lookPath(argv[0])
+	path, err := lab.LookPath(argv[0])
 	if filepath.IsAbs(argv[0]) {
 		path, err = argv[0], nil
 	}
@@ -146,40 +152,6 @@ func stamps(file string, n int) ([]int64, error) {
 			return nil, fmt.Errorf("%s: %d stamps instead of %d", file, len(lines), n)
 		}
 		time.Sleep(200 * time.Microsecond)
-	}
-}
-
-// pidOf waits until a pidfile is complete.
-func pidOf(file string) (int, error) {
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(200 * time.Microsecond) {
-		text, err := os.ReadFile(file)
-		if pid, e := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && e == nil && pid > 0 {
-			return pid, nil
-		}
-		if time.Now().After(deadline) {
-			return 0, fmt.Errorf("%s: no PID in it: %q, %v", file, text, err)
-		}
-	}
-}
-
-// end kills a process which this program caused to be started, and waits until it is gone.
-func end(pid int) error {
-	fd, err := unix.PidfdOpen(pid, 0)
-	if errors.Is(err, unix.ESRCH) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
-		return err
-	}
-	for {
-		_, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1)
-		if !errors.Is(err, unix.EINTR) {
-			return err
-		}
 	}
 }
 
