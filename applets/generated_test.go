@@ -2,7 +2,9 @@ package applets
 
 import (
 	"bytes"
+	"errors"
 	"flag"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -43,6 +45,24 @@ func edition(t *testing.T) manual.Edition {
 	return manual.Edition{Version: version, Date: day.Format("January 2, 2006")}
 }
 
+// measured is the tables that make bench and make faults have left, and the chart of the first; what was not measured yet
+// is empty.
+func measured(t *testing.T) map[string]string {
+	t.Helper()
+	tables := map[string]string{}
+	for name, chart := range map[string]string{"bench": "packaging/bench/results.svg", "faults": ""} {
+		text, err := os.ReadFile("../packaging/" + name + "/results.md")
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+		tables[name] = string(text)
+		if _, err := os.Stat("../" + chart); chart != "" && err == nil {
+			tables[name] += "\n![how many times as long the others take](" + chart + ")\n"
+		}
+	}
+	return tables
+}
+
 // TestUpToDate compares the generated files with what is to be generated; make generate writes them.
 func TestUpToDate(t *testing.T) {
 	files := map[string]string{}
@@ -53,7 +73,7 @@ func TestUpToDate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if files["../README.md"], err = manual.Readme(string(readme), everything()[1:]); err != nil {
+	if files["../README.md"], err = manual.Readme(string(readme), everything()[1:], measured(t)); err != nil {
 		t.Fatal(err)
 	}
 	for _, pattern := range []string{"../packaging/man/*", "../packaging/completions/*"} {

@@ -4,6 +4,7 @@ package testscripts
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -142,16 +143,17 @@ func TestInstall(t *testing.T) {
 		t.Fatal(err)
 	}
 	theirs := root + "/opt/pidbox/bin/daemonize"
-	if err := os.WriteFile(theirs, []byte("foreign"), 0o755); err != nil {
+	dangling := root + "/opt/pidbox/bin/sipid"
+	if err := errors.Join(os.WriteFile(theirs, []byte("foreign"), 0o755), os.Symlink("/elsewhere/sipid", dangling)); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if out := install(binary); out != "install: "+theirs+" is not a link to pidbox: left alone\n" {
+		if out := install(binary); out != "install: "+theirs+" is not a link to pidbox: left alone\ninstall: "+dangling+" is not a link to pidbox: left alone\n" {
 			t.Errorf("install says %q", out)
 		}
 	}
 	for _, name := range appletNames() {
-		if target, err := os.Readlink(root + "/opt/pidbox/bin/" + name); name != "daemonize" && (err != nil || target != "pidbox") {
+		if target, err := os.Readlink(root + "/opt/pidbox/bin/" + name); name != "daemonize" && name != "sipid" && (err != nil || target != "pidbox") {
 			t.Errorf("%s is a link to %q, %v", name, target, err)
 		}
 		for _, file := range []string{"man/man1/%s.1", "bash-completion/completions/%s", "zsh/site-functions/_%s", "fish/vendor_completions.d/%s.fish"} {
@@ -161,11 +163,35 @@ func TestInstall(t *testing.T) {
 		}
 	}
 	install("--remove")
-	if left := files(t, root); !slices.Equal(left, []string{"/opt/pidbox/bin/daemonize"}) {
+	if left := files(t, root); !slices.Equal(left, []string{"/opt/pidbox/bin/daemonize", "/opt/pidbox/bin/sipid"}) {
 		t.Errorf("left behind: %q", left)
 	}
 	if read(t, theirs) != "foreign" {
 		t.Error("the foreign file was changed")
+	}
+}
+
+// TestInstallFails installs where there is no room and where nothing may be written: it says so, leaves the binary that was
+// there, and no half of a new one.
+func TestInstallFails(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("mounting needs root")
+	}
+	tools(t, "unshare")
+	t.Parallel()
+	binary, root := built(t), t.TempDir()
+	const script = `set -u
+mount -t tmpfs -o "size=1m" none "$1"
+mkdir "$1/bin"; echo old >"$1/bin/pidbox"
+[ "$3" = full ] || mount -o remount,ro "$1"
+if PREFIX=$1 "$2/install" "$4"; then echo installed; fi
+[ "$(cat "$1/bin/pidbox")" = old ] || echo "the old binary is gone"
+ls -A "$1/bin"`
+	for how, want := range map[string]string{"full": "No space left", "readonly": "Read-only file system"} {
+		out := sh(t, "", "unshare", "--mount", "sh", "-c", script, "sh", root, abs(t, "../packaging"), how, binary)
+		if !strings.Contains(out, want) || strings.Contains(out, "installed") || strings.Contains(out, "gone") || !strings.HasSuffix(out, "\npidbox\n") {
+			t.Errorf("%s: %s", how, out)
+		}
 	}
 }
 

@@ -130,16 +130,16 @@ func run(t *testing.T, words ...string) string {
 }
 
 func TestReadme(t *testing.T) {
-	text := "a\n<!-- begin applets -->\nSTALE\n<!-- end applets -->\nb\n<!-- begin statuses -->\n<!-- end statuses -->\nc\n"
-	once, err := Readme(text, []*applet.Applet{sample()})
+	text := "a\n<!-- begin applets -->\nSTALE\n<!-- end applets -->\nb\n<!-- begin statuses -->\n<!-- end statuses -->\n<!-- begin bench -->\n<!-- end bench -->\nc\n"
+	once, err := Readme(text, []*applet.Applet{sample()}, map[string]string{"bench": "quick\n"})
 	if err != nil || strings.Contains(once, "STALE") || !strings.Contains(once, "| [`pid-sample`](packaging/man/pid-sample.1) | do what the process's pidfile asks |\n") ||
 		!strings.Contains(once, "| 0 | the wanted state holds | `pid-sample`: done |\n") {
 		t.Errorf("%v\n%s", err, once)
 	}
-	if twice, _ := Readme(once, []*applet.Applet{sample()}); twice != once {
+	if twice, _ := Readme(once, []*applet.Applet{sample()}, nil); !strings.Contains(once, "quick\n") || twice != once {
 		t.Error("the second time differs")
 	}
-	if _, err := Readme("no marks", nil); err == nil {
+	if _, err := Readme("no marks", nil, nil); err == nil {
 		t.Error("a README without marks passed")
 	}
 }

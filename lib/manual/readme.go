@@ -2,6 +2,7 @@ package manual
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -21,9 +22,11 @@ func Files(all []*applet.Applet, e Edition) map[string]string {
 }
 
 // Readme is the README with its marked parts made anew; a part stands between <!-- begin NAME --> and
-// <!-- end NAME -->, NAME being applets or statuses.
-func Readme(text string, all []*applet.Applet) (string, error) {
-	for name, table := range map[string]string{"applets": appletTable(all), "statuses": statusTable(all)} {
+// <!-- end NAME -->, NAME being applets, statuses, or one of those that were measured.
+func Readme(text string, all []*applet.Applet, measured map[string]string) (string, error) {
+	parts := map[string]string{"applets": appletTable(all), "statuses": statusTable(all)}
+	maps.Copy(parts, measured)
+	for name, table := range parts {
 		begin, end := "<!-- begin "+name+" -->\n", "<!-- end "+name+" -->"
 		before, rest, ok := strings.Cut(text, begin)
 		_, after, ended := strings.Cut(rest, end)
