@@ -27,7 +27,11 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer, list []apple
 	if failure == applet.OK {
 		failure = applet.Failed
 	}
-	return int(report(call, run(a, call), failure))
+	err := enoughDescriptors()
+	if err == nil {
+		err = run(a, call)
+	}
+	return int(report(call, err, failure))
 }
 
 // choose returns the name that was asked for, the constructor of what has it, or nil, and its arguments.
