@@ -45,6 +45,7 @@ func pidAlive() *applet.Applet {
 			{Name: "4", Text: "cannot tell: unsafe, no permission, garbage, or perhaps another process"},
 			{Name: "64", Text: "usage"},
 			{Name: "124", Text: "--wait-exit: still running"},
+			{Name: "128+n", Text: "ended by signal n while it waited"},
 		},
 		Files: []applet.Item{{Name: "FILE", Text: "the pidfile; its extended attribute user.pidbox.claim has the record of the claim"}},
 		Examples: []applet.Example{

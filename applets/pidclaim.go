@@ -71,6 +71,7 @@ func pidClaim() *applet.Applet {
 			{Name: "125", Text: "own failure, as a full disk; the old file is unharmed"},
 			{Name: "126", Text: "COMMAND cannot be executed"},
 			{Name: "127", Text: "COMMAND was not found"},
+			{Name: "128+n", Text: "ended by signal n while it waited"},
 		},
 		Examples: []applet.Example{
 			{Text: "Start a server once, from a script:", Lines: []string{`pid-claim --pid "$$" -p /run/web.pid || exit`, "exec web --port 8080"}},
@@ -86,6 +87,7 @@ func pidClaim() *applet.Applet {
 			"The directory and the file are locked with flock(2) while they are judged and replaced, so that two claims take turns. A program that writes the file without these locks can still do so.",
 			"Only the file system's xattrs tell a process from a later one with its number. Where there are none, as on tmpfs before Linux 6.6 without privilege, the file is judged by the number and by times.",
 			"The process may end right after it was claimed.",
+			"COMMAND ignores HUP and INT if the caller did, as under nohup(1). Other signals that the caller ignored have their default again: the Go runtime takes them over. daemonize(1) resets them all.",
 		},
 		SeeAlso: []string{"pid-alive(1)", "pid-kill(1)", "daemonize(1)", "flock(2)", "xattr(7)"},
 		Run:     o.run,

@@ -73,6 +73,7 @@ func pidKill() *applet.Applet {
 			{Name: "64", Text: "usage"},
 			{Name: "75", Text: "gone, but the pidfile is locked by another program and could not be removed"},
 			{Name: "125", Text: "own failure"},
+			{Name: "128+n", Text: "ended by signal n while it waited; the pidfile is kept"},
 		},
 		Files: []applet.Item{{Name: "FILE", Text: "the pidfile; its extended attribute user.pidbox.claim has the record of the claim"}},
 		Examples: []applet.Example{

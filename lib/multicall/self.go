@@ -40,6 +40,7 @@ func Self(list []applet.Entry) *applet.Applet {
 		Caveats: []string{
 			"--install replaces links to pidbox, also to an older one, and nothing else. Each link is made under a temporary name and " +
 				"renamed, so that at no time a name is missing.",
+			"Where no memory or no thread is to be had, the Go runtime ends any applet with a trace and status 2.",
 		},
 		SeeAlso: pages(list),
 		Run: func(call *applet.Call) error {
@@ -51,7 +52,7 @@ func Self(list []applet.Entry) *applet.Applet {
 			case hard:
 				return applet.Usage("--hard goes with --install")
 			case !names:
-				return applet.Usage("no applet named")
+				return applet.Usage("no applet given")
 			}
 			if err := call.NoOperands(); err != nil {
 				return err
