@@ -104,14 +104,14 @@ func (o *keepAliveOptions) notices(log *slog.Logger) (ready, ending func()) {
 	if !o.notify || socket == "" {
 		return nil, func() {}
 	}
-	tell := func(state string) func() {
+	tell := func(state string, level slog.Level) func() {
 		return func() {
 			if err := health.Notify(socket, state); err != nil {
-				log.Warn("not notified", "error", err.Error())
+				log.Log(context.Background(), level, "not notified", "error", err.Error())
 			}
 		}
 	}
-	return tell("READY=1"), tell("STOPPING=1")
+	return tell("READY=1", slog.LevelWarn), tell("STOPPING=1", slog.LevelDebug) // who started us with --detach has gone by then
 }
 
 // logger is keep-alive's own log, and how to open it anew.

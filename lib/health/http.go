@@ -153,11 +153,15 @@ func (c *httpCheck) repeat(ctx context.Context, s steps) {
 			phase.restart()
 		},
 		CheckRetry: func(_ context.Context, resp *http.Response, err error) (bool, error) {
+			at := c.reached(resp, err)
 			if err == nil {
 				err = c.judge(resp)
 			}
 			c.transport.CloseIdleConnections() // ends the dial of an attempt that was given up
-			return s.again(phase.reason(err)), nil
+			if err = phase.reason(err); err != nil && at != shown(c.url) {
+				err = &plainError{"redirected to " + at + ": " + err.Error(), err}
+			}
+			return s.again(err), nil
 		},
 		Backoff:      func(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return s.pause() },
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,

@@ -118,6 +118,7 @@ func TestRedirects(t *testing.T) {
 			w.WriteHeader(400)
 		}
 	})
+	down := closed(t)
 	url := web(t, func(w http.ResponseWriter, r *http.Request) {
 		var n int
 		switch _, err := fmt.Sscanf(r.URL.Path, "/count/%d", &n); {
@@ -130,6 +131,12 @@ func TestRedirects(t *testing.T) {
 			w.WriteHeader(302)
 		case r.URL.Path == "/other":
 			http.Redirect(w, r, other, http.StatusFound)
+		case r.URL.Path == "/down":
+			http.Redirect(w, r, "http://me:secret@"+down+"/a?token=secret", http.StatusFound)
+		case r.URL.Path == "/ill":
+			http.Redirect(w, r, "/503", http.StatusFound)
+		case r.URL.Path == "/503":
+			http.Error(w, "starting", 503)
 		}
 	})
 	o := Options{MaxRedirects: 3, Headers: []string{"X-Token: secret"}, Auth: "me:secret"}
@@ -139,6 +146,8 @@ func TestRedirects(t *testing.T) {
 		"/loop":    "redirects in a loop, back to " + regexp.QuoteMeta(url) + "/loop",
 		"/file":    `redirected to the scheme "file", not http or https`,
 		"/other":   "healthy",
+		"/down":    "redirected to http://" + down + "/a: connection refused",
+		"/ill":     "redirected to " + regexp.QuoteMeta(url) + "/503: status 503: starting",
 	} {
 		wantAnswer(t, ask(mustParse(t, url+path, o), long), want)
 	}

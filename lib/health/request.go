@@ -2,7 +2,9 @@ package health
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -24,6 +26,20 @@ func (c *httpCheck) request(ctx context.Context) (*retryablehttp.Request, error)
 		req.SetBasicAuth(user, password)
 	}
 	return req, nil
+}
+
+// reached is the URL whose server an attempt has ended with, behind the redirects that were followed.
+func (c *httpCheck) reached(resp *http.Response, err error) string {
+	var failed *url.Error
+	switch {
+	case err == nil:
+		return shown(resp.Request.URL)
+	case resp == nil && errors.As(err, &failed): // with both, a redirect was refused
+		if u, err := url.Parse(failed.URL); err == nil {
+			return shown(u)
+		}
+	}
+	return shown(c.url)
 }
 
 // redirect is the policy of http.Client. A redirect whose status is wanted is an answer; the headers that we were

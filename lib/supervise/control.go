@@ -145,7 +145,11 @@ func reach(path string, use func(*net.UnixAddr) error) error {
 			return err
 		}
 		defer dir.Close()
-		path = fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(path))
+		short := fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(path))
+		if len(short) > limit {
+			return fmt.Errorf("%s: a name too long for a socket: %w", path, ErrNoControl)
+		}
+		path = short
 	}
 	return use(&net.UnixAddr{Net: "unix", Name: path})
 }

@@ -65,6 +65,19 @@ func TestControlOfNobody(t *testing.T) {
 	}
 }
 
+func TestControlOfANameWithoutRoomForASocket(t *testing.T) {
+	pidfile := filepath.Join(t.TempDir(), strings.Repeat("x", 200), strings.Repeat("x", 120))
+	if err := os.Mkdir(filepath.Dir(pidfile), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(&Supervisor{}).Listen(pidfile); !errors.Is(err, ErrNoControl) {
+		t.Error(err)
+	}
+	if _, err := AskStatus(pidfile, os.Getpid()); !errors.Is(err, ErrNoControl) {
+		t.Error(err)
+	}
+}
+
 func TestControlReplacesOnlySockets(t *testing.T) {
 	pidfile := filepath.Join(t.TempDir(), "x.pid")
 	if err := os.WriteFile(ControlPath(pidfile), []byte("precious"), 0o600); err != nil {

@@ -67,9 +67,10 @@ func (s *Supervisor) Run() (Outcome, error) {
 		case err != nil && first:
 			return Stopped, errors.Join(err, s.Command.Forget())
 		case err != nil:
+			v, end = crashed, End{Code: -1, Reason: "not started: " + err.Error()}
+			s.set(func(st *Status) { st.LastExit = end.Reason })
 			s.Log.Error("not started", "error", err.Error())
 			s.settle(err)
-			v, end = crashed, End{Code: -1, Reason: err.Error()}
 		default:
 			began = child.Began()
 			if !child.Adopted() {
