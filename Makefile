@@ -20,7 +20,8 @@ demo: build ## a tour on real processes, in a few seconds
 	packaging/demo ./$(BINARY)
 
 test: test-deps vet ## everything that CI runs
-	$(GOTEST) -tags $(TAGS) ./...
+	$(GOTEST) -tags $(TAGS) -skip '^TestStorm' ./...
+	$(GOTEST) -tags $(TAGS) -v -run '^TestStorm' ./testscripts
 	$(GOTEST) -tags $(TAGS),pidbox_procdir ./lib/proc ./lib/pidfile ./lib/stop
 	$(GOTEST) -tags $(TAGS),pidbox_bare ./lib/proc ./lib/pidfile ./lib/stop
 

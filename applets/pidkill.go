@@ -69,7 +69,7 @@ func pidKill() *applet.Applet {
 			{Name: "0", Text: "gone, and the pidfile removed; or there was nothing to stop"},
 			{Name: "1", Text: "--strict: nothing to stop"},
 			{Name: "2", Text: "alive after the whole schedule; the pidfile is kept"},
-			{Name: "4", Text: "unsafe, no permission, or it cannot be told whom the file names; nobody was signalled"},
+			{Name: "4", Text: "unsafe, or it cannot be told whom the file names: nobody was signalled; or no permission to signal, or at last to remove the pidfile"},
 			{Name: "64", Text: "usage"},
 			{Name: "75", Text: "gone, but the pidfile is locked by another program and could not be removed"},
 			{Name: "125", Text: "own failure"},
