@@ -52,6 +52,9 @@ lint: ## golangci-lint, the layers of the packages among its rules
 test-supervisor: ## keep-alive in the numbers of its contract: 1,000 kills, 10,000 crashes, 200 at once
 	$(GOTEST) -tags $(TAGS),supervisor ./testscripts -run '^TestSupervisor'
 
+test-arm64: ## the core, built for arm64, under qemu-user
+	packaging/test-arm64
+
 race: ## the packages under the race detector
 	CGO_ENABLED=1 $(GOTEST) -race -tags $(TAGS) ./lib/... ./applets/...
 
@@ -93,4 +96,4 @@ clean: ## what was built here
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 12
 
-.PHONY: build demo test test-cluster test-deps test-supervisor test-systemd vet check lint race fuzz bench faults peers soak generate install uninstall dist clean help
+.PHONY: build demo test test-arm64 test-cluster test-deps test-supervisor test-systemd vet check lint race fuzz bench faults peers soak generate install uninstall dist clean help

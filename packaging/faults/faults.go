@@ -625,8 +625,9 @@ func complete(s *scene) error {
 		r := s.do(s.tool.start(pidfile, sleeper("m")))
 		text, err := os.ReadFile(pidfile)
 		daemons := settled("m")
+		good := len(daemons) == 1 && s.names(number(text), daemons[0])
 		killAll(daemons)
-		if r.status != 0 || err != nil || len(daemons) != 1 || !s.names(number(text), daemons[0]) {
+		if r.status != 0 || err != nil || !good {
 			return fmt.Errorf("round %d: status %d, daemons %v, and the pidfile held %q", round, r.status, daemons, text)
 		}
 		os.Remove(pidfile)
@@ -680,9 +681,10 @@ func fewProcesses(s *scene) error {
 		daemons := settled("m")
 		text, _ := os.ReadFile(pidfile)
 		pid := number(text)
+		good := len(daemons) == 1 && s.names(pid, daemons[0])
 		killAll(daemons)
 		os.Remove(pidfile)
-		if good := len(daemons) == 1 && s.names(pid, daemons[0]); r.status == 0 && !good || r.status != 0 && (len(daemons) > 0 || len(text) > 0) {
+		if r.status == 0 && !good || r.status != 0 && (len(daemons) > 0 || len(text) > 0) {
 			return fmt.Errorf("at most %d: status %d, daemons %v, and the pidfile held %q", most, r.status, daemons, text)
 		}
 	}
