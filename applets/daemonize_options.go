@@ -9,7 +9,6 @@ import (
 	"pidbox/lib/applet"
 	"pidbox/lib/daemon"
 	"pidbox/lib/health"
-	"pidbox/lib/pidfile"
 	"pidbox/lib/signals"
 	"pidbox/lib/spawn"
 )
@@ -56,7 +55,7 @@ func (o *daemonizeOptions) options() []applet.Option {
 		o.timeoutOption(),
 		applet.Parsed(&o.order.Stop, "stop-schedule", "SCHEDULE", "how a COMMAND that does not get ready is stopped (default "+signals.Default().String()+")", signals.ParseSchedule),
 		modeOption(&o.order.Mode),
-		applet.Switch(&o.dryRun, "dry-run n", "start nothing; say what would be, with the status it would have"),
+		applet.Switch(&o.dryRun, "dry-run n", "start nothing and lock nothing; say what would be, with the status it would have"),
 	}
 	return append(list, ruleOptions(&o.order.Rules)...)
 }
@@ -155,19 +154,8 @@ func (o *daemonizeOptions) check(c *applet.Call) error {
 
 // rehearse answers as a start would, by a look.
 func (o *daemonizeOptions) rehearse(c *applet.Call) error {
-	if o.order.PIDFile != "" {
-		rules := o.order.Rules
-		if u := o.order.Command.User; u != nil {
-			rules = rules.Trusting(u.UID)
-		}
-		h, err := pidfile.Peek(o.order.PIDFile, nil, rules)
-		if err != nil {
-			return err
-		}
-		defer h.Close()
-	}
-	if err := spawn.Rehearse(o.order.Command); err != nil {
-		return err
+	if err := daemon.Rehearse(o.order); err != nil {
+		return o.explain(c, err)
 	}
 	c.Say("would start %s", o.order.Command.Path)
 	return nil

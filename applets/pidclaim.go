@@ -58,7 +58,7 @@ func pidClaim() *applet.Applet {
 			applet.String(&o.dir, "chdir c", "DIR", "run COMMAND in DIR").As(applet.Dir),
 			applet.Parsed(&o.umask, "umask", "MASK", "run COMMAND with this umask, in octal", parseMask),
 			applet.Strings(&o.env, "env E", "K=V", "set a variable for COMMAND"),
-			applet.Switch(&o.dryRun, "dry-run n", "change nothing; say what would be done, with the status it would have"),
+			applet.Switch(&o.dryRun, "dry-run n", "change nothing and lock nothing; say what would be done, with the status it would have"),
 		}, ruleOptions(&o.rules)...),
 		Statuses: []applet.Item{
 			{Name: "0", Text: "claimed, or it was the process's already"},

@@ -63,7 +63,7 @@ func pidKill() *applet.Applet {
 			applet.Switch(&o.noWait, "no-wait", "send the first signal and leave it at that, as for a reload; the pidfile stays"),
 			applet.Switch(&o.strict, "strict", "if there is nothing to stop, that is status 1"),
 			applet.Switch(&o.keep, "keep-pid-file", "never remove the pidfile"),
-			applet.Switch(&o.dryRun, "dry-run n", "signal nobody and change nothing; say what would be done, with the status it would have"),
+			applet.Switch(&o.dryRun, "dry-run n", "signal nobody, change and lock nothing; say what would be done, with the status it would have"),
 		}, ruleOptions(&o.rules)...),
 		Statuses: []applet.Item{
 			{Name: "0", Text: "gone, and the pidfile removed; or there was nothing to stop"},

@@ -45,10 +45,16 @@ func openLogs(out, errs string, truncate bool) (l logs, err error) {
 // harm. The caller may be root and the directory a service user's, who could put a symbolic link in the file's place
 // that makes root write anywhere: links of other users are not followed.
 func openLog(path string, truncate bool) (*os.File, error) {
-	flags := os.O_WRONLY | os.O_APPEND | os.O_CREATE | syscall.O_NOCTTY | syscall.O_NONBLOCK | syscall.O_NOFOLLOW
+	flags := os.O_CREATE
 	if truncate {
 		flags |= os.O_TRUNC
 	}
+	return openAs(path, flags)
+}
+
+// openAs opens a log with more flags than a log always has.
+func openAs(path string, flags int) (*os.File, error) {
+	flags |= os.O_WRONLY | os.O_APPEND | syscall.O_NOCTTY | syscall.O_NONBLOCK | syscall.O_NOFOLLOW
 	file := path
 	for range 40 { // symbolic links, as in path_resolution(7)
 		f, err := os.OpenFile(file, flags, 0o644)

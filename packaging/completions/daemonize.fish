@@ -25,7 +25,7 @@ complete -c daemonize -l ready-url -x -d 'wait until URL is healthy, as wait-hea
 complete -c daemonize -l ready-timeout -x -d 'how long to wait for the readiness (default 60s)'
 complete -c daemonize -l stop-schedule -x -d 'how a COMMAND that does not get ready is stopped (default TERM/20/KILL/5)'
 complete -c daemonize -l mode -x -d 'the pidfile\'s mode in octal, exactly (default 644 less the umask)'
-complete -c daemonize -l dry-run -s n -d 'start nothing; say what would be, with the status it would have'
+complete -c daemonize -l dry-run -s n -d 'start nothing and lock nothing; say what would be, with the status it would have'
 complete -c daemonize -l allow-insecure -d 'act on a pidfile that other users could have written'
 complete -c daemonize -l unrecorded -x -d 'what a process is that started after the pidfile was written, where that has no record of it: doubt (the default), running or stale'
 complete -c daemonize -l match-exec -r -F -d 'the executable of the process, where the pidfile has no record of it; another process is not the one'

@@ -8,7 +8,7 @@ complete -c pid-claim -l user -s u -x -a '(__fish_complete_users)' -d 'run COMMA
 complete -c pid-claim -l chdir -s c -x -a '(__fish_complete_directories)' -d 'run COMMAND in DIR'
 complete -c pid-claim -l umask -x -d 'run COMMAND with this umask, in octal'
 complete -c pid-claim -l env -s E -x -d 'set a variable for COMMAND'
-complete -c pid-claim -l dry-run -s n -d 'change nothing; say what would be done, with the status it would have'
+complete -c pid-claim -l dry-run -s n -d 'change nothing and lock nothing; say what would be done, with the status it would have'
 complete -c pid-claim -l allow-insecure -d 'act on a pidfile that other users could have written'
 complete -c pid-claim -l unrecorded -x -d 'what a process is that started after the pidfile was written, where that has no record of it: doubt (the default), running or stale'
 complete -c pid-claim -l match-exec -r -F -d 'the executable of the process, where the pidfile has no record of it; another process is not the one'
