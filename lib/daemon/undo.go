@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
@@ -43,11 +44,14 @@ func (s *start) own() (*pidfile.Holder, error) {
 // undo stops all of the daemon that runs and takes the pidfile back. A survivor keeps its pidfile.
 func (s *start) undo(cause error) error {
 	ctx := context.Background()
-	family, err := s.family()
-	if err == nil {
-		_, err = stop.Run(ctx, family, s.Stop, nil)
-		family.Close()
+	var target stop.Target
+	if family, err := s.family(); err == nil {
+		defer family.Close()
+		target = family
+	} else { // no /proc to find them in
+		target = s.group()
 	}
+	_, err := stop.Run(ctx, target, s.Stop, nil)
 	if err != nil && !errors.Is(err, proc.ErrNotFound) {
 		return errors.Join(cause, fmt.Errorf("process %d: %w", s.main.PID(), err))
 	}
@@ -76,4 +80,25 @@ func (s *start) family() (*proc.Family, error) {
 		return nil, err
 	}
 	return self.Family(proc.Tree)
+}
+
+// group is the daemon with those that it shares a group with, as far as they can be signalled unseen.
+func (s *start) group() stop.Target {
+	if members, err := s.main.Family(proc.Group); err == nil {
+		return unseen{s.main, members}
+	}
+	return s.main
+}
+
+// unseen signals a whole group and waits for its leader: whether others are left cannot be told.
+type unseen struct {
+	*proc.Handle
+	group *proc.Family
+}
+
+func (u unseen) Signal(sig syscall.Signal) error {
+	if err := u.group.Signal(sig); err == nil {
+		return nil
+	}
+	return u.Handle.Signal(sig)
 }

@@ -45,8 +45,13 @@ func (b bare) kept() bool {
 	return err == nil && held
 }
 
-// signalGroup trusts the number like all else here does.
-func (b bare) signalGroup(s syscall.Signal) error { return found(unix.Kill(-int(b), s)) }
+// signalGroup trusts the number like all else here does. That of init's group would stand for every process: kill(2).
+func (b bare) signalGroup(s syscall.Signal) error {
+	if b == 1 {
+		return errors.ErrUnsupported
+	}
+	return found(unix.Kill(-int(b), s))
+}
 
 func (b bare) wait(ctx context.Context) error { return sleepWhile(ctx, b.alive) }
 
