@@ -38,7 +38,7 @@ func daemonize() *applet.Applet {
 			{Name: "64", Text: "usage"},
 			{Name: "75", Text: "the lock file, or the pidfile's lock, is held by another process"},
 			{Name: "124", Text: "it was not ready within --ready-timeout, and was stopped"},
-			{Name: "125", Text: "own failure, as a full disk"},
+			{Name: "125", Text: "own failure, as a full disk; or COMMAND runs, but its process id could not be printed"},
 			{Name: "126", Text: "COMMAND cannot be executed"},
 			{Name: "127", Text: "COMMAND was not found"},
 			{Name: "128+n", Text: "interrupted by signal n while it waited; COMMAND was stopped"},
@@ -86,7 +86,9 @@ func (o *daemonizeOptions) run(c *applet.Call) error {
 		return o.explain(c, err)
 	}
 	if !c.Quiet {
-		fmt.Fprintln(c.Stdout, pid) // a failure to write is the caller's to report
+		if _, err := fmt.Fprintln(c.Stdout, pid); err != nil {
+			return fmt.Errorf("process %d runs, but its number could not be printed: %w", pid, err)
+		}
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"pidbox/lib/applet"
 	"pidbox/lib/duration"
 	"pidbox/lib/pidfile"
+	"pidbox/lib/spawn"
 )
 
 // pidfileOption is the pidfile of an applet that takes one. A second is refused rather than the first forgotten.
@@ -40,7 +41,11 @@ func ruleOptions(to *pidfile.Rules) []applet.Option {
 		applet.Parsed(&to.Unrecorded, "unrecorded", "VERDICT", "what a process is that started after the pidfile was written, where that has no record of it: doubt (the default), running or stale", unrecorded),
 		applet.String(&to.Match.Exec, "match-exec", "PATH", "the executable of the process, where the pidfile has no record of it; another process is not the one").As(applet.File),
 		applet.String(&to.Match.Name, "match-name", "NAME", "its name, likewise"),
-		applet.String(&to.Match.User, "match-user", "USER", "its user, likewise").As(applet.User),
+		applet.Set("match-user", "USER", "its user, likewise", func(s string) error {
+			to.Match.User = s
+			_, err := spawn.ParseUser(s)
+			return err
+		}).As(applet.User),
 	}
 }
 
@@ -58,7 +63,15 @@ func unrecorded(s string) (pidfile.State, error) {
 
 // modeOption is the mode of a pidfile that is written.
 func modeOption(to *fs.FileMode) applet.Option {
-	return applet.Mode(to, "mode", "MODE", "the pidfile's mode in octal, exactly (default 644 less the umask)")
+	o := applet.Mode(to, "mode", "MODE", "the pidfile's mode in octal, exactly (default 644 less the umask)")
+	set := o.Value.Set
+	return applet.Set("mode", o.Arg, o.Text, func(s string) error {
+		err := set(s)
+		if err == nil && *to == 0 { // which would stand for none given
+			err = fmt.Errorf("%q: its owner could not read the pidfile", s)
+		}
+		return err
+	})
 }
 
 // checkMode refuses a mode with which the pidfile could not be read, or not be trusted.

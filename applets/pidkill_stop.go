@@ -110,13 +110,17 @@ func (t *victim) survivors() string {
 // nothing is the answer when there is nobody to stop. A file that names nobody any more goes, but not one that was
 // claimed in another PID namespace, where its process may well live.
 func (o *pidKillOptions) nothing(c *applet.Call, h *pidfile.Holder) error {
-	if h.State == pidfile.Foreign {
-		c.Say("%s: left alone: %s", o.file, h.Why)
-	} else if err := o.release(c, h); err != nil {
-		return err
+	if h.State != pidfile.Foreign {
+		if err := o.release(c, h); err != nil {
+			return err
+		}
 	}
-	if o.strict {
+	switch {
+	case o.strict:
 		return applet.Fail(applet.No, "%s: nothing to stop: %s", o.file, h.Why)
+	case h.State == pidfile.Foreign:
+		c.Say("%s: left alone: %s", o.file, h.Why)
+		return nil
 	}
 	c.Tell("%s: nothing to stop: %s", o.file, h.Why)
 	return nil
