@@ -35,6 +35,9 @@ test-deps: ## the programs that the tests run, installed where that can be done
 test-systemd: build ## a real systemd, in a container, runs a service through daemonize (root)
 	packaging/test-systemd ./$(BINARY)
 
+test-packages: test-arm64 ## releases in a Debian made for that, and test-arm64; five minutes (root)
+	packaging/test-packages
+
 vet: ## go vet for each system that is supported
 	GOOS=linux $(GO) vet -tags $(TAGS) ./...
 	GOOS=darwin $(GO) vet -tags $(TAGS) ./...
@@ -52,7 +55,7 @@ lint: ## golangci-lint, the layers of the packages among its rules
 test-supervisor: ## keep-alive in the numbers of its contract: 1,000 kills, 10,000 crashes, 200 at once
 	$(GOTEST) -tags $(TAGS),supervisor ./testscripts -run '^TestSupervisor'
 
-test-arm64: ## the core, built for arm64, under qemu-user
+test-arm64: ## the core of the tests, and the tour, on arm64 and armhf under qemu-user
 	packaging/test-arm64
 
 race: ## the packages under the race detector
@@ -96,4 +99,4 @@ clean: ## what was built here
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 12
 
-.PHONY: build demo test test-arm64 test-cluster test-deps test-supervisor test-systemd vet check lint race fuzz bench faults peers soak generate install uninstall dist clean help
+.PHONY: build demo test test-arm64 test-cluster test-deps test-supervisor test-systemd test-packages vet check lint race fuzz bench faults peers soak generate install uninstall dist clean help

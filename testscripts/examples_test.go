@@ -3,6 +3,7 @@
 package testscripts
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,6 +37,7 @@ func TestExamples(t *testing.T) {
 			example(t, bin, "init.sh", "SHELL_UNDER_TEST="+path)
 		})
 	}
+	t.Run("readme", func(t *testing.T) { example(t, bin, "readme.sh", "BLOCKS="+readmeBlocks(t)) })
 	t.Run("monit", func(t *testing.T) { example(t, bin, "monit.sh") })
 	t.Run("cron", func(t *testing.T) { example(t, bin, "cron.sh") })
 	t.Run("entrypoint", func(t *testing.T) { example(t, bin, "entrypoint.sh") })
@@ -51,6 +53,28 @@ func TestExamples(t *testing.T) {
 			t.Error(out)
 		}
 	})
+}
+
+// readmeBlocks is a directory with a file for each example of README.md that is a script of its own.
+func readmeBlocks(t *testing.T) string {
+	dir := t.TempDir()
+	blocks := strings.Split(read(t, "../README.md"), "\n```sh\n")[1:]
+	for i, block := range blocks {
+		text, _, ended := strings.Cut(block, "\n```\n")
+		if !ended {
+			t.Fatalf("an example of README.md has no end: %.80s", block)
+		}
+		if strings.HasPrefix(text, "#!") { // templates for others to fill in
+			continue
+		}
+		if err := os.WriteFile(fmt.Sprintf("%s/%02d.sh", dir, i), []byte(text+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(blocks) < 10 {
+		t.Fatalf("only %d examples in README.md", len(blocks))
+	}
+	return dir
 }
 
 // example runs a script of testdata, with the applets of bin, in mount, network and PID namespaces of its own.
