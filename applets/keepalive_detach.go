@@ -38,8 +38,8 @@ func (o *keepAliveOptions) background(c *applet.Call) error {
 		Command: spawn.Command{Path: exe, Args: foreground(os.Args, c.Args), Env: os.Environ(), Stderr: w},
 		PIDFile: o.pidFile, Rules: o.rules, Mode: o.mode,
 		Ready: daemon.NotifySocket(), ReadyTimeout: o.readyTimeout,
-		Stop: signals.Schedule{{Signal: syscall.SIGTERM, Wait: o.schedule.Total() + 5*time.Second}, {Signal: syscall.SIGKILL, Wait: 5 * time.Second}},
-		Tell: c.Tell,
+		Stop:       signals.Schedule{{Signal: syscall.SIGTERM, Wait: o.schedule.Total() + 5*time.Second}, {Signal: syscall.SIGKILL, Wait: 5 * time.Second}},
+		Supervisor: true, Tell: c.Tell,
 	})
 	w.Close()
 	if err == nil {

@@ -37,6 +37,7 @@ type Order struct {
 	Ready        Readiness // nil: to run is to be ready
 	ReadyTimeout time.Duration
 	Stop         signals.Schedule // for a daemon that does not become ready; nil: the default one
+	Supervisor   bool             // the first step of Stop is for the daemon alone, which stops in good order what it has started
 
 	Tell func(format string, args ...any) // hears of each step; may be nil
 }

@@ -44,6 +44,11 @@ func (s *start) own() (*pidfile.Holder, error) {
 // undo stops all of the daemon that runs and takes the pidfile back. A survivor keeps its pidfile.
 func (s *start) undo(cause error) error {
 	ctx := context.Background()
+	schedule := s.Stop
+	if s.Supervisor {
+		_, _ = stop.Run(ctx, s.main, schedule[:1], nil) // whatever is left of it is stopped by what follows
+		schedule = schedule[1:]
+	}
 	var target stop.Target
 	if family, err := s.family(); err == nil {
 		defer family.Close()
@@ -51,7 +56,7 @@ func (s *start) undo(cause error) error {
 	} else { // no /proc to find them in
 		target = s.group()
 	}
-	_, err := stop.Run(ctx, target, s.Stop, nil)
+	_, err := stop.Run(ctx, target, schedule, nil)
 	if err != nil && !errors.Is(err, proc.ErrNotFound) {
 		return errors.Join(cause, fmt.Errorf("process %d: %w", s.main.PID(), err))
 	}
