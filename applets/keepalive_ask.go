@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"time"
 
 	"pidbox/lib/applet"
 	"pidbox/lib/pidfile"
+	"pidbox/lib/spawn"
 	"pidbox/lib/supervise"
 )
 
@@ -86,6 +88,9 @@ func (o *keepAliveOptions) preview(c *applet.Call) error {
 	if err != nil {
 		return err
 	}
+	if _, err := o.checkHealth(); err != nil {
+		return err
+	}
 	h, err := pidfile.Read(o.pidFile, o.rules)
 	var garbage *pidfile.GarbageError
 	if err != nil && !errors.As(err, &garbage) {
@@ -98,7 +103,11 @@ func (o *keepAliveOptions) preview(c *applet.Call) error {
 	case err == nil && h.State == pidfile.Doubtful:
 		return &pidfile.DoubtError{Holder: h}
 	}
-	switch pid, same, err := service.Foresee(); {
+	pid, same, err := service.Foresee()
+	if err == nil && !same {
+		_, err = spawn.LookPath(c.Args[0], os.Getenv("PATH"), "")
+	}
+	switch {
 	case err != nil:
 		return err
 	case pid == 0:

@@ -38,18 +38,28 @@ func (s *Service) Adopt() (Child, error) {
 			return saveRecord(s.PidFile, r)
 		})
 		if err == nil {
-			c := adopted(holder, r.child, s.Log)
-			s.last = c.PID()
-			if !s.same(r) {
-				return c, ErrOther
-			}
-			return c, nil
+			return s.take(adopted(holder, r.child, s.Log), r)
 		}
 		holder.Close()
 		if !errors.Is(err, pidfile.ErrChanged) && !errors.Is(err, proc.ErrNotFound) { // else it has just ended
 			return nil, err
 		}
 	}
+}
+
+// take decides what becomes of the child. One is not stopped for a command that cannot be started.
+func (s *Service) take(c *child, r record) (Child, error) {
+	s.last = c.PID()
+	if s.same(r) {
+		return c, nil
+	}
+	_, done, err := s.Prepare()
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	done()
+	return c, ErrOther
 }
 
 // Foresee tells which process Adopt would find, 0 if none, and whether it runs the same command.
