@@ -32,7 +32,7 @@ func sipid() *applet.Applet {
 			{Name: "1", Text: "not done, for whatever reason"},
 		},
 		Environment: []applet.Item{{Name: "HTTP_PROXY, HTTPS_PROXY, NO_PROXY", Text: "proxies of wait-until-healthy, as wait-healthy(1) has them"}},
-		Files: []applet.Item{{Name: "FILE", Text: "the pidfile, as pid-claim(1) has it"}},
+		Files:       []applet.Item{{Name: "FILE", Text: "the pidfile, as pid-claim(1) has it"}},
 		Examples: []applet.Example{
 			{Text: "In the start script of a BOSH job:", Lines: []string{`sipid claim --pid "$$" --pid-file /var/vcap/sys/run/web/web.pid || exit 1`, "exec chpst -u vcap:vcap /var/vcap/packages/web/bin/web"}},
 			{Text: "In its stop script:", Lines: []string{"sipid kill --pid-file /var/vcap/sys/run/web/web.pid --show-stacks"}},
