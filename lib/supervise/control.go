@@ -126,6 +126,9 @@ func ask(pidfile string, pid int, what string, limit time.Duration) (Status, err
 	if err == nil {
 		err = json.NewDecoder(c).Decode(&r)
 	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return Status{}, fmt.Errorf("no answer in %v", limit)
+	}
 	if err != nil {
 		return Status{}, fmt.Errorf("%s: no answer: %w", path, err)
 	}

@@ -3,10 +3,12 @@ package supervise
 import (
 	"errors"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // controlled runs a supervisor over f with a control socket beside the returned pidfile.
@@ -74,6 +76,18 @@ func TestControlOfANameWithoutRoomForASocket(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := AskStatus(pidfile, os.Getpid()); !errors.Is(err, ErrNoControl) {
+		t.Error(err)
+	}
+}
+
+func TestControlThatSaysNothing(t *testing.T) {
+	t.Chdir(t.TempDir())
+	l, err := net.Listen("unix", ControlPath("x.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if _, err := ask("x.pid", os.Getpid(), "status", 20*time.Millisecond); err == nil || err.Error() != "no answer in 20ms" {
 		t.Error(err)
 	}
 }

@@ -84,6 +84,7 @@ func (s *Service) Start() (Child, error) {
 	if err != nil {
 		err = errors.Join(err, p.Abort())
 	} else {
+		place.Close() // it is on record, and an exec takes as long as its disk does
 		err = p.Go()
 	}
 	if err != nil {
