@@ -1,7 +1,7 @@
 # The examples of README.md, one file each in $BLOCKS, as a reader pastes them: each ends well and leaves nothing running.
 . ./lib.sh
 quiet_root
-cd /run
+cd /run || exit
 for block in "$BLOCKS"/*.sh; do
 	if grep -q '^exec' "$block"; then # becomes the server
 		sh -eu "$block" &
