@@ -13,7 +13,9 @@ import (
 // struckError is the cause of a context that a signal ended.
 type struckError struct{ signal syscall.Signal }
 
-func (e *struckError) Error() string { return fmt.Sprintf("SIG%s came before it was ready, and it was stopped", signals.Name(e.signal)) }
+func (e *struckError) Error() string {
+	return fmt.Sprintf("SIG%s came before it was ready, and it was stopped", signals.Name(e.signal))
+}
 
 // untilSignal ends when this process is asked to: what it has begun is undone then. Signals that were ignored when it
 // started stay so.
