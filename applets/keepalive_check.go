@@ -45,7 +45,7 @@ func (o *keepAliveOptions) check(c *applet.Call) error {
 		}
 		*path = abs
 	}
-	if o.childFile() == o.pidFile || sameFile(o.childFile(), o.pidFile) {
+	if sameFile(o.childFile(), o.pidFile) {
 		return applet.Usage("--pid-file and --child-pid-file name one file")
 	}
 	if o.means.Reopen != 0 && o.log == "" && !o.rotates() {
@@ -118,10 +118,15 @@ func forwarded() []syscall.Signal {
 	return []syscall.Signal{syscall.SIGHUP}
 }
 
+// sameFile also holds for two names of a file that is not there yet.
 func sameFile(a, b string) bool {
+	return isOne(a, b) || filepath.Base(a) == filepath.Base(b) && isOne(filepath.Dir(a), filepath.Dir(b))
+}
+
+func isOne(a, b string) bool {
 	x, err := os.Stat(a)
 	if err != nil {
-		return false
+		return a == b
 	}
 	y, err := os.Stat(b)
 	return err == nil && os.SameFile(x, y)

@@ -51,10 +51,14 @@ func ParseLimit(s string) (Limit, error) {
 }
 
 func (l Limit) String() string {
-	if l.Within == 0 {
-		return strconv.Itoa(l.Restarts)
+	text := strconv.Itoa(l.Restarts) + " restarts"
+	if l.Restarts == 1 {
+		text = "1 restart"
 	}
-	return fmt.Sprintf("%d in %v", l.Restarts, l.Within)
+	if l.Within > 0 {
+		text += " in " + duration.Format(l.Within)
+	}
+	return text
 }
 
 // Backoff applies a policy to the ends of one command. The zero count is that of a command never restarted.
@@ -71,7 +75,7 @@ func (b *Backoff) Next(now time.Time, ran time.Duration) (time.Duration, error) 
 		b.failures = 0
 	}
 	if b.exhausted(now) {
-		return 0, fmt.Errorf("%w: %v restarts are too many", ErrGaveUp, b.Limit)
+		return 0, fmt.Errorf("%w: more than %v", ErrGaveUp, b.Limit)
 	}
 	b.failures++
 	return b.delay(b.failures), nil
