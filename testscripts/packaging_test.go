@@ -34,6 +34,18 @@ func TestPackages(t *testing.T) {
 			t.Errorf("two builds of one source differ, or are not six files:\n%s\n%s", a, b)
 		}
 	})
+	t.Run("modules", func(t *testing.T) {
+		copyright := read(t, "../packaging/deb/copyright")
+		bill := read(t, glob(t, one+"/*.sbom.txt")[0])
+		if !strings.Contains(bill, "\tmod\tpidbox\tv1.2.3\t") {
+			t.Errorf("the bill of materials does not name the version:\n%s", bill)
+		}
+		for _, line := range strings.Split(bill, "\n") {
+			if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "dep" && !strings.Contains(copyright, fields[1]+" ") {
+				t.Errorf("packaging/deb/copyright does not name the licence of %s", fields[1])
+			}
+		}
+	})
 	t.Run("lint", func(t *testing.T) {
 		debs := glob(t, one+"/*.deb")
 		if out := sh(t, "", append([]string{"lintian", "--allow-root", "--pedantic", "--fail-on", "error,warning"}, debs...)...); strings.Contains(out, "E: ") || strings.Contains(out, "W: ") {
@@ -123,7 +135,7 @@ func TestPackages(t *testing.T) {
 		root := t.TempDir()
 		sh(t, root, "tar", "-xzf", fmt.Sprintf("%s/pidbox-1.2.3-linux-%s.tar.gz", one, arch), "--strip-components=1")
 		runsAll(t, root+"/bin", "1.2.3")
-		for _, name := range []string{"LICENSE", "README.md", "CHANGELOG.md", "share/man/man1/pid-kill.1"} {
+		for _, name := range []string{"share/doc/pidbox/LICENSE", "share/doc/pidbox/README.md", "share/doc/pidbox/CHANGELOG.md", "share/man/man1/pid-kill.1"} {
 			if _, err := os.Stat(filepath.Join(root, name)); err != nil {
 				t.Error(err)
 			}
