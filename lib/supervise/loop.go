@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -50,9 +51,9 @@ const (
 // Run supervises until it is asked to end, gives up (ErrGaveUp), or cannot stop the child. It leaves neither child
 // nor record behind, except for Left and for a child that survived its stop. That the very first start fails is a
 // mistake of the caller's and an error at once; later failures are crashes.
-func (s *Supervisor) Run() (Outcome, error) {
+func (s *Supervisor) Run() (outcome Outcome, err error) {
 	defer close(s.over)
-	defer s.settle(errEnding)
+	defer func() { s.settle(cmp.Or(err, errEnding)) }()
 	child, v, err := s.adopt()
 	for first := true; err == nil && v <= asked; first = false {
 		if !first {
@@ -144,12 +145,15 @@ func (s *Supervisor) watch(child Child) (verdict, End, error) {
 		s.set(func(st *Status) { st.State = Stopping })
 		v, err := s.halt(child, v) // also after its end: members of its group may hold its port
 		if err != nil && (v == stopped || !over(child)) {
-			s.settle(err)
 			if v == stopped {
-				return v, End{}, err
+				return v, End{}, err // the answers are Run's
 			}
 			s.Log.Error("not stopped", "pid", child.PID(), "error", err.Error())
 			s.set(func(st *Status) { st.State = Running })
+			s.settle(err)
+			if v == left { // asked for meanwhile
+				return v, End{}, nil
+			}
 			continue
 		}
 		if err != nil {

@@ -107,3 +107,22 @@ func TestSupervisorKeepsTheRecordOfASurvivor(t *testing.T) {
 		}
 	})
 }
+
+func TestSupervisorLeavesASurvivor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{immortal: true, takes: time.Second}
+		outcome, err := supervise(t, f, standard, nil, func(s *Supervisor) {
+			time.Sleep(1)
+			go func() {
+				if err := s.Ask(Request{Kind: Restart}); err == nil {
+					t.Error("restarted although it survived")
+				}
+			}()
+			synctest.Wait()
+			_ = s.Ask(Request{Kind: Leave}) // while it is being stopped
+		})
+		if outcome != Left || err != nil || f.forgotten != 0 || len(f.starts) != 1 {
+			t.Error(outcome, err, f.forgotten, len(f.starts))
+		}
+	})
+}
