@@ -30,7 +30,7 @@ func keepAlive() *applet.Applet {
 			"The child pidfile names COMMAND and changes at each restart. When keep-alive is killed, or leaves on the signal of --leave-on, " +
 				"COMMAND runs on with its logs open, and the next keep-alive with the same child pidfile and the same command (path, arguments, " +
 				"user, directory, and the variables given by -E and --env-file) adopts it: neither a second one nor a restart. If the command " +
-				"differs, the old one is stopped first. A process that no keep-alive started is neither adopted nor signalled.",
+				"differs and can be started, the old one is stopped first. A process that no keep-alive started is neither adopted nor signalled.",
 			"As PID 1 of a container it collects orphans, and passes HUP, QUIT, USR1, USR2 and WINCH on unless --signal-forward says otherwise.",
 			"Each event is one line on standard error: started, exited with what after how long, waiting how long, adopted, gave up.",
 		},
