@@ -1,6 +1,7 @@
 package spawn
 
 import (
+	"math"
 	"os"
 	"strconv"
 
@@ -59,7 +60,7 @@ func openEnds(cmd Command) (_ *ends, err error) {
 		return nil, err
 	}
 	e.lifted.Cur = e.lifted.Max
-	if unix.CloseRange(^uint(0)>>33, ^uint(0)>>33, 0) != nil {
+	if unix.CloseRange(math.MaxInt32, math.MaxInt32, 0) != nil {
 		e.leaked = openDescriptors(e.above + len(e.files))
 	}
 	return e, nil
