@@ -57,7 +57,7 @@ func measured(t *testing.T) map[string]string {
 		}
 		tables[name] = string(text)
 		if _, err := os.Stat("../" + chart); chart != "" && err == nil {
-			tables[name] += "\n![how many times as long the others take](" + chart + ")\n"
+			tables[name] += "\n![medians of pidbox and of the others, operation by operation](" + chart + ")\n"
 		}
 	}
 	return tables

@@ -153,11 +153,18 @@ func table(results Results) []byte {
 	for _, r := range results.Operations {
 		var others []string
 		for _, m := range r.Contenders[1:] {
-			others = append(others, fmt.Sprintf("%s %s (%.2g×)", m.Name, number(m.Median), m.Ratio))
+			others = append(others, fmt.Sprintf("%s %s (%s×)", m.Name, number(m.Median), ratio(m.Ratio)))
 		}
 		fmt.Fprintf(&b, "| %s | %s %s | %s |\n", r.Name, number(r.Contenders[0].Median), r.Unit, strings.Join(others, ", "))
 	}
 	return []byte(b.String())
+}
+
+func ratio(v float64) string {
+	if v >= 10 {
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.2g", v)
 }
 
 func number(v float64) string {
