@@ -32,6 +32,7 @@ PATH=/var/vcap/packages/pidbox/bin:$PATH
 pidfile=/var/vcap/sys/run/web/web.pid
 
 with_monit "$BOSH/jobs/web/monit"
+await pid-alive --quiet -p $pidfile # Monit says OK of what it has not looked at yet
 await monit_says web OK
 expect 0 $job/bin/post-start
 first=$(cat $pidfile)

@@ -3,6 +3,7 @@
 quiet_root
 cp "$EXAMPLES/web.init" /etc/init.d/web
 with_monit "$EXAMPLES/web.monit"
+await pid-alive --quiet -p /run/web/web.pid # Monit says OK of what it has not looked at yet
 await monit_says web OK
 first=$(cat /run/web/web.pid)
 kill -9 "$first"
