@@ -226,6 +226,7 @@ func TestGuard(t *testing.T) {
 		f.mu.Unlock()
 		end(g)
 		f.until("it is resumed", is(fault.Running))
+		<-g.done // the agent has resumed it too, and no signal of this pause is still to come
 	}
 	// somebody else's stop is seen too
 	_ = f.member.handle.Signal(syscall.SIGSTOP)
