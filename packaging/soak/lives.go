@@ -321,7 +321,9 @@ func (s *service) keepAlive() {
 		if cmd, ended = s.begin(argv...); cmd == nil {
 			return
 		}
-		s.eventually("the next keep-alive has the pidfile", func() bool { return named(s.file) == cmd.Process.Pid })
+		s.eventually("the next keep-alive has the pidfile", func() bool { // and not its predecessor of the same, forced number
+			return named(s.file) == cmd.Process.Pid && s.tool("pid-alive", "-q", "-p", s.file).status == 0
+		})
 		if now := runs(); now != pid {
 			s.violation("%s: the child %d was not adopted, %d runs", s.dir, pid, now)
 		}
