@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+
+	"pidbox/packaging/lab"
 )
 
 // fault is one row: which tools it asks, and what it does to them.
@@ -86,3 +88,11 @@ func under(first string) func(*exec.Cmd) {
 }
 
 func directory() error { return os.MkdirAll("/run/x", 0o755) }
+
+// actor is a process of that kind, on a scene that has the pidfile's directory. The caller ends it.
+func actor(kind string) (*lab.Process, error) {
+	if err := directory(); err != nil {
+		return nil, err
+	}
+	return lab.Fixture(kind)
+}

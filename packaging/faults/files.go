@@ -51,10 +51,7 @@ func malformed(s *scene, content string) error {
 
 // readable content names a process to every script that reads the file, and so it must to the tool.
 func readable(s *scene, format string) error {
-	if err := directory(); err != nil {
-		return err
-	}
-	p, err := lab.Fixture(lab.Plain)
+	p, err := actor(lab.Plain)
 	if err != nil {
 		return err
 	}
@@ -113,10 +110,7 @@ func linkClaim(s *scene) error {
 
 // writable is the authority of whoever could have written the file: a root shell must not take orders from everybody.
 func writable(s *scene) error {
-	if err := directory(); err != nil {
-		return err
-	}
-	victim, err := lab.Fixture(lab.Plain)
+	victim, err := actor(lab.Plain)
 	if err != nil {
 		return err
 	}

@@ -91,10 +91,7 @@ func threadStatus(s *scene) error {
 }
 
 func zombie(s *scene, argv func(string) []string, want func(int) bool) error {
-	if err := directory(); err != nil {
-		return err
-	}
-	parent, err := lab.Fixture(lab.Zombie)
+	parent, err := actor(lab.Zombie)
 	if err != nil {
 		return err
 	}
@@ -126,10 +123,7 @@ func hidden(s *scene) error {
 }
 
 func otherUser(s *scene) error {
-	if err := directory(); err != nil {
-		return err
-	}
-	p, err := lab.Fixture(lab.Plain)
+	p, err := actor(lab.Plain)
 	if err != nil {
 		return err
 	}
@@ -147,10 +141,7 @@ func otherUser(s *scene) error {
 }
 
 func stubborn(s *scene) error {
-	if err := directory(); err != nil {
-		return err
-	}
-	p, err := lab.Fixture(lab.Stubborn)
+	p, err := actor(lab.Stubborn)
 	if err != nil {
 		return err
 	}
@@ -166,10 +157,7 @@ func stubborn(s *scene) error {
 }
 
 func earlierBoot(s *scene) error {
-	if err := directory(); err != nil {
-		return err
-	}
-	p, err := lab.Fixture(lab.Plain)
+	p, err := actor(lab.Plain)
 	if err != nil {
 		return err
 	}
@@ -189,10 +177,7 @@ func earlierBoot(s *scene) error {
 }
 
 func otherNamespace(s *scene) error {
-	if err := directory(); err != nil {
-		return err
-	}
-	p, err := lab.Fixture(lab.Plain)
+	p, err := actor(lab.Plain)
 	if err != nil {
 		return err
 	}
