@@ -343,8 +343,12 @@ func TestIdentityStays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if first.Boot == "" || first.Namespace == 0 || first.Start == 0 || first.Session == 0 {
-			t.Fatal(first)
+		session, err := unix.Getsid(0) // 0 where the session's leader lies outside this PID namespace
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first.Boot == "" || first.Namespace == 0 || first.Start == 0 || first.Session != session {
+			t.Fatal(first, first.Session, session)
 		}
 		recorded, err := ParseIdentity(first.String())
 		if err != nil || recorded != first {
