@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -183,16 +183,8 @@ func many(l *bench, n int) (float64, error) {
 }
 
 // stamped are the processes of the fixture that write to this stamp.
-func (l *bench) stamped(stamp string) (pids []int) {
-	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	for _, path := range lines {
-		text, err := os.ReadFile(path)
-		if err == nil && string(text) == l.fixture+"\x00stamp\x00"+stamp+"\x00" {
-			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-			pids = append(pids, pid)
-		}
-	}
-	return pids
+func (l *bench) stamped(stamp string) []int {
+	return lab.Processes(func(argv []string) bool { return slices.Equal(argv, []string{l.fixture, "stamp", stamp}) })
 }
 
 func (l *bench) endStamped(stamp string) {

@@ -23,15 +23,28 @@ func LookPath(tool string) (string, error) {
 
 // Processes lists the running processes whose command line is accepted.
 func Processes(accept func(argv []string) bool) (pids []int) {
-	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil || !accept(strings.Split(strings.TrimSuffix(string(text), "\x00"), "\x00")) {
-			continue
-		}
-		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil && Running(pid) {
+	dirs, _ := filepath.Glob("/proc/[0-9]*")
+	for _, dir := range dirs {
+		if pid, err := strconv.Atoi(filepath.Base(dir)); err == nil && accepted(dir, accept) {
 			pids = append(pids, pid)
 		}
 	}
 	return pids
+}
+
+// accepted looks at one process, whoever gets its number meanwhile. By now that may be a thread: those have directories
+// too, which the listing of /proc leaves out, and their process's command line.
+func accepted(dir string, accept func(argv []string) bool) bool {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return false
+	}
+	defer root.Close()
+	line, err := root.ReadFile("cmdline")
+	if err != nil || !accept(strings.Split(strings.TrimSuffix(string(line), "\x00"), "\x00")) {
+		return false
+	}
+	status, err := root.ReadFile("status")
+	return err == nil && strings.Contains(string(status), "\nTgid:\t"+filepath.Base(dir)+"\n") &&
+		!strings.Contains(string(status), "\nState:\tZ") && !strings.Contains(string(status), "\nState:\tX")
 }

@@ -39,13 +39,13 @@ first=$(cat $pidfile)
 [ "$(stat -c %U "/proc/$first")" = nobody ]
 
 monit -c /run/monit/rc restart web
-await sh -c "pid-alive --quiet -p $pidfile && [ \"\$(cat $pidfile)\" != $first ]"
+await succeeded $pidfile "$first"
 expect 0 $job/bin/post-start
 
 # killed: Monit starts it anew
 second=$(cat $pidfile)
 kill -9 "$second"
-await sh -c "pid-alive --quiet -p $pidfile && [ \"\$(cat $pidfile)\" != $second ]"
+await succeeded $pidfile "$second"
 await monit_says web OK
 
 monit -c /run/monit/rc unmonitor web

@@ -39,6 +39,11 @@ await() {
 	done
 }
 
+# succeeded PIDFILE PID: a process other than PID has the pidfile, and runs.
+succeeded() {
+	now=$(pid-alive --quiet --print -p "$1") && [ "$now" != "$2" ]
+}
+
 # with_monit FILE: a Monit that polls every second and has the services of FILE.
 with_monit() {
 	mkdir -p /run/monit

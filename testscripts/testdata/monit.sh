@@ -7,7 +7,7 @@ await pid-alive --quiet -p /run/web/web.pid # Monit says OK of what it has not l
 await monit_says web OK
 first=$(cat /run/web/web.pid)
 kill -9 "$first"
-await sh -c "pid-alive --quiet -p /run/web/web.pid && [ \"\$(cat /run/web/web.pid)\" != $first ]"
+await succeeded /run/web/web.pid "$first"
 await monit_says web OK
 monit -c /run/monit/rc stop web
 await test ! -e /run/web/web.pid
