@@ -24,7 +24,7 @@ func parse(a *applet.Applet, call *applet.Call) error {
 	var refused error
 	app := &cli.App{
 		Name:            a.Name,
-		Flags:           flags(options, &refused),
+		Flags:           flags(options, words, &refused),
 		HideHelp:        true, // and the help command, or an operand named "help" is swallowed
 		HideHelpCommand: true,
 		HideVersion:     true,
@@ -76,18 +76,26 @@ func raw(a *applet.Applet, call *applet.Call) error {
 	return a.Run(call)
 }
 
-// flags makes one flag of each spelling: cli sets the aliases of one flag a second time, and refuses two of them.
-func flags(options []applet.Option, refused *error) []cli.Flag {
+// flags makes a flag of each option as it is spelled in words, which are of spell. Of all others it makes none: cli
+// matches the name of each flag with regular expressions, which takes longer than what most applets do.
+func flags(options []applet.Option, words []string, refused *error) []cli.Flag {
 	var all []cli.Flag
-	for _, o := range options {
-		_, isSwitch := o.Value.(interface{ IsBoolFlag() bool })
-		for _, name := range o.Names {
-			var v cli.Generic = &named{o.Value.Set, name, refused}
-			if isSwitch {
-				v = namedSwitch{v.(*named)}
-			}
-			all = append(all, &cli.GenericFlag{Name: name, Value: v})
+	made := map[string]bool{}
+	for _, word := range words {
+		name, _, _ := strings.Cut(strings.TrimLeft(word, "-"), "=")
+		if name == "" || !strings.HasPrefix(word, "-") {
+			break
 		}
+		o := applet.Find(options, name)
+		if made[name] || o == nil {
+			continue
+		}
+		made[name] = true
+		var v cli.Generic = &named{o.Value.Set, name, refused}
+		if _, isSwitch := o.Value.(interface{ IsBoolFlag() bool }); isSwitch {
+			v = namedSwitch{v.(*named)}
+		}
+		all = append(all, &cli.GenericFlag{Name: name, Value: v})
 	}
 	return all
 }
