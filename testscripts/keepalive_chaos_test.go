@@ -72,6 +72,7 @@ func keepAliveChaos(t *testing.T, kills int) {
 	s.serving()
 	over.Store(true)
 	checker.Wait()
+	s.answers()
 	s.stop()
 	for _, b := range strangers {
 		if !b.alive() {

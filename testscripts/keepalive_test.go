@@ -54,6 +54,22 @@ func (s *supervisor) kill() {
 	<-s.ended
 }
 
+// answers waits until the supervisor does: from then on a signal is a request to it. Its child may be its predecessor's,
+// and run long before.
+func (s *supervisor) answers() {
+	s.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		out, err := exec.Command("keep-alive", "--status", "-p", s.pidfile()).CombinedOutput()
+		if err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			log, _ := os.ReadFile(filepath.Join(s.dir, "log"))
+			s.Fatalf("--status: %v: %s\n%s", err, out, log)
+		}
+	}
+}
+
 // stop ends the supervisor in good order and finds nothing left.
 func (s *supervisor) stop() {
 	s.Helper()
