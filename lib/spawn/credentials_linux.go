@@ -60,9 +60,9 @@ func (p *plan) become() {
 	for i, g := range u.Groups {
 		groups[i] = uint32(g)
 	}
-	p.do(step, must, unix.SYS_SETGROUPS, uintptr(len(u.Groups)), address(p, &groups[0]))
-	p.do(step, must, unix.SYS_SETRESGID, uintptr(u.GID), uintptr(u.GID), uintptr(u.GID))
-	p.do(step, must, unix.SYS_SETRESUID, uintptr(u.UID), uintptr(u.UID), uintptr(u.UID))
+	p.do(step, must, setgroups, uintptr(len(u.Groups)), address(p, &groups[0]))
+	p.do(step, must, setresgid, uintptr(u.GID), uintptr(u.GID), uintptr(u.GID))
+	p.do(step, must, setresuid, uintptr(u.UID), uintptr(u.UID), uintptr(u.UID))
 }
 
 // isCaller holds for an unprivileged caller that names itself, who may not call setgroups(2) and need not.

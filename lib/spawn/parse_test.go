@@ -87,7 +87,7 @@ func TestParseUser(t *testing.T) {
 	if err != nil || root.UID != 0 || root.GID != 0 || root.Home == "" || len(root.Groups) == 0 {
 		t.Errorf("%+v, %v", root, err)
 	}
-	for s, want := range map[string][2]int{"0:0": {0, 0}, "root:4711": {0, 4711}, "4000000000": {4000000000, 4000000000}, "4000000000:7": {4000000000, 7}} {
+	for s, want := range map[string][2]int{"0:0": {0, 0}, "root:4711": {0, 4711}, "2000000000": {2000000000, 2000000000}, "2000000000:7": {2000000000, 7}} {
 		if u, err := ParseUser(s); err != nil || u.UID != want[0] || u.GID != want[1] {
 			t.Errorf("%q: %+v, %v", s, u, err)
 		}
