@@ -112,8 +112,8 @@ func (o *faultAgentOptions) run(c *applet.Call) error {
 	defer listener.Close()
 	a, err := agent.New(agent.Config{
 		PIDFile: o.file, Rules: o.rules, Command: command, Guard: spawn.Command{Path: "/proc/self/exe", Args: []string{c.Name}, Env: os.Environ()},
-		Dir: o.dir, Mine: []string{o.address.Socket()}, Grace: o.grace, MaxHold: o.maxHold, Table: agent.TableName(o.file), Port: agent.PortOf(listener),
-		Log: c.Say,
+		Dir: o.dir, Mine: []string{o.address.Socket(), o.address.TokenFile, o.address.Cert, o.address.Key, o.address.ClientCA},
+		Grace: o.grace, MaxHold: o.maxHold, Table: agent.TableName(o.file), Port: agent.PortOf(listener), Log: c.Say,
 	})
 	if err != nil {
 		return err

@@ -31,7 +31,7 @@ type Config struct {
 	Command spawn.Command // of the member
 	Guard   spawn.Command // which runs Guard
 	Dir     string        // the member's directory; "" is none
-	Mine    []string      // paths in Dir that are not the member's: the agent's socket, its log
+	Mine    []string      // paths that are not the member's, if they lie in Dir: the agent's socket, its token; "" is none
 	Grace   time.Duration // between TERM and KILL
 	MaxHold time.Duration
 	Table   string // name of the nftables table

@@ -325,6 +325,42 @@ func TestWipeAndArchive(t *testing.T) {
 	g.ask(501, "no directory", "PUT", "/v1/faults/x", `{"kind":"fill","hold":"1s"}`)
 }
 
+// However the directory is spelled, what is the agent's own stays.
+func TestWipeSparesTheAgent(t *testing.T) {
+	for how, spell := range map[string]func(dir string) (name, pidfile string){
+		"slash": func(dir string) (string, string) { return dir + "/", dir + "/p" },
+		"symlink": func(dir string) (string, string) {
+			_ = os.Symlink(dir, dir+".link")
+			return dir + ".link", dir + ".link/p"
+		},
+		"mixed": func(dir string) (string, string) { _ = os.Symlink(dir, dir+".link"); return dir + ".link", dir + "/p" },
+		"below": func(dir string) (string, string) { _ = os.Mkdir(dir+"/run", 0o755); return dir, dir + "/run/p" },
+	} {
+		t.Run(how, func(t *testing.T) {
+			c := config(t, "lives")
+			dir := c.Dir
+			c.Dir, c.PIDFile = spell(dir)
+			c.Mine = []string{c.PIDFile + ".sock", "", "/nowhere/at/all"}
+			f := newFixture(t, c)
+			f.ask(200, "", "POST", "/v1/start", "")
+			for _, name := range []string{c.Mine[0], dir + "/data"} {
+				if err := os.WriteFile(name, nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, order := range []string{"wipe", "archive"} {
+				f.ask(200, "", "POST", "/v1/"+order, "")
+				if _, err := os.Stat(c.Mine[0]); err != nil {
+					t.Errorf("%s: %v", order, err)
+				}
+				if _, err := os.Stat(dir + "/data"); err == nil {
+					t.Errorf("%s: the member's data is still there", order)
+				}
+			}
+		})
+	}
+}
+
 func TestRefuses(t *testing.T) {
 	f := newFixture(t, config(t, "lives"))
 	f.ask(400, "unknown field", "POST", "/v1/start", `{"argv":["sh"]}`)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -22,29 +23,50 @@ func (a *Agent) data() ([]string, error) {
 		return nil, err
 	}
 	defer dir.Close()
+	info, err := dir.Stat()
+	if err != nil {
+		return nil, err
+	}
 	names, err := dir.Readdirnames(-1)
 	if err != nil {
 		return nil, err
 	}
 	mine := []string{logName, archiveName}
 	for _, path := range append(slices.Clone(a.Mine), a.PIDFile) {
-		if filepath.Dir(absolute(path)) == absolute(a.Dir) {
-			mine = append(mine, filepath.Base(path))
+		if path == "" {
+			continue
 		}
+		name, err := within(info, path)
+		if err != nil {
+			return nil, err
+		}
+		mine = append(mine, name)
 	}
 	slices.Sort(names)
 	return slices.DeleteFunc(names, func(n string) bool { return slices.Contains(mine, n) }), nil
 }
 
-func absolute(path string) string {
-	if p, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
-		path = filepath.Join(p, filepath.Base(path))
+// within is the name in a directory by which path is reached, however either is spelled; "" if it lies elsewhere.
+func within(dir fs.FileInfo, path string) (name string, err error) {
+	above, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil // it is nowhere
 	}
-	p, err := filepath.Abs(path)
-	if err != nil {
-		return path
+	if err == nil {
+		above, err = filepath.Abs(above)
 	}
-	return p
+	for path = filepath.Base(path); err == nil; above, path = filepath.Dir(above), filepath.Base(above) {
+		info, err := os.Stat(above)
+		switch {
+		case err != nil:
+			return "", err
+		case os.SameFile(info, dir):
+			return path, nil
+		case above == filepath.Dir(above):
+			return "", nil
+		}
+	}
+	return "", err
 }
 
 // wipe removes the member's data. Its log and the archives stay.
