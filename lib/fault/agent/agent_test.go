@@ -439,6 +439,7 @@ func TestAddress(t *testing.T) {
 		{Address{Listen: "0.0.0.0:0", TokenFile: write("short", "short", 0o600)}, "shorter than 8"},
 		{Address{Listen: "nonsense"}, "neither unix:PATH nor HOST:PORT"},
 		{Address{Listen: "unix:"}, "names no path"},
+		{Address{Listen: "unix:@fault"}, "abstract socket"},
 		{Address{Listen: "127.0.0.1:0", Cert: "x"}, "go together"},
 		{Address{Listen: "127.0.0.1:0", ClientCA: "x"}, "own certificate"},
 		{Address{Listen: "127.0.0.1:0"}, ""},

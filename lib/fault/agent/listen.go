@@ -63,6 +63,8 @@ func (a Address) Open() (l net.Listener, token string, err error) {
 	switch {
 	case unix && path == "":
 		return nil, "", &SyntaxError{"unix: names no path"}
+	case unix && path[0] == '@': // which package net takes for an abstract socket
+		return nil, "", &SyntaxError{fmt.Sprintf("%s is an abstract socket, to which anybody could give orders; a file of that name is unix:./%s", a.Listen, path)}
 	case unix && a.Cert != "":
 		return nil, "", &SyntaxError{"a UNIX socket speaks no TLS"}
 	case unix:
