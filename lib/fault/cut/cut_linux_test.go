@@ -228,6 +228,41 @@ func TestHeldByTheKernel(t *testing.T) {
 	put(t, next, "b", fault.Spec{Kind: fault.Drop})
 }
 
+// A firewall that is loaded anew flushes all tables: a fault is gone then, and can still be healed and be put again.
+func TestFlushedByOthers(t *testing.T) {
+	ping := world(t)
+	table := open(t)
+	flush := func() {
+		t.Helper()
+		if err := table.drop(); err != nil { // as nft flush ruleset does
+			t.Fatal(err)
+		}
+	}
+	put(t, table, "a", fault.Spec{Kind: fault.Drop})
+	put(t, table, "b", fault.Spec{Kind: fault.Drop})
+	flush()
+	if n, _, _ := table.Count("a"); n != 0 {
+		t.Errorf("counted %d packets of a fault that is gone", n)
+	}
+	if err := table.Put("a", rule(t, fault.Spec{Kind: fault.Drop})); err != nil {
+		t.Fatal(err)
+	}
+	if n := ping(5, short); n != 0 {
+		t.Errorf("put again, and %d of 5 packets came back", n)
+	}
+	if err := table.Remove("b"); err != nil {
+		t.Error(err)
+	}
+	put(t, table, "a", fault.Spec{Kind: fault.Drop})
+	flush()
+	if err := table.Remove("a"); err != nil {
+		t.Error(err)
+	}
+	if n := ping(5, long); n != 5 {
+		t.Errorf("healed, and %d of 5 packets came back", n)
+	}
+}
+
 func TestLoss(t *testing.T) {
 	ping := world(t)
 	table := open(t)

@@ -72,13 +72,20 @@ func (t *Table) Put(id string, r Rule) error {
 		}
 	}
 	var chains []string
-	err := send(func(c *nftables.Conn) error {
+	put := func(c *nftables.Conn) error {
 		c.AddTable(t.table())
 		t.remove(c, id)
 		var err error
 		chains, err = t.add(c, t.table(), id, r, q)
 		return err
-	})
+	}
+	err := send(put)
+	if t.lost(id, err) {
+		if err = t.drop(); err == nil {
+			delete(t.chains, id)
+			err = send(put)
+		}
+	}
 	if err != nil {
 		q.close()
 		return unsupported(fmt.Errorf("nftables: %w", err))
@@ -100,13 +107,24 @@ func (t *Table) Remove(id string) error {
 	if t.chains[id] == nil {
 		return nil
 	}
-	if err := send(func(c *nftables.Conn) error { t.remove(c, id); return nil }); err != nil {
+	err := send(func(c *nftables.Conn) error { t.remove(c, id); return nil })
+	if t.lost(id, err) {
+		err = t.drop()
+	}
+	if err != nil {
 		return fmt.Errorf("nftables: %w", err)
 	}
 	t.queues[id].close() // only now: no packet is left behind in a queue that nobody reads
 	delete(t.queues, id)
 	delete(t.chains, id)
 	return nil
+}
+
+// lost says that somebody else has removed what id was put into: a firewall that is loaded anew flushes the whole
+// ruleset. What may be left of the table goes then, for a fault that nobody can heal is worse than one that is healed
+// too early.
+func (t *Table) lost(id string, err error) bool {
+	return t.chains[id] != nil && errors.Is(err, unix.ENOENT)
 }
 
 func (t *Table) remove(c *nftables.Conn, id string) {
