@@ -118,14 +118,10 @@ func (a *Agent) Heal() error {
 
 func (a *Agent) heal(start bool) error {
 	a.mu.Lock()
-	ids := slices.Collect(maps.Keys(a.faults))
 	m := a.member
 	wasHeld := a.again != nil
 	a.mu.Unlock()
-	var errs []error
-	for _, id := range ids {
-		errs = append(errs, a.remove(id))
-	}
+	errs := []error{a.removeAll(fault.Kinds()...)}
 	if m != nil {
 		errs = append(errs, a.resume(m))
 	}

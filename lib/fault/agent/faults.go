@@ -2,7 +2,9 @@ package agent
 
 import (
 	"errors"
+	"maps"
 	"regexp"
+	"slices"
 	"time"
 
 	"pidbox/lib/fault"
@@ -78,8 +80,15 @@ func (a *Agent) putFill(f *active) (err error) {
 		if old.Kind != fault.Fill {
 			return refuse(409, "fault %s is of another kind", f.ID)
 		}
-		f.fill, old.fill = old.fill, nil // it is full already
-		return nil
+		if old.Leave == f.Leave { // it is full already
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			f.fill, old.fill = old.fill, nil
+			return nil
+		}
+		if err := a.remove(f.ID); err != nil {
+			return err
+		}
 	}
 	f.fill, err = fill(a.root, f.Leave)
 	return err
@@ -113,6 +122,19 @@ func (a *Agent) remove(id string) error {
 	delete(a.faults, id)
 	a.mu.Unlock()
 	return nil
+}
+
+// removeAll heals the faults of some kinds, as many as it can.
+func (a *Agent) removeAll(kinds ...fault.Kind) error {
+	a.mu.Lock()
+	ids := slices.Collect(maps.Keys(a.faults))
+	ids = slices.DeleteFunc(ids, func(id string) bool { return !slices.Contains(kinds, a.faults[id].Kind) })
+	a.mu.Unlock()
+	var errs []error
+	for _, id := range ids {
+		errs = append(errs, a.remove(id))
+	}
+	return errors.Join(errs...)
 }
 
 func (a *Agent) expire(f *active) {

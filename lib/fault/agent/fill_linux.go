@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"pidbox/lib/fault/cut"
 )
 
 // filler is a file without a name that takes the free space: the kernel gives it back when the descriptor is closed,
@@ -23,7 +25,7 @@ func fill(root *os.Root, leave uint64) (*filler, error) {
 	defer dir.Close()
 	fd, err := unix.Openat(int(dir.Fd()), ".", unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
 	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EISDIR) {
-		return nil, refuse(501, "fill: this file system knows no files without a name")
+		return nil, refuse(501, "fill: %w: this file system knows no files without a name", cut.ErrUnsupported)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("fill: %w", err)
@@ -40,7 +42,18 @@ func fill(root *os.Root, leave uint64) (*filler, error) {
 			free = s.Bfree // the reserve as well, for the member may be root too
 		}
 		left := free * uint64(s.Bsize)
-		if left <= leave || !f.take(left-leave, uint64(s.Bsize)) {
+		if left <= leave {
+			break
+		}
+		took, err := f.take(left-leave, uint64(s.Bsize))
+		if err != nil && f.bytes == 0 {
+			f.close()
+			if errors.Is(err, unix.EOPNOTSUPP) {
+				return nil, refuse(501, "fill: %w: this file system sets no space aside", cut.ErrUnsupported)
+			}
+			return nil, fmt.Errorf("fill: %w", err)
+		}
+		if !took {
 			break
 		}
 	}
@@ -52,18 +65,18 @@ func fill(root *os.Root, leave uint64) (*filler, error) {
 }
 
 // take takes n bytes, or as much less as the file system gives, and says whether it took any.
-func (f *filler) take(n, block uint64) bool {
+func (f *filler) take(n, block uint64) (bool, error) {
 	for ; n >= block; n /= 2 {
 		err := unix.Fallocate(int(f.file.Fd()), 0, int64(f.bytes), int64(n))
 		if err == nil {
 			f.bytes += n
-			return true
+			return true, nil
 		}
 		if !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.EFBIG) {
-			return false
+			return false, err
 		}
 	}
-	return false
+	return false, nil
 }
 
 func (f *filler) close() {

@@ -57,6 +57,9 @@ func (a *Agent) Archive(o fault.Order) error {
 	if err := a.stop(first); err != nil {
 		return err
 	}
+	if err := a.removeAll(fault.Fill); err != nil { // or there would be no place for the directory
+		return err
+	}
 	to, err := a.moveAway()
 	if err != nil {
 		return err
