@@ -48,6 +48,9 @@ func (a *Agent) Archive(o fault.Order) error {
 	if a.root == nil {
 		return refuse(501, "nothing to archive: the agent has no directory")
 	}
+	if o.Hold != 0 {
+		return refuse(400, "archive takes no hold")
+	}
 	a.order.Lock()
 	defer a.order.Unlock()
 	first := a.graceful()

@@ -32,10 +32,18 @@ func (a *Agent) Server(token string) *http.Server {
 			return do(o)
 		})
 	}
+	held := func(do func(fault.Order) error) http.HandlerFunc {
+		return order(func(o fault.Order) error {
+			if o.Stacks {
+				return refuse(400, "this order takes no stacks")
+			}
+			return do(o)
+		})
+	}
 	plain := func(do func() error) http.HandlerFunc {
 		return order(func(o fault.Order) error {
 			if o != (fault.Order{}) {
-				return refuse(400, "this order takes no hold")
+				return refuse(400, "this order takes no hold and no stacks")
 			}
 			return do()
 		})
@@ -46,10 +54,10 @@ func (a *Agent) Server(token string) *http.Server {
 	mux.HandleFunc("POST /v1/restart", plain(a.Restart))
 	mux.HandleFunc("POST /v1/resume", plain(a.Resume))
 	mux.HandleFunc("POST /v1/heal", plain(a.Heal))
-	mux.HandleFunc("POST /v1/stop", order(a.Stop))
-	mux.HandleFunc("POST /v1/kill", order(a.Kill))
-	mux.HandleFunc("POST /v1/pause", order(a.Pause))
-	mux.HandleFunc("POST /v1/wipe", order(a.Wipe))
+	mux.HandleFunc("POST /v1/stop", held(a.Stop))
+	mux.HandleFunc("POST /v1/kill", held(a.Kill))
+	mux.HandleFunc("POST /v1/pause", held(a.Pause))
+	mux.HandleFunc("POST /v1/wipe", held(a.Wipe))
 	mux.HandleFunc("POST /v1/archive", order(a.Archive))
 	mux.HandleFunc("PUT /v1/faults/{id}", a.ordered(func(r *http.Request) error {
 		var s fault.Spec
