@@ -20,7 +20,7 @@ func (s *start) pass(ctx context.Context, h *proc.Handle) error {
 			return err
 		}
 		defer holder.Close()
-		if err := pidfile.Pass(ctx, holder, h, s.Mode); err != nil {
+		if err := pidfile.Pass(ctx, holder, h, s.Mode, s.HoldLock); err != nil {
 			return fmt.Errorf("pass the pidfile on to process %d: %w", h.PID(), err)
 		}
 	}

@@ -32,7 +32,14 @@ func (l *locks) release() {
 }
 
 // lock takes the locks of p. It ends with ErrBusy after lockWait.
-func (p *place) lock(ctx context.Context) (l locks, err error) {
+func (p *place) lock(ctx context.Context) (locks, error) { return p.take(ctx, p.lockFile) }
+
+// lockBeside leaves out the file's, which is held for life by the process that it names.
+func (p *place) lockBeside(ctx context.Context) (locks, error) {
+	return p.take(ctx, func(context.Context) (*flock.Flock, error) { return nil, nil })
+}
+
+func (p *place) take(ctx context.Context, lockFile func(context.Context) (*flock.Flock, error)) (l locks, err error) {
 	bounded, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
 	defer func() {
@@ -45,7 +52,7 @@ func (p *place) lock(ctx context.Context) (l locks, err error) {
 		}
 	}()
 	if l.dir, err = p.lockDir(bounded); err == nil {
-		l.file, err = p.lockFile(bounded)
+		l.file, err = lockFile(bounded)
 	}
 	return l, err
 }

@@ -9,14 +9,19 @@ import (
 )
 
 // Pass makes the pidfile that h was read from name p instead, under its locks and only if it is still that file with
-// that content and record: else ErrChanged. It is how a service hands its name on while it lives.
-func Pass(ctx context.Context, h *Holder, p *proc.Handle, mode fs.FileMode) error {
-	l, err := h.place.lock(ctx)
+// that content and record: else ErrChanged. It is how a service hands its name on while it lives. A service that keeps
+// the file itself locked for life is not waited for: the file is written in place, so that the lock stays on it.
+func Pass(ctx context.Context, h *Holder, p *proc.Handle, mode fs.FileMode, locked bool) error {
+	take := h.place.lock
+	if locked {
+		take = h.place.lockBeside
+	}
+	l, err := take(ctx)
 	if err != nil {
 		return err
 	}
 	defer l.release()
-	r := &Reservation{Holder: h, place: h.place, locks: l, mode: mode}
+	r := &Reservation{Holder: h, place: h.place, locks: l, mode: mode, inPlace: locked}
 	return r.Write(p)
 }
 

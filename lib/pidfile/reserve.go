@@ -18,6 +18,7 @@ type Reservation struct {
 	place   *place
 	locks   locks
 	mode    fs.FileMode
+	inPlace bool // the file stays the same one, for the lock that is on it
 	written *snapshot
 }
 

@@ -30,8 +30,10 @@ func (r *Reservation) Write(p *proc.Handle) error {
 		r.Recorded = true
 		return nil
 	}
-	err = r.replace(format(p.PID()), id.String())
-	if r.Holder.State != Absent && refused(err) {
+	if !r.inPlace {
+		err = r.replace(format(p.PID()), id.String())
+	}
+	if r.inPlace || r.Holder.State != Absent && refused(err) {
 		err = r.overwrite(format(p.PID()), id.String())
 	}
 	if err != nil {
