@@ -1,6 +1,7 @@
 package applets
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -31,8 +32,8 @@ func (o *daemonizeOptions) options() []applet.Option {
 	cmd := &o.order.Command
 	list := []applet.Option{
 		pidfileOption(&o.order.PIDFile),
-		applet.String(&o.order.Stdout, "stdout o", "FILE", "append standard output to FILE (default /dev/null)").As(applet.File),
-		applet.String(&o.order.Stderr, "stderr e", "FILE", "append standard error to FILE; may be the same").As(applet.File),
+		applet.Set("stdout o", "FILE", "append standard output to FILE (default /dev/null)", named(&o.order.Stdout)).As(applet.File),
+		applet.Set("stderr e", "FILE", "append standard error to FILE; may be the same", named(&o.order.Stderr)).As(applet.File),
 		applet.Switch(&o.appended, "append a", "append to the files of -o and -e: the default, for daemonize(1)'s users"),
 		applet.Switch(&o.order.Truncate, "truncate", "empty the files of -o and -e first"),
 		applet.Set("chdir c", "DIR", "run COMMAND in DIR instead of /", o.chdir).As(applet.Dir),
@@ -41,7 +42,7 @@ func (o *daemonizeOptions) options() []applet.Option {
 		applet.Strings(&o.env, "env E", "K=V", "set a variable for COMMAND"),
 		applet.Strings(&o.envFiles, "env-file", "FILE", "set the variables of FILE: lines of K=V, # comments, 'single' or \"double\" quotes, nothing expanded; -E comes after").As(applet.File),
 		applet.Switch(&o.clearEnv, "clear-env", "start from an empty environment instead of the caller's"),
-		applet.String(&o.order.LockFile, "lock-file l", "FILE", "hold a lock on FILE for the daemon's whole life; 75 if another process has it").As(applet.File),
+		applet.Set("lock-file l", "FILE", "hold a lock on FILE for the daemon's whole life; 75 if another process has it; FILE may be the pidfile", named(&o.order.LockFile)).As(applet.File),
 		applet.Switch(&o.order.HoldLock, "hold-lock", "hold a lock on the pidfile likewise"),
 		applet.Parsed(&cmd.Nice, "nice", "N", "the nice value, -20 to 19", number(-20, 19)),
 		applet.Parsed(&cmd.OOMScoreAdj, "oom-score-adj", "N", "the out-of-memory killer's preference, -1000 to 1000", number(-1000, 1000)),
@@ -69,7 +70,25 @@ func (o *daemonizeOptions) timeoutOption() applet.Option {
 	})
 }
 
+// named is a file that must have a name: an unset variable of a script is none.
+func named(to *string) func(string) error {
+	return func(s string) error {
+		*to = s
+		return notEmpty(s)
+	}
+}
+
+func notEmpty(s string) error {
+	if s == "" {
+		return errors.New("the name is empty")
+	}
+	return nil
+}
+
 func (o *daemonizeOptions) chdir(s string) error {
+	if err := notEmpty(s); err != nil {
+		return err
+	}
 	dir, err := filepath.Abs(s)
 	o.order.Command.Dir, o.changed = dir, true
 	return err
@@ -149,7 +168,28 @@ func (o *daemonizeOptions) check(c *applet.Call) error {
 	if !o.changed {
 		o.order.Command.Dir = "/"
 	}
+	if err := o.oneFile(); err != nil {
+		return err
+	}
 	return checkMode(o.order.Mode, o.order.Rules)
+}
+
+// oneFile takes a lock file that is the pidfile for --hold-lock, as daemonize(1)'s users may have it, and refuses a log
+// that is the pidfile.
+func (o *daemonizeOptions) oneFile() error {
+	file := o.order.PIDFile
+	if file == "" {
+		return nil
+	}
+	for _, log := range []string{o.order.Stdout, o.order.Stderr} {
+		if log != "" && sameFile(log, file) {
+			return applet.Usage("%s is a log and the pidfile", log)
+		}
+	}
+	if o.order.LockFile != "" && sameFile(o.order.LockFile, file) {
+		o.order.LockFile, o.order.HoldLock = "", true
+	}
+	return nil
 }
 
 // rehearse answers as a start would, by a look.

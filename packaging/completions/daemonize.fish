@@ -11,7 +11,7 @@ complete -c daemonize -l umask -x -d 'run COMMAND with this umask, in octal (def
 complete -c daemonize -l env -s E -x -d 'set a variable for COMMAND'
 complete -c daemonize -l env-file -r -F -d 'set the variables of FILE: lines of K=V, # comments, \'single\' or "double" quotes, nothing expanded; -E comes after'
 complete -c daemonize -l clear-env -d 'start from an empty environment instead of the caller\'s'
-complete -c daemonize -l lock-file -s l -r -F -d 'hold a lock on FILE for the daemon\'s whole life; 75 if another process has it'
+complete -c daemonize -l lock-file -s l -r -F -d 'hold a lock on FILE for the daemon\'s whole life; 75 if another process has it; FILE may be the pidfile'
 complete -c daemonize -l hold-lock -d 'hold a lock on the pidfile likewise'
 complete -c daemonize -l nice -x -d 'the nice value, -20 to 19'
 complete -c daemonize -l oom-score-adj -x -d 'the out-of-memory killer\'s preference, -1000 to 1000'
