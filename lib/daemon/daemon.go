@@ -6,7 +6,7 @@
 // one step before its exec and ends if its holder does. So a pidfile names the daemon or a process that is gone, and no
 // daemon runs without one, even if the starter is killed half-way.
 //
-// The starter must not have other children: those that it cannot tell from the daemon's are stopped with them.
+// Children that the starter had before are left alone.
 package daemon
 
 import (
@@ -67,7 +67,7 @@ func Start(ctx context.Context, o Order) (pid int, err error) {
 // start is one Start on its way.
 type start struct {
 	Order
-	alone   bool // this process had no children before
+	others  others
 	place   *pidfile.Reservation
 	lock    *os.File
 	logs    logs
@@ -86,7 +86,7 @@ func (s *start) tell(format string, args ...any) {
 
 // prepare takes and opens all that needs no process.
 func (s *start) prepare(ctx context.Context) (err error) {
-	s.alone = spawn.Childless()
+	s.others = findOthers()
 	if s.Stop == nil {
 		s.Stop = signals.Default()
 	}

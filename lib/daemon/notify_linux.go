@@ -127,7 +127,7 @@ func (s *start) descends(pid int) bool {
 		case info.Session == s.session && s.session != 0:
 			return true
 		case info.Parent == os.Getpid():
-			return s.alone
+			return !s.others.own(pid, info.Session)
 		}
 		pid = info.Parent
 	}

@@ -74,17 +74,17 @@ func (s *start) undo(cause error) error {
 	return cause
 }
 
-// family is the daemon and all that came of it: every descendant of this process, which adopts the orphans among them.
-// Where it has children of another origin it is the child's tree.
+// family is the daemon and all that came of it: the descendants of this process, which adopts the orphans among them,
+// less the others.
 func (s *start) family() (*proc.Family, error) {
-	if !s.alone {
+	if s.others.unknown {
 		return s.process.Handle().Family(proc.Tree)
 	}
 	self, err := proc.Self()
 	if err != nil {
 		return nil, err
 	}
-	return self.Family(proc.Tree)
+	return self.TreeWithout(s.others.own)
 }
 
 // group is the daemon with those that it shares a group with, as far as they can be signalled unseen.

@@ -29,6 +29,7 @@ type Family struct {
 	owned  bool // Close closes the leader
 	scope  Scope
 	vouch  func(stat) bool // takes the place of proof; nil for no
+	others func(pid, session int) bool
 
 	mu       sync.Mutex
 	known    map[int]*Handle // proven members other than the leader
@@ -58,6 +59,17 @@ func (h *Handle) Family(scope Scope) (*Family, error) {
 		return f, nil
 	}
 	if err := f.look(); err != nil && !f.blind(err) {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// TreeWithout is Family(Tree) less the children of h that are others, and what descends from those. A child is told by its
+// number, and by that of its session.
+func (h *Handle) TreeWithout(others func(pid, session int) bool) (*Family, error) {
+	f := &Family{leader: h, scope: Tree, others: others, known: map[int]*Handle{}}
+	if err := f.look(); err != nil {
 		f.Close()
 		return nil, err
 	}

@@ -41,7 +41,8 @@ func (f *Family) look() error {
 // claims says that st is in scope, if the numbers in it still mean the processes they meant.
 func (f *Family) claims(st stat) bool {
 	if f.scope == Tree {
-		return st.parent == f.leader.pid || f.known[st.parent] != nil
+		child := st.parent == f.leader.pid && (f.others == nil || !f.others(st.pid, st.session))
+		return child || f.known[st.parent] != nil
 	}
 	return f.scope.number(st) == f.leader.pid
 }
