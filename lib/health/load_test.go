@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -101,6 +102,27 @@ func TestThousandTargets(t *testing.T) {
 	}
 }
 
+// full is a socket whose owner reads nothing, and whose queue is full.
+func full(t *testing.T) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "full")
+	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	w, err := net.Dial("unixgram", name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.Close() })
+	w.SetDeadline(time.Now().Add(time.Second))
+	for err == nil {
+		_, err = w.Write([]byte("x"))
+	}
+	return name
+}
+
 func TestNotify(t *testing.T) {
 	for _, name := range []string{filepath.Join(t.TempDir(), "notify"), "@pidbox-notify-" + filepath.Base(t.TempDir())} {
 		l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
@@ -116,6 +138,9 @@ func TestNotify(t *testing.T) {
 			t.Errorf("%q, %v", buf[:n], err)
 		}
 		l.Close()
+	}
+	if err := Notify(full(t), "READY=1"); err == nil || !strings.HasSuffix(err.Error(), ": not taken within 2s") {
+		t.Error(err)
 	}
 	if err := Notify("/nowhere/socket", "READY=1"); err == nil || err.Error() != "notify socket /nowhere/socket: no such socket" {
 		t.Error(err)

@@ -1,8 +1,11 @@
 package health
 
 import (
+	"errors"
 	"fmt"
 	"net"
+	"os"
+	"time"
 )
 
 // Notify tells the service manager at socket (the value of NOTIFY_SOCKET; @name is abstract) a state such as
@@ -13,7 +16,13 @@ func Notify(socket, state string) error {
 		return fmt.Errorf("notify socket %s: %w", socket, plainNet(err))
 	}
 	defer conn.Close()
-	if _, err := conn.Write([]byte(state)); err != nil {
+	const patience = 2 * time.Second // with one who does not read
+	conn.SetWriteDeadline(time.Now().Add(patience))
+	_, err = conn.Write([]byte(state))
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("notify socket %s: not taken within %s", socket, brief(patience))
+	case err != nil:
 		return fmt.Errorf("notify socket %s: %w", socket, plainNet(err))
 	}
 	return nil
