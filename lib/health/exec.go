@@ -38,12 +38,14 @@ type execCheck struct {
 func (c *execCheck) String() string { return "exec:" + filepath.Base(c.path) }
 
 func (c *execCheck) Check(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	began, out := time.Now(), &tail{}
-	cmd := exec.CommandContext(ctx, c.path)
+	cmd := exec.Command(c.path)
 	cmd.Args = c.argv
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = ownGroup()
-	cmd.Cancel = func() error { return killGroup(cmd.Process.Pid) }
 	cmd.WaitDelay = 100 * time.Millisecond // for the output of what left the group
 
 	// The parent whose death kills the command (PR_SET_PDEATHSIG) is this thread, not the process: prctl(2).
@@ -52,7 +54,16 @@ func (c *execCheck) Check(ctx context.Context) error {
 	if err := cmd.Start(); err != nil {
 		return plainNet(err)
 	}
-	err := waitAndClear(cmd)
+	killed := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		killGroup(cmd.Process.Pid) // ESRCH: it has just ended
+		close(killed)
+	})
+	err := waitAndClear(cmd, func() {
+		if !stop() {
+			<-killed
+		}
+	})
 	switch {
 	case ctx.Err() != nil:
 		return &plainError{"no answer in " + brief(time.Since(began)), ctx.Err()}
