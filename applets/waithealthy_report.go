@@ -52,6 +52,12 @@ func attempts(n int) string {
 	return fmt.Sprintf("%d attempts", n)
 }
 
+// isDeath holds when the watched process has died: whoever answered last, it was not that.
+func isDeath(err error) bool {
+	var known *applet.Error
+	return errors.As(err, &known) && known.Status == applet.Absent
+}
+
 // last is what the target at fault said last, and how many others are at fault.
 func (o *waitHealthyOptions) last(r health.Result) string {
 	first := r.Unsettled()
@@ -134,12 +140,16 @@ type jsonTarget struct {
 }
 
 func (o *waitHealthyOptions) printJSON(c *applet.Call, r health.Result, err error) error {
-	out := jsonResult{Healthy: (err == nil) != o.pace.Invert, Seconds: r.Elapsed.Seconds(), Attempts: r.Attempts}
+	out := jsonResult{Healthy: err == nil && !o.pace.Invert, Seconds: r.Elapsed.Seconds(), Attempts: r.Attempts}
 	if err != nil {
 		out.Reason = err.Error()
 	}
 	for _, t := range r.Targets {
-		j := jsonTarget{Target: t.Check.String(), Healthy: t.Settled != o.pace.Invert, Attempts: t.Attempts}
+		j := jsonTarget{Target: t.Check.String(), Healthy: t.Settled, Attempts: t.Attempts}
+		if o.pace.Invert {
+			j.Healthy = t.Healthy
+			out.Healthy = out.Healthy || t.Healthy && err != nil && !isDeath(err)
+		}
 		if t.Reason != nil {
 			j.Reason = t.Reason.Error()
 		}

@@ -2,6 +2,7 @@ package health
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
 )
@@ -37,7 +38,7 @@ func (c *course) again(err error) bool {
 	<-c.slots
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err != nil && over(c.ctx) {
+	if err != nil && over(c.ctx) && !c.last() {
 		c.cut(err)
 		return false
 	}
@@ -45,17 +46,18 @@ func (c *course) again(err error) bool {
 	if c.progress != nil {
 		c.progress(Attempt{Check: c.target.Check, Number: c.target.Attempts, Elapsed: time.Since(c.start), Err: err})
 	}
-	c.target.Reason = err
-	if c.pace.Invert {
-		c.target.Reason = ErrStillHealthy
-	}
+	c.target.Healthy, c.target.Reason = err == nil, err
 	if (err == nil) == c.pace.Invert {
 		c.streak = 0
+		if c.pace.Invert {
+			c.target.Reason = ErrStillHealthy
+		}
 		return !c.pace.Once
 	}
 	if c.streak++; c.streak < c.pace.Successes {
-		if !c.pace.Invert {
-			c.target.Reason = ErrTooFew
+		c.target.Reason = ErrTooFew
+		if c.pace.Invert {
+			c.target.Reason = plain("%v, but not often enough in a row", err)
 		}
 		return !c.pace.Once
 	}
@@ -72,6 +74,11 @@ func over(ctx context.Context) bool {
 		<-ctx.Done()
 	}
 	return ctx.Err() != nil
+}
+
+// last holds for the one attempt of Once when its time is up: "no answer" is an answer then.
+func (c *course) last() bool {
+	return c.pace.Once && errors.Is(context.Cause(c.ctx), context.DeadlineExceeded)
 }
 
 // cut is told of an attempt that the end of the whole wait cut short. What was heard before says more than its

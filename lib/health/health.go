@@ -51,6 +51,7 @@ type Result struct {
 type Target struct {
 	Check    Check
 	Settled  bool // healthy (Invert: unhealthy) as often in a row as wanted
+	Healthy  bool // by its last answer
 	Attempts int
 	Reason   error // why the last attempt that told something left it unsettled; nil when settled or never asked
 }
