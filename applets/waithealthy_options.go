@@ -58,7 +58,7 @@ func (o *waitHealthyOptions) options() []applet.Option {
 		web(given(&o.http.Auth, "auth", "USER:PASSWORD|@FILE", "log in by basic authentication")),
 		web(applet.Parsed(&o.http.BodyMatch, "body-match", "RE", "the body, or a line of it, must match this regular expression", parseRegexp)),
 		web(applet.Parsed(&o.http.MaxRedirects, "max-redirects", "N", "follow so many redirects (default 10)", parseRedirects)),
-		applet.String(&o.http.UnixSocket, "unix-socket", "FILE", "speak HTTP through this socket").As(applet.File),
+		web(applet.String(&o.http.UnixSocket, "unix-socket", "FILE", "speak HTTP through this socket").As(applet.File)),
 		web(applet.String(&o.http.CACert, "cacert", "FILE", "trust these authorities instead of the system's (PEM)").As(applet.File)),
 		web(applet.String(&o.http.Cert, "cert", "FILE", "show this certificate to the server (PEM)").As(applet.File)),
 		web(applet.String(&o.http.Key, "key", "FILE", "its key, if that is not in the same file (PEM)").As(applet.File)),
@@ -101,9 +101,9 @@ func (o *waitHealthyOptions) check(c *applet.Call) error {
 	if o.http.Insecure {
 		o.webOnly = append(o.webOnly, "--insecure")
 	}
-	isWeb := o.http.UnixSocket != ""
+	isWeb := o.http.UnixSocket != "" && len(o.urls) == 0
 	for _, url := range o.urls {
-		isWeb = isWeb || strings.HasPrefix(url, "http")
+		isWeb = isWeb || strings.HasPrefix(strings.ToLower(url), "http")
 	}
 	switch {
 	case o.exec && len(c.Args) == 0:

@@ -7,7 +7,9 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -47,6 +49,7 @@ func newHTTP(o Options) (*httpClient, error) {
 	}
 	h.transport = &http.Transport{
 		Proxy:                  proxy,
+		OnProxyConnectResponse: proxied,
 		DialContext:            dial,
 		TLSClientConfig:        config,
 		DisableKeepAlives:      true,
@@ -56,6 +59,9 @@ func newHTTP(o Options) (*httpClient, error) {
 	}
 	h.transport.Protocols.SetHTTP1(true)
 	if o.UnixSocket != "" {
+		if err := socketFits(o.UnixSocket); err != nil {
+			return nil, fmt.Errorf("socket %s: %w", o.UnixSocket, err)
+		}
 		h.transport.Proxy = nil
 		h.transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return dial(ctx, "unix", o.UnixSocket)
@@ -65,10 +71,6 @@ func newHTTP(o Options) (*httpClient, error) {
 }
 
 func (h *httpClient) setHeaders() error {
-	h.header.Set("User-Agent", "pidbox")
-	if h.o.Body != "" {
-		h.header.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
 	for _, line := range h.o.Headers {
 		name, value, ok := strings.Cut(line, ":")
 		value = strings.TrimSpace(value)
@@ -83,10 +85,20 @@ func (h *httpClient) setHeaders() error {
 			h.header.Add(name, value)
 		}
 	}
+	h.setDefault("User-Agent", "pidbox")
+	if h.o.Body != "" {
+		h.setDefault("Content-Type", "application/x-www-form-urlencoded")
+	}
 	if h.o.Auth != "" && !strings.Contains(h.o.Auth, ":") {
 		return errors.New("authentication: no colon between user and password")
 	}
 	return nil
+}
+
+func (h *httpClient) setDefault(name, value string) {
+	if h.header[name] == nil {
+		h.header.Set(name, value)
+	}
 }
 
 // isToken reports whether s is a token of RFC 9110, section 5.6.2.
@@ -104,9 +116,22 @@ func proxy(r *http.Request) (*url.URL, error) {
 	return http.ProxyFromEnvironment(r)
 }
 
+// isLoopback also holds for 0.0.0.0 and ::, which connect to this machine, and for the old ways to write an address,
+// such as 127.1: of a number the proxy would make one of its own machine.
 func isLoopback(host string) bool {
-	return isLocalhost(host) || net.ParseIP(host).IsLoopback() ||
-		strings.EqualFold(host, "ip6-localhost") || strings.EqualFold(host, "ip6-loopback")
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip.IsLoopback() || ip.IsUnspecified()
+	}
+	_, err := strconv.ParseUint(host[strings.LastIndexByte(host, '.')+1:], 0, 64)
+	return err == nil || isLocalhost(host) || strings.EqualFold(host, "ip6-localhost") || strings.EqualFold(host, "ip6-loopback")
+}
+
+// proxied tells a proxy that does not let us through from the server behind it.
+func proxied(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
+	if answer.StatusCode != http.StatusOK {
+		return plain("proxy: status %d", answer.StatusCode)
+	}
+	return nil
 }
 
 type httpCheck struct {

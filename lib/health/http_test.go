@@ -93,8 +93,8 @@ func TestHTTPAnswers(t *testing.T) {
 			Body: "a=b", Auth: "me:se:cret", Headers: []string{"X: y, z", "Host: other.example"},
 			BodyMatch: regexp.MustCompile("method=POST body=a=b user=me password=se:cret host=other.example x=y, z type=.*form"),
 		}, "healthy"},
-		{"/echo", Options{Method: "PUT", Body: "1", Headers: []string{"content-type:text/plain"},
-			BodyMatch: regexp.MustCompile("method=PUT body=1 .* type=.*")}, "healthy"},
+		{"/echo", Options{Method: "PUT", Body: "1", Headers: []string{"content-type:text/plain", "User-Agent: mine"},
+			BodyMatch: regexp.MustCompile("method=PUT body=1 .* type=text/plain agent=mine ")}, "healthy"},
 		{"/", Options{Method: "HEAD"}, "healthy"},
 	} {
 		wantAnswer(t, ask(mustParse(t, url+c.path, c.o), long), c.want)
@@ -112,9 +112,23 @@ func TestUserinfoOfTheURLIsUsedAndNotShown(t *testing.T) {
 	wantAnswer(t, c.String(), regexp.QuoteMeta(url)+"/users/@me%2Fx")
 }
 
+// A server that redirects to itself by a whole URL, as most do, still wants the password.
+func TestUserinfoOfTheURLOutlivesARedirect(t *testing.T) {
+	var url string
+	url = web(t, func(w http.ResponseWriter, r *http.Request) {
+		if _, password, _ := r.BasicAuth(); password != "secret" {
+			w.WriteHeader(401)
+		} else if r.URL.Path == "/dir" {
+			http.Redirect(w, r, url+"/dir/", http.StatusMovedPermanently)
+		}
+	})
+	c := mustParse(t, strings.Replace(url, "http://", "http://me:secret@", 1)+"/dir", Options{MaxRedirects: 1})
+	wantAnswer(t, ask(c, long), "healthy")
+}
+
 func TestRedirects(t *testing.T) {
 	other := web(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("X-Token") != "" || r.Header.Get("Authorization") != "" {
+		if r.Header.Get("X-Token") != "" || r.Header.Get("Authorization") != "" || r.Referer() != "" {
 			w.WriteHeader(400)
 		}
 	})
@@ -131,6 +145,12 @@ func TestRedirects(t *testing.T) {
 			w.WriteHeader(302)
 		case r.URL.Path == "/other":
 			http.Redirect(w, r, other, http.StatusFound)
+		case r.URL.Path == "/bad":
+			w.Header().Set("Location", "http://[bad?token=secret")
+			w.WriteHeader(302)
+		case r.URL.Path == "/nobody":
+			w.Header().Set("Location", "http:///path")
+			w.WriteHeader(302)
 		case r.URL.Path == "/down":
 			http.Redirect(w, r, "http://me:secret@"+down+"/a?token=secret", http.StatusFound)
 		case r.URL.Path == "/ill":
@@ -141,13 +161,15 @@ func TestRedirects(t *testing.T) {
 	})
 	o := Options{MaxRedirects: 3, Headers: []string{"X-Token: secret"}, Auth: "me:secret"}
 	for path, want := range map[string]string{
-		"/count/3": "healthy",
-		"/count/4": "more than 3 redirects",
-		"/loop":    "redirects in a loop, back to " + regexp.QuoteMeta(url) + "/loop",
-		"/file":    `redirected to the scheme "file", not http or https`,
-		"/other":   "healthy",
-		"/down":    "redirected to http://" + down + "/a: connection refused",
-		"/ill":     "redirected to " + regexp.QuoteMeta(url) + "/503: status 503: starting",
+		"/count/3":            "healthy",
+		"/count/4":            "more than 3 redirects",
+		"/loop":               "redirects in a loop, back to " + regexp.QuoteMeta(url) + "/loop",
+		"/file":               `redirected to the scheme "file", not http or https`,
+		"/other?token=secret": "healthy",
+		"/bad":                "redirected to what is no URL",
+		"/nobody":             "redirected to no host",
+		"/down":               "redirected to http://" + down + "/a: connection refused",
+		"/ill":                "redirected to " + regexp.QuoteMeta(url) + "/503: status 503: starting",
 	} {
 		wantAnswer(t, ask(mustParse(t, url+path, o), long), want)
 	}
@@ -178,6 +200,10 @@ func TestBrokenServers(t *testing.T) {
 		"garbage":           {say("SSH-2.0-OpenSSH_9.2\r\n"), long, "answer is not HTTP"},
 		"garbage status":    {say("HTTP/1.1 abc\r\n\r\n"), long, "answer is not HTTP"},
 		"garbage header":    {say(ok + "no colon\r\n\r\n"), long, "answer is not HTTP"},
+		"two lengths":       {say(ok + "Content-Length: 2\r\nContent-Length: 3\r\n\r\nabc"), long, "answer is not HTTP: message cannot contain .*"},
+		"negative length":   {say(ok + "Content-Length: -2\r\n\r\nabc"), long, `answer is not HTTP: bad Content-Length "-2"`},
+		"body beyond":       {say(ok + "Content-Length: 2\r\n\r\nabcdef"), long, "healthy"},
+		"upgrade":           {drip("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n", 0), long, "status 101"},
 		"binary":            {say("\x00\x01\x02\xff\xfe\r\n\r\n"), long, "answer is not HTTP"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -294,7 +320,8 @@ func TestLoopback(t *testing.T) {
 	for host, want := range map[string]bool{
 		"db.example": false, "10.0.0.1": false, "localhost.example": false, "::2": false,
 		"localhost": true, "LocalHost.": true, "a.localhost": true, "ip6-localhost": true,
-		"127.0.0.1": true, "127.9.9.9": true, "::1": true, "::ffff:127.0.0.1": true,
+		"127.0.0.1": true, "127.9.9.9": true, "::1": true, "::ffff:127.0.0.1": true, "::1%lo": true,
+		"0.0.0.0": true, "::": true, "127.1": true, "0x7f.0.0.1": true, "2130706433": true, "3com": false, "1.cafe": false,
 	} {
 		if isLoopback(host) != want {
 			t.Errorf("%s: %t", host, !want)

@@ -38,7 +38,7 @@ func plainNet(err error) error {
 	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "proxyconnect" {
 		return &plainError{"proxy: " + plainNet(op.Err).Error(), err}
 	}
-	for _, say := range []func(error) string{sayCertificate, sayTLS, sayName, sayHTTP, saySystem} {
+	for _, say := range []func(error) string{sayName, saySystem, sayCertificate, sayTLS, sayHTTP} {
 		if text := say(err); text != "" {
 			return &plainError{text, err}
 		}
@@ -81,6 +81,11 @@ func sayHTTP(err error) string {
 		return "answer cut short"
 	case errors.Is(err, io.EOF):
 		return "connection closed without an answer"
+	case strings.Contains(text, "failed to parse Location header"):
+		return "redirected to what is no URL"
+	}
+	if _, why, broken := strings.Cut(text, "HTTP/1.x transport connection broken: "); broken {
+		return "answer is not HTTP" + quoteLine(strings.TrimPrefix(why, "http: "))
 	}
 	return ""
 }

@@ -24,6 +24,9 @@ func (c *httpCheck) request(ctx context.Context) (*retryablehttp.Request, error)
 	if c.o.Auth != "" {
 		user, password, _ := strings.Cut(c.o.Auth, ":")
 		req.SetBasicAuth(user, password)
+	} else if u := c.url.User; u != nil && req.Header.Get("Authorization") == "" {
+		password, _ := u.Password()
+		req.SetBasicAuth(u.Username(), password) // http.Client forgets it at a redirect to the same server
 	}
 	return req, nil
 }
@@ -43,13 +46,16 @@ func (c *httpCheck) reached(resp *http.Response, err error) string {
 }
 
 // redirect is the policy of http.Client. A redirect whose status is wanted is an answer; the headers that we were
-// given go to no other server.
+// given go to no other server, nor does the query, which may be a secret, as the Referer.
 func (c *httpCheck) redirect(req *http.Request, via []*http.Request) error {
 	if c.o.MaxRedirects == 0 || c.o.Statuses.Has(req.Response.StatusCode) {
 		return http.ErrUseLastResponse
 	}
 	if req.URL.Scheme != "http" && req.URL.Scheme != "https" {
 		return plain("redirected to the scheme %q, not http or https", req.URL.Scheme)
+	}
+	if req.URL.Host == "" {
+		return plain("redirected to no host")
 	}
 	for _, before := range via {
 		if before.Method == req.Method && before.URL.String() == req.URL.String() {
@@ -59,6 +65,7 @@ func (c *httpCheck) redirect(req *http.Request, via []*http.Request) error {
 	if len(via) > c.o.MaxRedirects {
 		return plain("more than %d redirects", c.o.MaxRedirects)
 	}
+	req.Header.Del("Referer")
 	if req.URL.Scheme != c.url.Scheme || req.URL.Host != c.url.Host {
 		for name := range c.header {
 			if name != "User-Agent" && name != "Content-Type" {

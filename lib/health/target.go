@@ -76,14 +76,18 @@ func tcpTarget(u *url.URL) (Check, error) {
 }
 
 func unixTarget(path string) (Check, error) {
-	const longest = 107 // bytes of a sockaddr_un's path, less its NUL (unix(7)); other systems have fewer
-	switch {
-	case path == "":
+	if path == "" {
 		return nil, errors.New("no path")
-	case len(path) > longest:
-		return nil, fmt.Errorf("the path is longer than the %d bytes of a socket's address", longest)
 	}
-	return &dialCheck{network: "unix", address: path, dial: dial}, nil
+	return &dialCheck{network: "unix", address: path, dial: dial}, socketFits(path)
+}
+
+func socketFits(path string) error {
+	const longest = 107 // bytes of a sockaddr_un's path, less its NUL (unix(7)); other systems have fewer
+	if len(path) > longest {
+		return fmt.Errorf("the path is longer than the %d bytes of a socket's address", longest)
+	}
+	return nil
 }
 
 // plainURLError keeps what is wrong and drops what was quoted: a password with a slash in it ends up there.
