@@ -133,7 +133,7 @@ func (o *daemonizeOptions) check(c *applet.Call) error {
 		ready = append(ready, daemon.Descriptor(o.fd))
 	}
 	if len(o.urls) > 0 {
-		checks, err := health.ParseAll(o.urls, health.Options{})
+		checks, err := health.ParseAll(o.urls, health.Options{MaxRedirects: health.DefaultRedirects})
 		if err != nil {
 			return applet.Usage("--ready-url: %w", err)
 		}

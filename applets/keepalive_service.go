@@ -82,7 +82,7 @@ func (o *keepAliveOptions) checkHealth() (health.Check, error) {
 	if len(o.health) > len(shell) && o.health[:len(shell)] == shell {
 		return health.Exec([]string{"/bin/sh", "-c", o.health[len(shell):]})
 	}
-	check, err := health.Parse(o.health, health.Options{})
+	check, err := health.Parse(o.health, health.Options{MaxRedirects: health.DefaultRedirects})
 	if err != nil {
 		return nil, applet.Usage("--health: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -152,6 +153,31 @@ func TestStartsInARow(t *testing.T) {
 		}
 		eventually(t, "the end of the daemon", func() bool { return !running(pid) })
 	}
+}
+
+// A server that forgets its first caller, as one whose backlog outlived its worker, is asked again.
+func TestReadyAfterSilence(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		forgotten, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer forgotten.Close()
+		http.Serve(l, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})) // ends with l
+	}()
+	t.Cleanup(func() { l.Close() })
+	status, printed := applet("daemonize", "--ready-url", "http://"+l.Addr().String(), "sleep", "infinity")
+	pid, _ := strconv.Atoi(strings.TrimSpace(printed))
+	if status != 0 || pid == 0 {
+		t.Fatalf("status %d, %q", status, printed)
+	}
+	syscall.Kill(pid, syscall.SIGKILL)
+	eventually(t, "the end of the daemon", func() bool { return !running(pid) })
 }
 
 // Of a hundred starts at once one wins, and the others start nothing.

@@ -85,7 +85,7 @@ func startAs(pid int, command func() *exec.Cmd) (*exec.Cmd, error) {
 }
 
 // httpd NAME STATUS...: serves the statuses one after another, then the last for ever; $NAME is the URL. A status may
-// carry a body, as in 200:ready.
+// carry a body, as in 200:ready, or the way on, as in 302:/ready.
 func httpd(ts *testscript.TestScript, args []string) {
 	needArgs(ts, args, 2, "httpd name status...")
 	var served atomic.Int64
@@ -94,6 +94,9 @@ func httpd(ts *testscript.TestScript, args []string) {
 		i := min(int(served.Add(1)), len(answers)) - 1
 		code, body, _ := strings.Cut(answers[i], ":")
 		n, _ := strconv.Atoi(code)
+		if n/100 == 3 {
+			w.Header().Set("Location", body)
+		}
 		w.WriteHeader(n)
 		fmt.Fprint(w, body)
 	}))

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 
 	"pidbox/lib/health"
 	"pidbox/lib/spawn"
@@ -64,7 +65,8 @@ type healthy []health.Check
 func (healthy) open(*spawn.Command) error { return nil }
 
 func (h healthy) await(ctx context.Context, _ *start, post func(event)) {
-	_, err := health.Until(ctx, h, health.Pace{}, func(a health.Attempt) {
+	const tryTimeout = 5 * time.Second // as wait-healthy has it
+	_, err := health.Until(ctx, h, health.Pace{TryTimeout: tryTimeout}, func(a health.Attempt) {
 		if a.Err != nil {
 			post(event{reason: fmt.Sprintf("%s: %v", a.Check, a.Err)})
 		}
