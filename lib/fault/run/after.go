@@ -3,6 +3,8 @@ package run
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"pidbox/lib/fault"
@@ -59,9 +61,7 @@ func (t *trial) check(ctx context.Context) (err error) {
 func (t *trial) afterFailure(ctx context.Context) error {
 	on := t.plan.OnFailure
 	if len(on.Exec) > 0 {
-		if err := callKept(ctx, on.Exec, append(t.env(), "FAULT_REASON="+t.result.Reason), 5*time.Minute); err != nil {
-			t.options.Step(fmt.Sprintf("%s: on_failure: %v", t.Name, err))
-		}
+		t.also("on_failure", callKept(ctx, on.Exec, append(t.env(), "FAULT_REASON="+t.result.Reason), 5*time.Minute))
 	}
 	statuses, err := t.Statuses(ctx)
 	if err != nil {
@@ -74,18 +74,17 @@ func (t *trial) afterFailure(ctx context.Context) error {
 	}
 	if archive {
 		t.options.Step(t.Name + ": moving the members' data away")
-		err := t.each(nil, func(a *client) error {
-			_, err := a.order(ctx, "archive", fault.Order{Stacks: on.Stacks})
-			return err
-		})
-		if err != nil {
-			t.options.Step(fmt.Sprintf("%s: archive: %v", t.Name, err))
-		}
-		if statuses, err = t.Statuses(ctx); err == nil {
-			for _, n := range t.names() {
-				t.result.Archives = append(t.result.Archives, n+" "+statuses[n].Archive)
+		var mu sync.Mutex
+		t.also("archive", t.each(nil, func(a *client) error {
+			s, err := a.order(ctx, "archive", fault.Order{Stacks: on.Stacks})
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				t.result.Archives = append(t.result.Archives, a.member+" "+s.Archive)
 			}
-		}
+			return err
+		}))
+		slices.Sort(t.result.Archives)
 	}
 	if err := t.Heal(); err != nil {
 		return fmt.Errorf("heal after case %s: %w", t.Name, err)

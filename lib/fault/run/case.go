@@ -46,6 +46,7 @@ func (c *Cluster) runCase(ctx context.Context, one plan.Case, round int) (result
 	defer func() {
 		if p := recover(); p != nil {
 			t.stopLoads()
+			t.undo(ctx)
 			_ = c.Heal()
 			panic(p)
 		}
@@ -54,15 +55,13 @@ func (c *Cluster) runCase(ctx context.Context, one plan.Case, round int) (result
 	}()
 	err := t.judge(ctx)
 	t.stopLoads()
-	if t.Fault == plan.Exec && !t.result.Injected.IsZero() && t.result.Healed.IsZero() {
-		if err := t.heal(context.WithoutCancel(ctx)); err != nil { // no agent would undo it
-			t.options.Step(fmt.Sprintf("%s: undo: %v", t.Name, err))
-		}
+	if err != nil {
+		t.result.Outcome, t.result.Reason = report.Fail, err.Error()
 	}
+	t.undo(ctx)
 	if err == nil {
 		return result, nil
 	}
-	t.result.Outcome, t.result.Reason = report.Fail, err.Error()
 	if no := (skip{}); errors.As(err, &no) {
 		t.result.Outcome = report.Skip
 		return result, c.Heal()
@@ -75,6 +74,20 @@ func (c *Cluster) runCase(ctx context.Context, one plan.Case, round int) (result
 		return result, err
 	}
 	return result, t.afterFailure(ctx)
+}
+
+// undo heals what no agent would: a fault exec that is still in force.
+func (t *trial) undo(ctx context.Context) {
+	if t.Fault == plan.Exec && !t.result.Injected.IsZero() && t.result.Healed.IsZero() {
+		t.also("undo", t.heal(context.WithoutCancel(ctx)))
+	}
+}
+
+// also says what went wrong besides the reason of the failure.
+func (t *trial) also(what string, err error) {
+	if err != nil {
+		t.result.Reason += fmt.Sprintf("; %s: %v", what, err)
+	}
 }
 
 // judge is the case itself. Nil is PASS.
@@ -98,7 +111,7 @@ func (t *trial) judge(ctx context.Context) error {
 	if t.leader != nil && slices.Contains(t.result.Targets, t.leader.Name) {
 		go t.watchLeader(ended)
 	}
-	if err := t.settled(ctx); err != nil {
+	if err := t.settled(ctx, "no effect"); err != nil {
 		return err
 	}
 	if err := t.holdOn(ctx); err != nil {

@@ -33,8 +33,9 @@ func (t *trial) inject(ctx context.Context) error {
 // targets is never nil, which would mean all.
 func (t *trial) targets() []string { return append([]string{}, t.result.Targets...) }
 
-// settled checks that the process of every target is in the state that the fault means.
-func (t *trial) settled(ctx context.Context) error {
+// settled checks that the process of every target is in the state that the fault means; otherwise is what is wrong if
+// it is not.
+func (t *trial) settled(ctx context.Context, otherwise string) error {
 	want := map[string]fault.State{plan.Kill: fault.Stopped, plan.Stop: fault.Stopped, plan.Pause: fault.Paused, plan.Wipe: fault.Wiped}[t.Fault]
 	if want == "" {
 		return nil
@@ -42,20 +43,20 @@ func (t *trial) settled(ctx context.Context) error {
 	return t.each(t.targets(), func(a *client) error {
 		s, err := a.status(ctx)
 		if err == nil && s.State != want {
-			err = fmt.Errorf("no effect: %s is %s, not %s", a.member, s.State, want)
+			err = fmt.Errorf("%s: %s is %s, not %s", otherwise, a.member, s.State, want)
 		}
 		return err
 	})
 }
 
-// holdOn waits for the hold, or until the command says so.
+// holdOn waits for the hold, or until the command says so. The time that a stop needs for its grace is none of it.
 func (t *trial) holdOn(ctx context.Context) error {
 	if t.Until == nil {
-		sleep(ctx, time.Until(t.result.Injected.Add(t.hold)))
+		sleep(ctx, t.hold)
 		return context.Cause(ctx)
 	}
 	var last error
-	for end := t.result.Injected.Add(t.hold); time.Now().Before(end); {
+	for end := time.Now().Add(t.hold); time.Now().Before(end); {
 		if _, last = call(ctx, t.Until.Exec, t.env(), min(time.Duration(t.plan.Defaults.Timeout), time.Until(end)+time.Millisecond)); last == nil {
 			return nil
 		}
@@ -75,7 +76,7 @@ func (t *trial) effective(ctx context.Context) error {
 		}
 	}
 	if !plan.Networked(t.Fault) && t.Fault != plan.Fill {
-		return nil
+		return t.settled(ctx, "it did not last")
 	}
 	statuses, err := t.Statuses(ctx)
 	if err != nil {

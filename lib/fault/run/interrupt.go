@@ -14,12 +14,12 @@ type InterruptedError struct{ Signal syscall.Signal }
 
 func (e *InterruptedError) Error() string { return "ended by SIG" + signals.Name(e.Signal) }
 
-// Interruptible is a context that ends with INT, TERM or HUP, an *InterruptedError its cause. A second signal is not
+// Interruptible is a context that ends with INT, TERM, HUP or QUIT, an *InterruptedError its cause. A second signal is not
 // waited for: healing is bounded, and must not be cut short.
 func Interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	c := make(chan os.Signal, 1)
-	signal.Notify(c, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(c, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	go func() {
 		select {
 		case s := <-c:
