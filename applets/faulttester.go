@@ -75,7 +75,7 @@ func faultTester() *applet.Applet {
 		Statuses: []applet.Item{
 			{Name: "0", Text: "all passed, or were skipped"},
 			{Name: "1", Text: "a case failed; check: something is not well"},
-			{Name: "4", Text: "an agent cannot be reached or is in other hands, or the cluster is not healthy to begin with"},
+			{Name: "4", Text: "an agent cannot be reached, is in other hands or refuses, or the cluster is not healthy to begin with"},
 			{Name: "64", Text: "usage, or the file is wrong"},
 			{Name: "125", Text: "own failure, or not on Linux"},
 			{Name: "128+n", Text: "ended by signal n, everything healed"},
@@ -89,6 +89,7 @@ func faultTester() *applet.Applet {
 		},
 		Caveats: []string{
 			"Two testers do not break one cluster together: a tester leases every agent, and others are refused. If it is killed, the lease runs out within 10 s and the agents heal; if they are killed too, the faults end with their hold, which is 5 s longer than the case's.",
+			"A network fault is put in the member's network namespace, and hits whatever else is in it: members that share one machine need a namespace each, or to isolate one is to isolate all.",
 			"The load, check and leader commands run on this machine: what they see of the cluster is what a client here sees.",
 			"A fault has an effect if the process is in the state that it means, or if it met packets. How much it hurt is for the load and the check to say.",
 		},
@@ -216,7 +217,7 @@ func testerError(err error, failed bool) error {
 	var refused *run.RefusedError
 	var interrupted *run.InterruptedError
 	switch {
-	case errors.As(err, &hold):
+	case errors.As(err, &hold), run.Wrong(err):
 		return applet.Fail(applet.BadUsage, "%w", err)
 	case errors.As(err, &interrupted):
 		return applet.Fail(128+applet.Status(interrupted.Signal), "%w, everything healed", err)

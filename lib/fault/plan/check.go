@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"pidbox/lib/fault/cut"
 )
@@ -36,7 +38,7 @@ func (p *Plan) check() *flaw {
 			return at(here+".name", "a second member called %s", m.Name)
 		case m.Agent == "":
 			return at(here, "member %s has no agent", m.Name)
-		case agents[m.Agent]:
+		case agents[where(m.Agent)]:
 			return at(here+".agent", "agent %s is another member's", m.Agent)
 		case len(m.Health.URL) == 0 && len(m.Health.Exec) == 0:
 			return at(here, "member %s has no health", m.Name)
@@ -47,10 +49,10 @@ func (p *Plan) check() *flaw {
 		if _, err := m.Health.Check(); err != nil {
 			return at(here+".health", "%v", err)
 		}
-		names[m.Name], agents[m.Agent] = true, true
+		names[m.Name], agents[where(m.Agent)] = true, true
 		for j, text := range m.Addresses {
 			a, err := netip.ParseAddr(text)
-			if err != nil {
+			if err != nil || a.Zone() != "" {
 				return at(fmt.Sprintf("%s.addresses[%d]", here, j), "%q is not an IP address", text)
 			}
 			if other := addresses[a.Unmap()]; other != "" && other != m.Name {
@@ -77,6 +79,9 @@ func (p *Plan) check() *flaw {
 		if c.Fault == "" {
 			return at(here, "a case without fault")
 		}
+		if strings.ContainsFunc(c.Name, unicode.IsControl) { // it would break the lines of the report
+			return at(here+".name", "name %q holds a control character", c.Name)
+		}
 		if seen[c.Name] {
 			return at(here, "a second case called %s", c.Name)
 		}
@@ -89,9 +94,17 @@ func (p *Plan) check() *flaw {
 	return nil
 }
 
+// where is an agent's address in one spelling.
+func where(agent string) string {
+	if path, ok := strings.CutPrefix(agent, "unix:"); ok {
+		return "unix:" + filepath.Clean(path)
+	}
+	return strings.TrimRight(strings.TrimPrefix(agent, "http://"), "/")
+}
+
 func checkAgent(agent string) error {
 	if path, ok := strings.CutPrefix(agent, "unix:"); ok {
-		if path == "" {
+		if path == "" || path[0] == '@' { // an abstract one, to which no agent listens
 			return fmt.Errorf("agent %q names no socket", agent)
 		}
 		return nil
@@ -117,6 +130,8 @@ func (p *Plan) checkCase(here string, c Case) *flaw {
 		return at(here+".until", "until has no exec")
 	case p.HoldOf(c) <= 0 && c.Fault != None:
 		return at(here+".hold", "a hold of nothing")
+	case c.Recover != nil && *c.Recover <= 0:
+		return at(here+".recover", "a recover of nothing")
 	case c.Fault == Exec && len(c.Inject) == 0:
 		return at(here, "fault exec has no inject")
 	case c.Fault != Exec && len(c.Inject)+len(c.Undo) > 0:
@@ -125,6 +140,9 @@ func (p *Plan) checkCase(here string, c Case) *flaw {
 		return at(here+".shape", "shape is of fault partition")
 	case c.Fault == Partition && c.On.set():
 		return at(here+".on", "a partition is of all members, on cannot be said")
+	}
+	if f := checkParameters(here, c); f != nil {
+		return f
 	}
 	if c.Fault == Partition {
 		if _, err := p.Sides(c, 1); err != nil {
@@ -145,6 +163,29 @@ func (p *Plan) checkCase(here string, c Case) *flaw {
 		if _, err := cut.Parse(p.Spec(c, []string{"192.0.2.1"}, p.HoldOf(c))); err != nil {
 			return at(here, "%v", err)
 		}
+	}
+	return nil
+}
+
+// checkParameters refuses what the fault does not heed: who writes percent at isolate means another fault.
+func checkParameters(here string, c Case) *flaw {
+	for _, one := range []struct {
+		key   string
+		said  bool
+		fault string
+	}{
+		{"percent", c.Percent != 0, Loss},
+		{"delay", c.Delay != 0, Slow},
+		{"jitter", c.Jitter != 0, Slow},
+		{"rate", c.Rate != 0, Rate},
+		{"leave", c.Leave != 0, Fill},
+	} {
+		if one.said && c.Fault != one.fault {
+			return at(here+"."+one.key, "%s is of fault %s", one.key, one.fault)
+		}
+	}
+	if c.Direction != "" && !Networked(c.Fault) {
+		return at(here+".direction", "direction is of network faults")
 	}
 	return nil
 }
@@ -171,7 +212,11 @@ func (p *Plan) checkOn(here string, c Case) *flaw {
 
 // CheckDo checks one thing that is done by hand. Orders need no addresses and no hold.
 func (p *Plan) CheckDo(c Case) error {
-	if f := p.checkOn("", c); f != nil {
+	f := checkParameters("", c)
+	if f == nil {
+		f = p.checkOn("", c)
+	}
+	if f != nil {
 		return errors.New(f.text)
 	}
 	if !Networked(c.Fault) {

@@ -114,7 +114,7 @@ func Table(w io.Writer, r *Run) error {
 	fmt.Fprintln(t, "ROUND\tCASE\tON\tOUTCOME\tFAILOVER\tRECOVERY\tPACKETS\tCHECK\tWHY")
 	for _, c := range r.Cases {
 		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Round, c.Name, dash(strings.Join(c.Targets, ",")), c.Outcome,
-			seconds(c.Failover), seconds(c.Recover), count(c.Packets), c.check(), dash(c.Reason))
+			seconds(c.Failover), seconds(c.Recover), count(c.Packets), c.check(), dash(strings.Join(strings.Fields(c.Reason), " ")))
 	}
 	fmt.Fprintln(t, r.sum())
 	return t.Flush()

@@ -19,7 +19,7 @@ func sample() *Run {
 				Healed: at(4), Ended: at(8), Failover: 1234 * time.Millisecond, Recover: 2 * time.Second, Tries: 2},
 			{Name: "cut", Round: 1, Fault: "isolate", Targets: []string{"m1", "m2"}, Outcome: Fail, Started: at(8), Ended: at(19),
 				Reason: "check: \"<b>\x00\xff\"", Packets: 42, Archives: []string{"/a/1"}},
-			{Name: "slow", Round: 1, Outcome: Skip, Started: at(19), Ended: at(20), Reason: "not supported here"},
+			{Name: "slow", Round: 1, Outcome: Skip, Started: at(19), Ended: at(20), Reason: "not supported here:\n\tnot at all"},
 		},
 		Spans: []Span{{"m1", State, "running", at(0), at(1)}, {"m1", Fault, "drop <m2>", at(9), at(15)}, {"m2", Health, "healthy", at(0), at(20)}},
 	}
@@ -34,7 +34,7 @@ func TestText(t *testing.T) {
 	if err := Table(&b, r); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"kill-leader  m1 ", "1.23s ", "2 tries", "SKIP", "1 passed, 1 failed, 1 skipped in 20s (seed 7)"} {
+	for _, want := range []string{"kill-leader  m1 ", "1.23s ", "2 tries", "not supported here: not at all\n", "1 passed, 1 failed, 1 skipped in 20s (seed 7)"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
 		}

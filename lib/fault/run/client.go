@@ -29,9 +29,14 @@ type RefusedError struct {
 func (e *RefusedError) Error() string { return e.Text }
 
 // Unsupported says whether err is an agent's word that a fault cannot be had there.
-func Unsupported(err error) bool {
+func Unsupported(err error) bool { return refused(err, http.StatusNotImplemented) }
+
+// Wrong says whether err is an agent's word that no agent would do what it was asked for.
+func Wrong(err error) bool { return refused(err, http.StatusBadRequest) }
+
+func refused(err error, status int) bool {
 	var refused *RefusedError
-	return errors.As(err, &refused) && refused.Status == http.StatusNotImplemented
+	return errors.As(err, &refused) && refused.Status == status
 }
 
 // UnreachableError is an agent that does not answer.
