@@ -2,9 +2,9 @@ package report
 
 import (
 	"fmt"
-	"html"
 	"io"
 	"strings"
+	"text/template"
 	"time"
 )
 
@@ -40,9 +40,10 @@ func JUnit(w io.Writer, r *Run) error {
 	return err
 }
 
-// escape is for XML and HTML alike; what XML cannot hold even escaped becomes a question mark.
+// escape is for XML and HTML alike; what XML cannot hold even escaped becomes a question mark. Package html would add its
+// table of entities to the binary, and its start to every applet's; text/template is there for the help.
 func escape(s string) string {
-	return html.EscapeString(strings.Map(func(r rune) rune {
+	return template.HTMLEscapeString(strings.Map(func(r rune) rune {
 		if r < ' ' && r != '\t' && r != '\n' || r == 0xfffe || r == 0xffff {
 			return '?'
 		}
