@@ -5,12 +5,15 @@ package agent
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -475,11 +478,32 @@ func TestAddress(t *testing.T) {
 		t.Errorf("a second agent: %v", err)
 	}
 	l.Close()
+	if _, _, err := (Address{Listen: "unix:" + write("file", "", 0o600)}).Open(); err == nil || !strings.Contains(err.Error(), "no socket") {
+		t.Errorf("in place of a file: %v", err)
+	}
 	stale, _ := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	_ = syscall.Bind(stale, &syscall.SockaddrUnix{Name: dir + "/s"})
 	syscall.Close(stale) // what a killed agent leaves
-	if l, _, err = socket.Open(); err != nil {
-		t.Fatal(err)
+	// of many that find it one gets it
+	won := make(chan net.Listener, 20)
+	var wait sync.WaitGroup
+	for range cap(won) {
+		wait.Go(func() {
+			l, _, err := socket.Open()
+			taken := (*TakenError)(nil)
+			switch {
+			case err == nil:
+				won <- l
+			case !errors.As(err, &taken):
+				t.Error(err)
+			}
+		})
 	}
-	l.Close()
+	wait.Wait()
+	if len(won) != 1 {
+		t.Errorf("%d agents listen on one socket", len(won))
+	}
+	for range len(won) {
+		(<-won).Close()
+	}
 }

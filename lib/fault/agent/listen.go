@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -102,20 +103,54 @@ func ReadToken(path string) (string, error) {
 }
 
 func listenUnix(path string) (net.Listener, error) {
-	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSocket != 0 {
+	unlock, err := lockDir(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if info, err := os.Lstat(path); err == nil {
+		if info.Mode()&fs.ModeSocket == 0 {
+			return nil, fmt.Errorf("%s is there, and no socket", path)
+		}
 		c, err := net.DialTimeout("unix", path, 5*time.Second)
 		if err == nil {
 			c.Close()
+		}
+		if !errors.Is(err, syscall.ECONNREFUSED) {
 			return nil, &TakenError{"unix:" + path}
 		}
-		if errors.Is(err, syscall.ECONNREFUSED) {
-			os.Remove(path)
+		if err := os.Remove(path); err != nil {
+			return nil, err
 		}
 	}
 	// by the umask, since a chmod would come after the first could have connected
 	old := syscall.Umask(0o177)
 	defer syscall.Umask(old)
 	return net.Listen("unix", path)
+}
+
+// lockDir keeps other agents from the directory's sockets: one that is found dead may be another's new one before it
+// is removed. Where a directory cannot be locked, there is no lock.
+func lockDir(path string) (unlock func(), err error) {
+	dir, err := os.Open(path)
+	if err != nil {
+		return func() {}, nil
+	}
+	got := make(chan error, 1)
+	go func() {
+		for {
+			if err := syscall.Flock(int(dir.Fd()), syscall.LOCK_EX); err != syscall.EINTR {
+				got <- err
+				return
+			}
+		}
+	}()
+	select {
+	case <-got:
+		return func() { dir.Close() }, nil
+	case <-time.After(5 * time.Second):
+		return nil, fmt.Errorf("%s is locked by another process", path)
+	}
 }
 
 func listenTCP(address string, known bool) (net.Listener, error) {
