@@ -89,7 +89,7 @@ func faultTester() *applet.Applet {
 		},
 		Caveats: []string{
 			"Two testers do not break one cluster together: a tester leases every agent, and others are refused. If it is killed, the lease runs out within 10 s and the agents heal; if they are killed too, the faults end with their hold, which is 5 s longer than the case's.",
-			"A network fault is put in the member's network namespace, and hits whatever else is in it: members that share one machine need a namespace each, or to isolate one is to isolate all.",
+			"A network fault is put in the member's network namespace, and hits whatever else is in it: members that share one machine need a namespace each, or to isolate one is to isolate all, and a tester on a member's machine loses sight of the others with it, but for agents at the same port as its own.",
 			"The load, check and leader commands run on this machine: what they see of the cluster is what a client here sees.",
 			"A fault has an effect if the process is in the state that it means, or if it met packets. How much it hurt is for the load and the check to say.",
 		},
