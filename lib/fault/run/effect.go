@@ -22,7 +22,9 @@ func (t *trial) inject(ctx context.Context) error {
 		switch t.Fault {
 		case plan.None:
 		case plan.Kill, plan.Stop, plan.Pause, plan.Wipe:
-			_, err = a.order(ctx, t.Fault, fault.Order{Hold: fault.Duration(hold)})
+			// long, for a slow tester must not find it over: if that is gone, its lease ends long before
+			long := min(fault.Duration(t.hold+time.Minute), t.before[a.member].MaxHold)
+			_, err = a.order(ctx, t.Fault, fault.Order{Hold: long})
 		default:
 			_, err = a.do(ctx, "PUT", "faults/"+faultID, t.plan.Spec(t.Case, t.peers[a.member], hold))
 		}

@@ -74,6 +74,10 @@ func (m *member) obey(r *http.Request, order string) (int, error) {
 	case order == "heal":
 		m.status.Faults = nil
 	case order == "kill" || order == "stop":
+		var o fault.Order
+		if err := json.NewDecoder(r.Body).Decode(&o); err != nil || time.Duration(o.Hold) < 30*time.Second || o.Hold > m.status.MaxHold {
+			return 400, fmt.Errorf("hold of %v: it may be over too soon, or is not allowed", o.Hold)
+		}
 		m.status.State = fault.Stopped
 	case order == "pause":
 		m.status.State = fault.Paused
