@@ -466,6 +466,15 @@ func TestAddress(t *testing.T) {
 			l.Close()
 		}
 	}
+	if os.Geteuid() == 0 {
+		foreign := write("foreign", "long enough", 0o600)
+		if err := os.Chown(foreign, 65534, 0); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadToken(foreign); err == nil || !strings.Contains(err.Error(), "is user 65534's, who knows it") {
+			t.Errorf("a token of another user: %v", err)
+		}
+	}
 	socket := Address{Listen: "unix:" + dir + "/s"}
 	l, _, err := socket.Open()
 	if err != nil {

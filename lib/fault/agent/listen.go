@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -82,16 +83,24 @@ func (a Address) Open() (l net.Listener, token string, err error) {
 	return l, token, err
 }
 
-// ReadToken reads a token from the first line of a file that only its owner can read.
+// ReadToken reads a token from the first line of a file that only its owner can read, this user or root.
 func ReadToken(path string) (string, error) {
-	info, err := os.Stat(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	info, err := f.Stat()
 	if err != nil {
 		return "", err
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		return "", &ExposedError{fmt.Sprintf("token file %s is open to others (mode %04o)", path, info.Mode().Perm()), "chmod 600 " + path}
 	}
-	b, err := os.ReadFile(path)
+	if s, ok := info.Sys().(*syscall.Stat_t); ok && s.Uid != 0 && int(s.Uid) != os.Geteuid() {
+		return "", &ExposedError{fmt.Sprintf("token file %s is user %d's, who knows it", path, s.Uid), fmt.Sprintf("chown %d %s", os.Geteuid(), path)}
+	}
+	b, err := io.ReadAll(io.LimitReader(f, 4096))
 	if err != nil {
 		return "", err
 	}
