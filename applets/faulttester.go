@@ -181,21 +181,24 @@ func (o *faultTesterOptions) runCases(c *applet.Call, p *plan.Plan) error {
 	defer stop()
 	r, failure := run.Run(ctx, p, o.options(c))
 	if junit != nil {
-		err = errors.Join(err, report.JUnit(junit, r))
+		err = errors.Join(err, report.JUnit(junit, r), junit.Close())
 	}
 	if html != nil {
-		err = errors.Join(err, report.HTML(html, r))
+		err = errors.Join(err, report.HTML(html, r), html.Close())
 	}
 	if o.json {
 		err = errors.Join(err, report.JSON(c.Stdout, r.Summary()))
 	} else if len(r.Cases) > 0 {
 		err = errors.Join(err, report.Table(c.Stdout, r))
 	}
+	if err != nil {
+		err = fmt.Errorf("write the report: %w", err)
+	}
 	switch {
 	case failure != nil:
-		return testerError(failure, r.Count(report.Fail) > 0)
+		return testerError(errors.Join(failure, err), r.Count(report.Fail) > 0)
 	case err != nil:
-		return fmt.Errorf("write the report: %w", err)
+		return err
 	case r.Count(report.Fail) > 0:
 		return applet.Exit(applet.No) // the lines and the table have said it
 	}

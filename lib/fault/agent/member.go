@@ -150,15 +150,18 @@ func (a *Agent) watch(m *member, done func()) {
 	exit.At = time.Now()
 	a.mu.Lock()
 	a.member, a.state, a.since, a.exit = nil, fault.Stopped, exit.At, &exit
-	if !m.expected {
+	byItself := !m.expected
+	if byItself {
 		a.state = fault.Exited
 		a.unexpected++
-		a.Log("the member %v", exit)
 	}
 	if m.guard != nil {
 		m.guard.end()
 	}
 	a.mu.Unlock()
+	if byItself {
+		a.Log("the member %v", exit) // who reads the log may keep it waiting
+	}
 	if h, err := pidfile.Read(a.PIDFile, a.Rules); err == nil {
 		if h.State == pidfile.Stale && h.PID == m.handle.PID() {
 			err = pidfile.Release(context.Background(), h)
