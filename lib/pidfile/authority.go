@@ -66,8 +66,11 @@ func judgeFile(path string, st *unix.Stat_t, rules Rules) error {
 		what := map[uint32]string{unix.S_IFDIR: "a directory", unix.S_IFIFO: "a FIFO", unix.S_IFLNK: "a symbolic link",
 			unix.S_IFSOCK: "a socket", unix.S_IFCHR: "a device", unix.S_IFBLK: "a device"}[kind]
 		hint := "rm " + path
-		if kind == unix.S_IFDIR {
+		switch kind {
+		case unix.S_IFDIR:
 			hint = "name a file in it"
+		case unix.S_IFCHR, unix.S_IFBLK: // somebody may follow the hint to remove /dev/null
+			hint = "check the path"
 		}
 		return &UnsafeError{path, fmt.Sprintf("is %s, not a pidfile (%s)", what, describe(st)), hint}
 	}
