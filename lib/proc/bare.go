@@ -38,7 +38,12 @@ func (b bare) held() (bool, error) {
 	return false, err
 }
 
-func (b bare) signal(s syscall.Signal) error { return found(unix.Kill(int(b), s)) }
+func (b bare) signal(s syscall.Signal) error {
+	if err := check(int(b)); err != nil || s == 0 {
+		return found(err)
+	}
+	return found(unix.Kill(int(b), s))
+}
 
 func (b bare) kept() bool {
 	held, err := b.held()

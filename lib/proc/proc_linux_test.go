@@ -137,15 +137,13 @@ func TestNoSuchProcess(t *testing.T) {
 
 func TestThreadIsNoProcess(t *testing.T) {
 	everyBackEnd(t, func(t *testing.T, open func(int) (*Handle, error)) {
-		id := proctest.ThreadID(t)
-		h, err := open(id)
-		if err == nil && isBare(h) {
-			return // as it warns
-		}
-		if !errors.Is(err, ErrNotFound) {
-			t.Fatal(err)
+		if h, err := open(proctest.ThreadID(t)); !errors.Is(err, ErrNotFound) {
+			t.Fatal(h, err)
 		}
 	})
+	if err := bare(proctest.ThreadID(t)).signal(unix.SIGKILL); !errors.Is(err, ErrNotFound) { // else this is the end
+		t.Fatal(err)
+	}
 }
 
 func TestZombie(t *testing.T) {

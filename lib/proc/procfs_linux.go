@@ -156,6 +156,9 @@ func (st stat) started() time.Time {
 	return boot.Add(time.Duration(st.start) * (time.Second / ticks))
 }
 
+// check fails as a signal to the process would. Unlike kill(2), tgkill(2) tells a process's number from a thread's.
+func check(pid int) error { return unix.Tgkill(pid, pid, 0) }
+
 // childEnded reports that the process is a zombie of ours, and leaves it one.
 func childEnded(pid int) bool {
 	var info unix.Siginfo
