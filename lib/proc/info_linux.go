@@ -10,15 +10,22 @@ import (
 )
 
 // users is what the file status adds to stat.
-type users struct{ tgid, real, effective int }
+type users struct{ pid, tgid, real, effective int }
 
-func readUsers(dir int, path string) (users, error) {
-	var buf [4096]byte
-	text, err := slurp(dir, path, buf[:])
-	if err != nil {
-		return users{}, err
+func readUsers(dir int, path string, pid int) (users, error) {
+	us, err := again(func() (users, bool, error) {
+		var buf [4096]byte
+		text, err := slurp(dir, path, buf[:])
+		if err != nil {
+			return users{}, false, err
+		}
+		us, err := parseUsers(text)
+		return us, err == nil && us.pid == pid, err
+	})
+	if err == nil && us.pid != pid {
+		return users{}, unix.ESRCH
 	}
-	return parseUsers(text)
+	return us, err
 }
 
 // parseUsers reads lines of proc_pid_status(5), in which the name before them is escaped.
@@ -37,7 +44,7 @@ func parseUsers(text []byte) (us users, err error) {
 	for _, number := range []struct {
 		to   *int
 		text []byte
-	}{{&us.tgid, field(text, "Tgid:")}, {&us.real, ids[0]}, {&us.effective, ids[1]}} {
+	}{{&us.pid, field(text, "Pid:")}, {&us.tgid, field(text, "Tgid:")}, {&us.real, ids[0]}, {&us.effective, ids[1]}} {
 		n, err := strconv.ParseUint(string(number.text), 10, 32)
 		if err != nil {
 			return users{}, fmt.Errorf("%w: %w", errStat, err)
@@ -48,12 +55,12 @@ func parseUsers(text []byte) (us users, err error) {
 }
 
 // readInfo reads the files of a /proc/PID: dir is open, or AT_FDCWD with a prefix that ends in a slash.
-func readInfo(dir int, prefix string) (Info, error) {
-	st, err := readStat(dir, prefix+"stat")
+func readInfo(dir int, prefix string, pid int) (Info, error) {
+	st, err := readStat(dir, prefix+"stat", pid)
 	if err != nil {
 		return Info{}, err
 	}
-	us, err := readUsers(dir, prefix+"status")
+	us, err := readUsers(dir, prefix+"status", pid)
 	if err != nil {
 		return Info{}, err
 	}

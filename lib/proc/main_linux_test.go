@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"syscall"
 	"testing"
 
@@ -21,6 +22,8 @@ func TestMain(m *testing.M) {
 		beheaded()
 	case "branches":
 		branch()
+	case "restless":
+		executeAgain()
 	}
 	os.Exit(m.Run())
 }
@@ -81,6 +84,62 @@ func beheaded() {
 		os.Exit(0)
 	}()
 	_, _, _ = unix.Syscall(unix.SYS_EXIT, 0, 0, 0) // this thread's end only
+}
+
+// restless starts a process, the leader of a session, that executes itself so many times, each time from a thread that is
+// not its first. Then it closes done, and rests.
+func restless(t *testing.T, times int) (pid int, done <-chan struct{}) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), helper+"=restless", helper+"_LEFT="+strconv.Itoa(times))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	closed := make(chan struct{})
+	t.Cleanup(func() {
+		in.Close()
+		_ = cmd.Process.Kill()
+		<-closed
+		_ = cmd.Wait()
+	})
+	go func() {
+		defer close(closed)
+		if line, err := bufio.NewReader(out).ReadString('\n'); line != "done\n" {
+			t.Errorf("%q, %v", line, err)
+		}
+	}()
+	return cmd.Process.Pid, closed
+}
+
+func executeAgain() {
+	left, _ := strconv.Atoi(os.Getenv(helper + "_LEFT"))
+	if left == 0 {
+		fmt.Println("done")
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}
+	env := []string{helper + "=restless", helper + "_LEFT=" + strconv.Itoa(left-1)}
+	var execute func()
+	execute = func() {
+		runtime.LockOSThread()
+		if unix.Gettid() == os.Getpid() {
+			go execute() // this one stays locked, so that one gets another thread
+			select {}
+		}
+		fmt.Println(syscall.Exec(os.Args[0], os.Args[:1], env))
+		os.Exit(1)
+	}
+	go execute()
+	select {}
 }
 
 // branches is a leader of a session with three children: one in its group, one in a group of its own, one in a session

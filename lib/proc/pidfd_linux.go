@@ -109,16 +109,26 @@ func pollUntil(ctx context.Context, fd int) error {
 	return err
 }
 
-// pollFor reports whether fd became ready before wake, which may be -1, or the timeout in milliseconds, -1 for none.
+// pollFor reports whether fd became ready before wake, which may be -1, or the timeout in milliseconds, -1 for none. That
+// is believed when it stays so: while a thread that is not the first executes a program, it takes the place of the
+// first, which has ended, and Linux 6.18 may show fd as ready for an instant, though the process goes on.
 func pollFor(fd, wake, timeout int) (bool, error) {
 	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(wake), Events: unix.POLLIN}}
 	for {
-		_, err := unix.Poll(fds, timeout)
-		if err == nil && fds[0].Revents&unix.POLLNVAL != 0 {
-			err = unix.EBADF
+		n, err := unix.Poll(fds, timeout)
+		for check := 0; check < 2 && err == nil && fds[0].Revents != 0; check++ {
+			_, err = unix.Poll(fds[:1], 0)
 		}
-		if !errors.Is(err, unix.EINTR) {
-			return err == nil && fds[0].Revents != 0, os.NewSyscallError("poll", err)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return false, os.NewSyscallError("poll", err)
+		case fds[0].Revents&unix.POLLNVAL != 0:
+			return false, unix.EBADF
+		case fds[0].Revents != 0:
+			return true, nil
+		case n == 0 || timeout == 0 || fds[1].Revents != 0:
+			return false, nil
 		}
 	}
 }
@@ -173,7 +183,7 @@ func (p *pidfd) facts(read func(dir string) error) error {
 
 func (p *pidfd) stat() (st stat, err error) {
 	err = p.facts(func(dir string) (err error) {
-		st, err = readStat(unix.AT_FDCWD, dir+"stat")
+		st, err = readStat(unix.AT_FDCWD, dir+"stat", p.pid)
 		return err
 	})
 	return st, err
@@ -181,7 +191,7 @@ func (p *pidfd) stat() (st stat, err error) {
 
 func (p *pidfd) info() (info Info, err error) {
 	err = p.facts(func(dir string) (err error) {
-		info, err = readInfo(unix.AT_FDCWD, dir)
+		info, err = readInfo(unix.AT_FDCWD, dir, p.pid)
 		return err
 	})
 	if errors.Is(err, errNoProc) {

@@ -22,31 +22,33 @@ func openProcDir(pid int) (link, error) {
 		return nil, errNoProc
 	}
 	path := "/proc/" + strconv.Itoa(pid)
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if errors.Is(err, unix.ENOENT) {
+	d, err := again(func() (*procDir, bool, error) {
+		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return nil, false, err
+		}
+		us, err := readUsers(fd, "status", pid)
+		if err == nil && us.tgid != pid { // a thread: /proc shows it under its own id too
+			err = ErrNotFound
+		}
+		if err != nil {
+			unix.Close(fd)
+			return nil, false, err
+		}
+		return &procDir{pid, os.NewFile(uintptr(fd), path)}, true, nil
+	})
+	switch {
+	case err == nil:
+		return d, nil
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ESRCH):
 		if held, err := bare(pid).held(); err == nil && held {
 			return nil, errNoProc // hidepid
 		}
 		return nil, ErrNotFound
-	}
-	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: path, Err: err}
-	}
-	d := &procDir{pid, os.NewFile(uintptr(fd), path)}
-	var us users
-	err = d.facts(func(fd int) (err error) {
-		us, err = readUsers(fd, "status")
-		return err
-	})
-	switch {
-	case err != nil:
-		d.close()
+	case errors.Is(err, ErrNotFound):
 		return nil, err
-	case us.tgid != pid:
-		d.close()
-		return nil, ErrNotFound // a thread: /proc shows it under its own id too
 	}
-	return d, nil
+	return nil, &os.PathError{Op: "open", Path: path, Err: err}
 }
 
 // facts runs read on the directory; a process that has been reaped gives ErrNotFound.
@@ -67,7 +69,7 @@ func (d *procDir) facts(read func(fd int) error) error {
 
 func (d *procDir) stat() (st stat, err error) {
 	err = d.facts(func(fd int) (err error) {
-		st, err = readStat(fd, "stat")
+		st, err = readStat(fd, "stat", d.pid)
 		return err
 	})
 	return st, err
@@ -81,20 +83,33 @@ func (d *procDir) held() (bool, error) {
 	return err == nil, err
 }
 
-// alive looks at the first thread, and when that has ended at all the others. A thread may be missed while others leave
-// the list, so that a look counts only if their number stayed the same.
+// alive looks at the first thread, and when that has ended at all the others: it is the end only if each of them is seen
+// to have ended, and that twice, for one that takes the place of the first is seen in it or, before, in its own. Where
+// one is missed again and again, they follow each other.
 func (d *procDir) alive() (alive bool, err error) {
 	err = d.facts(func(fd int) error {
-		for before := -1; ; {
-			st, err := readStat(fd, "stat")
-			if alive = err == nil && !st.ended(); err != nil || alive || st.threads <= 1 || st.threads == before {
+		for all, look := 0, 0; look < 100; look++ {
+			st, err := readStat(fd, "stat", d.pid)
+			if alive = err == nil && !st.ended(); err != nil || alive || st.threads <= 1 {
 				return err
 			}
-			if before = st.threads; anyThread(fd) {
+			running, ended, err := threads(fd)
+			switch {
+			case running:
 				alive = true
+				return nil
+			case errors.Is(err, unix.ENOENT) || err == nil && ended < st.threads:
+				all = 0
+				continue
+			case err != nil:
+				return err
+			}
+			if all++; all == 2 {
 				return nil
 			}
 		}
+		alive = true
+		return nil
 	})
 	if errors.Is(err, ErrNotFound) {
 		return false, nil
@@ -127,7 +142,7 @@ func (d *procDir) wait(ctx context.Context) error { return sleepWhile(ctx, d.ali
 
 func (d *procDir) info() (info Info, err error) {
 	err = d.facts(func(fd int) (err error) {
-		info, err = readInfo(fd, "")
+		info, err = readInfo(fd, "", d.pid)
 		return err
 	})
 	return info, err

@@ -54,18 +54,42 @@ func currentNamespace() uint64 {
 	return st.Ino
 }
 
-func readStat(dir int, path string) (stat, error) {
-	var buf [1024]byte
-	line, err := slurp(dir, path, buf[:])
-	if err != nil {
-		return stat{}, err
+// again repeats a look into /proc that found nothing of a process, or only a part of it. When a thread that is not the
+// first executes a program, it takes over the number of the first one, which has ended. A look at that moment finds the
+// first one put away: without threads, group and session, under the number that the other one had, or nothing.
+func again[T any](look func() (found T, whole bool, err error)) (T, error) {
+	for try := 1; ; try++ {
+		found, whole, err := look()
+		gone := errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH)
+		if whole || err != nil && (!gone || try == 3) || try == 10 {
+			return found, err
+		}
+		if err == nil && try > 2 { // on a busy machine it may do so in step with the looks
+			time.Sleep(time.Millisecond)
+		}
 	}
-	return parseStat(line)
+}
+
+// readStat reads the proc_pid_stat(5) of a process or thread.
+func readStat(dir int, path string, pid int) (stat, error) {
+	st, err := again(func() (stat, bool, error) {
+		var buf [1024]byte
+		line, err := slurp(dir, path, buf[:])
+		if err != nil {
+			return stat{}, false, err
+		}
+		st, err := parseStat(line)
+		return st, err == nil && st.pid == pid && st.threads > 0, err
+	})
+	if err == nil && st.pid != pid {
+		return stat{}, unix.ESRCH
+	}
+	return st, err
 }
 
 // statOf reads what is of the process only if something else proves it: the number may change hands any time.
 func statOf(pid int) (stat, error) {
-	return readStat(unix.AT_FDCWD, "/proc/"+strconv.Itoa(pid)+"/stat")
+	return readStat(unix.AT_FDCWD, "/proc/"+strconv.Itoa(pid)+"/stat", pid)
 }
 
 // ownProc says that /proc counts processes like this one does.
@@ -97,21 +121,29 @@ func field(text []byte, key string) []byte {
 	return nil
 }
 
-// anyThread reports whether a thread of the process whose /proc directory is open still runs.
-func anyThread(dir int) bool {
+// threads reports whether one of the threads of the process whose /proc directory is open runs, and if not, how many
+// have been seen to have ended. Others may have come and gone meanwhile.
+func threads(dir int) (running bool, ended int, err error) {
 	fd, err := unix.Openat(dir, "task", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return false
+		return false, 0, err
 	}
 	tasks := os.NewFile(uintptr(fd), "task")
 	defer tasks.Close()
-	ids, _ := tasks.Readdirnames(-1) // a thread that ends meanwhile is no error
-	for _, id := range ids {
-		if st, err := readStat(fd, id+"/stat"); err == nil && !st.ended() {
-			return true
+	names, err := tasks.Readdirnames(-1)
+	for _, name := range names {
+		id, _ := strconv.Atoi(name)
+		st, err := readStat(fd, name+"/stat", id)
+		switch {
+		case err == nil && !st.ended():
+			return true, 0, nil
+		case err == nil:
+			ended++
+		case !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ESRCH):
+			return false, 0, err
 		}
 	}
-	return false
+	return false, ended, err
 }
 
 // numbers lists the processes that /proc shows.
