@@ -49,7 +49,7 @@ func (n *notify) open(cmd *spawn.Command) error {
 func (n *notify) await(ctx context.Context, s *start, post func(event)) {
 	text, oob := make([]byte, 1<<16), make([]byte, 1<<12)
 	for {
-		size, oobSize, _, _, err := n.conn.ReadMsgUnix(text, oob)
+		size, oobSize, flags, _, err := n.conn.ReadMsgUnix(text, oob)
 		if err != nil {
 			if !errors.Is(err, net.ErrClosed) {
 				post(event{err: fmt.Errorf("read the notify socket: %w", err)})
@@ -60,6 +60,8 @@ func (n *notify) await(ctx context.Context, s *start, post func(event)) {
 		switch {
 		case !s.owns(sender):
 			s.tell("process %d: not one of the daemon's, its message is ignored", sender)
+		case flags&unix.MSG_TRUNC != 0: // the line that it was cut in would say what it does not
+			s.tell("process %d: a message of more than %d bytes is ignored", sender, len(text))
 		default:
 			for _, e := range s.events(string(text[:size])) {
 				post(e)

@@ -3,6 +3,7 @@ package daemon
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -40,9 +41,13 @@ func (d *descriptor) open(cmd *spawn.Command) (err error) {
 
 func (d *descriptor) await(_ context.Context, _ *start, post func(event)) {
 	d.write.Close()
-	line, err := bufio.NewReader(d.read).ReadString('\n')
+	reader := bufio.NewReader(d.read)
+	line, err := reader.ReadSlice('\n')
+	for errors.Is(err, bufio.ErrBufferFull) { // only the end of a long one is kept
+		line, err = reader.ReadSlice('\n')
+	}
 	if err == nil {
-		post(event{ready: true, status: strings.TrimSpace(line)})
+		post(event{ready: true, status: strings.TrimSpace(string(line))})
 		return
 	}
 	post(event{reason: fmt.Sprintf("it closed descriptor %d without a newline", d.number)})
