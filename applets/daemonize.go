@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -95,9 +97,13 @@ func (o *daemonizeOptions) run(c *applet.Call) error {
 
 // command completes the order with what is to run.
 func (o *daemonizeOptions) command(c *applet.Call) error {
+	name, path := c.Args[0], os.Getenv("PATH")
 	cwd, err := os.Getwd()
-	if err != nil && !strings.HasPrefix(c.Args[0], "/") {
+	switch {
+	case err != nil && strings.Contains(name, "/") && !filepath.IsAbs(name):
 		return fmt.Errorf("the current directory: %w", err)
+	case err != nil: // as it has been removed: what needs none is found all the same
+		path = strings.Join(slices.DeleteFunc(filepath.SplitList(path), func(dir string) bool { return !filepath.IsAbs(dir) }), ":")
 	}
 	cmd := &o.order.Command
 	cmd.Args = c.Args
@@ -108,10 +114,9 @@ func (o *daemonizeOptions) command(c *applet.Call) error {
 	if cmd.User != nil {
 		o.order.Rules.Trust = []int{cmd.User.UID} // it may own the directory of its pidfile
 	}
-	name := c.Args[0]
 	_, other := os.Stat(cmd.Dir + "/" + name)
 	ambiguous := o.changed && strings.Contains(name, "/") && !strings.HasPrefix(name, "/") && other == nil
-	if cmd.Path, err = spawn.LookPath(name, os.Getenv("PATH"), cwd); err != nil && ambiguous {
+	if cmd.Path, err = spawn.LookPath(name, path, cwd); err != nil && ambiguous {
 		return applet.WithHint(err, "it was looked for in %s, the caller's directory, not in %s", cwd, cmd.Dir)
 	}
 	if ambiguous && cmd.Dir != cwd {

@@ -1,6 +1,8 @@
 package spawn
 
 import (
+	"errors"
+	"fmt"
 	"math"
 	"os"
 	"strconv"
@@ -49,7 +51,9 @@ func openEnds(cmd Command) (_ *ends, err error) {
 		return nil, os.NewSyscallError("socketpair", err)
 	}
 	e.parent = os.NewFile(uintptr(pair[1]), "child")
-	if e.child, err = lift(pair[0], e.floor); err != nil {
+	if e.child, err = lift(pair[0], e.floor); errors.Is(err, unix.EINVAL) {
+		return nil, &StepError{fmt.Sprintf("place descriptor %d", e.floor-1), errors.New("it is beyond the limit nofile")}
+	} else if err != nil {
 		return nil, err
 	}
 	e.above = max(e.above, e.child+1)

@@ -35,6 +35,8 @@ func explain(cmd Command, errno syscall.Errno) error {
 		}
 	case syscall.ENOEXEC:
 		e.Reason = errno.Error() + " (neither a program for this machine nor a script with #!)"
+	case syscall.EAGAIN:
+		e.Reason = errno.Error() + " (its user has more processes than the limit nproc)"
 	case syscall.E2BIG:
 		total := 0
 		for _, s := range append(cmd.Args[:len(cmd.Args):len(cmd.Args)], cmd.Env...) {
