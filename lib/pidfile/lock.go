@@ -39,6 +39,7 @@ func (p *place) lockBeside(ctx context.Context) (locks, error) {
 	return p.take(ctx, func(context.Context) (*flock.Flock, error) { return nil, nil })
 }
 
+// take takes the directory's lock and then what lockFile does.
 func (p *place) take(ctx context.Context, lockFile func(context.Context) (*flock.Flock, error)) (l locks, err error) {
 	bounded, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()

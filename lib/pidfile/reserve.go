@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/gofrs/flock"
+
 	"pidbox/lib/proc"
 )
 
@@ -148,7 +150,14 @@ func attempt(ctx context.Context, path string, rules Rules, mode fs.FileMode, cl
 		return nil, err
 	}
 	r.Holder.free()
-	if r.locks, err = p.lock(ctx); err != nil {
+	r.locks, err = p.take(ctx, func(ctx context.Context) (*flock.Flock, error) {
+		if err := r.admit(rules, claimant); err != nil { // by one that was waited for, and keeps its file locked for life
+			return nil, err
+		}
+		r.Holder.free()
+		return p.lockFile(ctx)
+	})
+	if err != nil {
 		return nil, err
 	}
 	if err := r.admit(rules, claimant); err != nil {
