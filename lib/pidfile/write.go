@@ -68,6 +68,10 @@ func (r *Reservation) LockFile() (*os.File, error) {
 		return nil, &fs.PathError{Op: "open", Path: r.place.path, Err: err}
 	}
 	f := os.NewFile(uintptr(fd), r.place.path)
+	if l := r.locks.file; l != nil { // on this very file where that was written in place
+		l.Unlock()
+		r.locks.file = nil
+	}
 	if err := hold(f); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("%s: %w", r.place.path, err)
