@@ -310,6 +310,19 @@ func TestSlow(t *testing.T) {
 	until(t, "packets pass with nobody to hold them", func() bool { return ping(3, short) == 3 })
 }
 
+// With IPv6 the neighbours find each other by ICMP, which the agent's port needs too.
+func TestOwnPortPassesToNeighbours(t *testing.T) {
+	world(t)
+	table := Open("pidbox_fault_test", 7)
+	defer table.Close()
+	put(t, table, "a", fault.Spec{Kind: fault.Drop})
+	run(t, "ip -6 neigh flush dev m0")
+	c, err := net.DialTimeout("tcp", "[fd09::2]:7", long) // nobody listens, but somebody says so
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("%v, %v", c, err)
+	}
+}
+
 func TestOwnPortPasses(t *testing.T) {
 	run(t, "ip link set lo up")
 	l, err := net.Listen("tcp", "127.0.0.1:0")

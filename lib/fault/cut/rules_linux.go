@@ -57,6 +57,7 @@ func (t *Table) add(c *nftables.Conn, table *nftables.Table, id string, r Rule, 
 			// both: a tester on this machine also talks to the agents on other machines, at the same port there
 			c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: agentPort(t.port, sourcePort)})
 			c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: agentPort(t.port, destinationPort)})
+			c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: neighbours()})
 		}
 		for i, v := range versions() {
 			c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: append(match(v, sets[i], in), t.action(id, r, q)...)})
@@ -83,6 +84,19 @@ func agentPort(port uint16, offset uint32) []expr.Any {
 		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{unix.IPPROTO_TCP}},
 		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: offset, Len: 2},
 		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: binaryutil.BigEndian.PutUint16(port)},
+		&expr.Verdict{Kind: expr.VerdictAccept},
+	}
+}
+
+// neighbours is what IPv6 finds the machines of a link by, as IPv4 does by ARP, which no rule meets: without them
+// nothing reaches the agent's port for long.
+func neighbours() []expr.Any {
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{unix.IPPROTO_ICMPV6}},
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 0, Len: 1},
+		&expr.Cmp{Op: expr.CmpOpGte, Register: 1, Data: []byte{135}}, // neighbour solicitation, RFC 4861
+		&expr.Cmp{Op: expr.CmpOpLte, Register: 1, Data: []byte{136}}, // neighbour advertisement
 		&expr.Verdict{Kind: expr.VerdictAccept},
 	}
 }
