@@ -23,6 +23,7 @@ type child struct {
 	adopted  bool
 	group    *proc.Family // of an adopted one, as it was found; of our own it is looked for before the number is given back
 	done     chan struct{}
+	ended    time.Time  // when done was closed
 	collect  func() End // takes the exit status, once
 	release  func()
 	log      *slog.Logger
@@ -42,7 +43,11 @@ func started(p *spawn.Process, id proc.Identity, s *Service) *child {
 	})
 	if !zombiesAreSeen {
 		c.done = make(chan struct{})
-		go func() { defer close(c.done); c.collect() }()
+		go func() {
+			defer close(c.done)
+			c.collect()
+			c.ended = time.Now()
+		}()
 		return c
 	}
 	return c.watch()
@@ -74,6 +79,7 @@ func (c *child) watch() *child {
 	c.done = make(chan struct{})
 	go func() {
 		if c.handle.Wait(context.Background()) == nil {
+			c.ended = time.Now()
 			close(c.done)
 		}
 	}()
@@ -84,9 +90,15 @@ func (c *child) PID() int                      { return c.handle.PID() }
 func (c *child) Adopted() bool                 { return c.adopted }
 func (c *child) Began() time.Time              { return c.began }
 func (c *child) Done() <-chan struct{}         { return c.done }
-func (c *child) End() End                      { return c.collect() }
 func (c *child) Signal(s syscall.Signal) error { return c.handle.Signal(s) }
 func (c *child) Close()                        { c.release() }
+
+// End has the time from the process's own end, and not from when the rest of its group was gone.
+func (c *child) End() End {
+	end := c.collect()
+	end.At = c.ended
+	return end
+}
 
 // Stop ends the group that the child leads or led.
 func (c *child) Stop(schedule signals.Schedule, hasten <-chan struct{}) error {

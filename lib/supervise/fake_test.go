@@ -15,12 +15,14 @@ import (
 type fake struct {
 	runs      []time.Duration
 	end       End
-	failFrom  int // the start from which on starting fails; 0: never
+	failFrom  int           // the start from which on starting fails; 0: never
+	failing   time.Duration // how long such a start takes
 	adopt     *run
 	adoptErr  error
 	stubborn  bool // only a hastened stop ends it
 	immortal  bool
 	takes     time.Duration // to stop
+	leaves    time.Duration // what a dead one leaves of its group takes to stop
 	starts    []time.Time
 	children  []*run
 	forgotten int
@@ -31,6 +33,7 @@ type run struct {
 	pid     int
 	began   time.Time
 	ended   chan struct{}
+	end     time.Time
 	once    sync.Once
 	mu      sync.Mutex
 	signals []syscall.Signal
@@ -48,6 +51,7 @@ func (f *fake) Start() (Child, error) {
 	f.starts = append(f.starts, time.Now())
 	n := len(f.starts)
 	if f.failFrom > 0 && n >= f.failFrom {
+		time.Sleep(f.failing)
 		return nil, errors.New("exec failed")
 	}
 	r := f.run(100 + n)
@@ -64,13 +68,18 @@ func (f *fake) run(pid int) *run {
 	return &run{of: f, pid: pid, began: time.Now(), ended: make(chan struct{})}
 }
 
-func (r *run) finish()               { r.once.Do(func() { close(r.ended) }) }
+func (r *run) finish()               { r.once.Do(func() { r.end = time.Now(); close(r.ended) }) }
 func (r *run) PID() int              { return r.pid }
 func (r *run) Adopted() bool         { return r == r.of.adopt }
 func (r *run) Began() time.Time      { return r.began }
 func (r *run) Done() <-chan struct{} { return r.ended }
-func (r *run) End() End              { return r.of.end }
 func (r *run) Close()                {}
+
+func (r *run) End() End {
+	end := r.of.end
+	end.At = r.end
+	return end
+}
 
 func (r *run) Signal(sig syscall.Signal) error {
 	r.mu.Lock()
@@ -82,6 +91,7 @@ func (r *run) Signal(sig syscall.Signal) error {
 func (r *run) Stop(_ signals.Schedule, hasten <-chan struct{}) error {
 	switch {
 	case over(r):
+		time.Sleep(r.of.leaves)
 	case r.of.immortal:
 		time.Sleep(r.of.takes)
 		return errors.New("survived")

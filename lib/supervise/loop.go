@@ -59,8 +59,8 @@ func (s *Supervisor) Run() (outcome Outcome, err error) {
 		if !first {
 			s.set(func(st *Status) { st.State, st.Next = Starting, nil; st.Restarts++ })
 		}
-		began := time.Now()
 		var end End
+		var ran time.Duration
 		if child == nil {
 			child, err = s.Command.Start()
 		}
@@ -73,7 +73,6 @@ func (s *Supervisor) Run() (outcome Outcome, err error) {
 			s.Log.Error("not started", "error", err.Error())
 			s.settle(err)
 		default:
-			began = child.Began()
 			if !child.Adopted() {
 				s.Log.Info("started", "pid", child.PID())
 			}
@@ -84,10 +83,11 @@ func (s *Supervisor) Run() (outcome Outcome, err error) {
 			if v == left && !over(child) {
 				return Left, nil
 			}
+			ran = end.At.Sub(child.Began())
 			child = nil
 		}
 		if v == crashed {
-			v, err = s.rest(end, time.Since(began))
+			v, err = s.rest(end, ran)
 		}
 	}
 	if err != nil && v != given {

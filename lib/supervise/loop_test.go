@@ -23,6 +23,22 @@ func TestSupervisorRestartsByThePolicy(t *testing.T) {
 	})
 }
 
+// Neither what it takes to stop the rest of a group, nor a start that fails slowly, makes a run.
+func TestSupervisorCountsOnlyTheRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const s = time.Second
+		runs := []time.Duration{s, s, s, s, s, s}
+		f := &fake{runs: runs, leaves: 15 * s, failFrom: 7, failing: 20 * s}
+		if _, err := supervise(t, f, standard, nil, func(s *Supervisor) { time.Sleep(5 * time.Minute); askStop(s) }); err != nil {
+			t.Fatal(err)
+		}
+		want := []time.Duration{15 * s, 15 * s, 15 * s, 17 * s, 19 * s, 23 * s, 36 * s}
+		if got := f.delays(append(runs, make([]time.Duration, 20)...)); !slices.Equal(got[:len(want)], want) {
+			t.Errorf("delays %v, want %v", got, want)
+		}
+	})
+}
+
 func TestSupervisorStopsDuringTheBackoffAtOnce(t *testing.T) {
 	for kind, want := range map[Kind]Outcome{Stop: Stopped, Leave: Left} {
 		synctest.Test(t, func(t *testing.T) {

@@ -50,6 +50,7 @@ var ErrOther = errors.New("another command")
 
 // End is how a run of the command ended.
 type End struct {
+	At     time.Time
 	Code   int            // exit code; -1: unknown or a signal
 	Signal syscall.Signal // 0: not by a signal
 	Core   bool

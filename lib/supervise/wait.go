@@ -19,8 +19,13 @@ func (s *Supervisor) rest(end End, ran time.Duration) (verdict, error) {
 		s.Log.Error("gave up", "error", err.Error(), "last", end.String())
 		return given, fmt.Errorf("%w; the last: %v", err, end)
 	}
-	if delay == 0 {
-		return crashed, nil
+	if delay == 0 { // starts that fail one after another would never come to a request
+		select {
+		case r := <-s.requests:
+			return s.meanwhile(r), nil
+		default:
+			return crashed, nil
+		}
 	}
 	s.Log.Info("waiting", "for", delay.String())
 	s.set(func(st *Status) { st.State, st.Next = Waiting, new(time.Now().Add(delay)) })
@@ -31,18 +36,26 @@ func (s *Supervisor) rest(end End, ran time.Duration) (verdict, error) {
 		case <-timer.C:
 			return crashed, nil
 		case r := <-s.requests:
-			switch r.Kind {
-			case Stop:
-				s.Ending()
-				return stopped, nil
-			case Leave:
-				return left, nil
-			case Restart:
-				s.restart(r)
-				return asked, nil
+			if v := s.meanwhile(r); v != crashed {
+				return v, nil
 			}
 		}
 	}
+}
+
+// meanwhile takes a request while there is no child.
+func (s *Supervisor) meanwhile(r Request) verdict {
+	switch r.Kind {
+	case Stop:
+		s.Ending()
+		return stopped
+	case Leave:
+		return left
+	case Restart:
+		s.restart(r)
+		return asked
+	}
+	return crashed
 }
 
 // restart notes a restart that somebody asked for. It is no failure, and its start is due at once.
@@ -67,7 +80,7 @@ func (s *Supervisor) forward(child Child, r Request) {
 
 func (s *Supervisor) ended(child Child, end End) {
 	s.set(func(st *Status) { st.LastExit, st.Child, st.Started = end.String(), 0, nil })
-	after := time.Since(child.Began()).Round(time.Millisecond)
+	after := end.At.Sub(child.Began()).Round(time.Millisecond)
 	s.Log.Info("exited", "pid", child.PID(), "how", end.String(), "after", after.String())
 }
 
