@@ -58,8 +58,8 @@ func adopted(h *pidfile.Holder, id proc.Identity, log *slog.Logger) *child {
 	c := &child{handle: h.Process, identity: id, began: time.Now(), adopted: true, log: log}
 	c.collect = func() End { return End{Code: -1} }
 	if info, err := c.handle.Info(); err == nil {
-		if !info.Started.IsZero() && info.Started.Before(c.began) {
-			c.began = info.Started
+		if age := c.began.Sub(info.Started); !info.Started.IsZero() && age > 0 {
+			c.began = c.began.Add(-age) // on the monotonic clock: a step of the wall clock makes nobody older
 		}
 		if info.Deleted {
 			log.Warn("the program of the running child was replaced or removed", "pid", c.PID(), "path", info.Exec)
