@@ -246,6 +246,38 @@ func TestExchangedDirectory(t *testing.T) {
 	}
 }
 
+// What is attached is there before the file has its name, or the process its number in it.
+func TestAttach(t *testing.T) {
+	path := safeDir(t) + "/web.pid"
+	must(t, os.WriteFile(path, []byte("2147483647\n"), 0o644))
+	p, refusal := open(t, proctest.Sleeper(t)), errors.New("no")
+	for _, write := range []func(*Reservation) error{
+		func(r *Reservation) error { return r.Write(p) },
+		func(r *Reservation) error { return r.overwrite(format(p.PID()), "") },
+	} {
+		r, err := Reserve(context.Background(), path, Rules{}, 0, 0)
+		must(t, err)
+		r.Attach = func(int) error { return refusal }
+		if err := write(r); !errors.Is(err, refusal) || content(t, path) != "2147483647\n" {
+			t.Errorf("%v, it holds %q", err, content(t, path))
+		}
+		r.Close()
+		r, err = Reserve(context.Background(), path, Rules{}, 0, 0)
+		must(t, err)
+		attached := false
+		r.Attach = func(fd int) error {
+			attached = content(t, path) == "2147483647\n"
+			return unix.Fstat(fd, &unix.Stat_t{})
+		}
+		must(t, write(r))
+		if !attached || content(t, path) != string(format(p.PID())) {
+			t.Errorf("attached before: %v, it holds %q", attached, content(t, path))
+		}
+		r.Close()
+		must(t, os.WriteFile(path, []byte("2147483647\n"), 0o644))
+	}
+}
+
 func TestOverwrite(t *testing.T) {
 	path := safeDir(t) + "/web.pid"
 	p := open(t, proctest.Sleeper(t))

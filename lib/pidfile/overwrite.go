@@ -21,7 +21,7 @@ func (r *Reservation) overwrite(content []byte, record string) error {
 			return err
 		}
 	}
-	if r.Recorded, err = setRecord(fd, record); err != nil { // it counts once the content agrees
+	if err := r.attach(fd, record); err != nil {
 		return err
 	}
 	if err := fill(fd, content); err != nil {

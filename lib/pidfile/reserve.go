@@ -17,6 +17,10 @@ type Reservation struct {
 	Holder   *Holder // who the file named before
 	Recorded bool    // what was written carries a record of the process
 
+	// Attach, if not nil, adds to the open file what its owner keeps with it, before the file has its name and content:
+	// who finds the one finds the other.
+	Attach func(fd int) error
+
 	place   *place
 	locks   locks
 	mode    fs.FileMode

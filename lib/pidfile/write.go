@@ -43,6 +43,15 @@ func (r *Reservation) Write(p *proc.Handle) error {
 	return nil
 }
 
+// attach gives the open file all that goes with its content, and counts once that agrees.
+func (r *Reservation) attach(fd int, record string) (err error) {
+	r.Recorded, err = setRecord(fd, record)
+	if err == nil && r.Attach != nil {
+		err = r.Attach(fd)
+	}
+	return err
+}
+
 // names says that the file is p's already, with its record.
 func (r *Reservation) names(p *proc.Handle) bool {
 	if p == nil {
@@ -108,7 +117,7 @@ func (r *Reservation) replace(content []byte, record string) error {
 	}
 	defer unix.Unlinkat(p.fd, tmp, 0) // nothing is left of it after a rename
 	r.sweep(tmp)
-	if r.Recorded, err = setRecord(fd, record); err == nil { // before the mode, which may forbid it
+	if err = r.attach(fd, record); err == nil { // before the mode, which may forbid it
 		err = fill(fd, content)
 	}
 	if err == nil && r.mode != 0 {

@@ -15,7 +15,16 @@ const recordLimit = 4096
 // saveRecord keeps r with the pidfile at path, of which the caller holds the lock: in an extended attribute, which goes
 // with the file, or where there are none in a hidden file beside it.
 func saveRecord(path string, r record) error {
-	if err := setAttribute(path, r.String()); !errors.Is(err, errors.ErrUnsupported) {
+	return keepBeside(path, r, setAttribute(path, r.String()))
+}
+
+// attachRecord keeps r with the open file that is about to be the pidfile at path.
+func attachRecord(fd int, path string, r record) error {
+	return keepBeside(path, r, setAttributeOf(fd, path, r.String()))
+}
+
+func keepBeside(path string, r record, err error) error {
+	if !errors.Is(err, errors.ErrUnsupported) {
 		return err
 	}
 	tmp := besides(path) + ".new"

@@ -13,8 +13,16 @@ import (
 func attributes() []string { return []string{"user.pidbox.command", "trusted.pidbox.command"} }
 
 func setAttribute(path, value string) error {
+	return setFirst(path, func(name string) error { return unix.Lsetxattr(path, name, []byte(value), 0) })
+}
+
+func setAttributeOf(fd int, path, value string) error {
+	return setFirst(path, func(name string) error { return unix.Fsetxattr(fd, name, []byte(value), 0) })
+}
+
+func setFirst(path string, set func(name string) error) error {
 	for _, name := range attributes() {
-		switch err := unix.Lsetxattr(path, name, []byte(value), 0); err {
+		switch err := set(name); err {
 		case nil:
 			return nil
 		case unix.ENOTSUP, unix.EPERM, unix.ENOSPC:

@@ -10,6 +10,8 @@ import (
 
 func setAttribute(string, string) error { return errors.ErrUnsupported }
 
+func setAttributeOf(int, string, string) error { return errors.ErrUnsupported }
+
 func attribute(string) (string, error) { return "", errors.ErrUnsupported }
 
 func openNoFollow(path string) (*os.File, error) {

@@ -77,13 +77,12 @@ func (s *Service) Start() (Child, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err = place.Write(p.Handle()); err == nil {
-		s.last = p.PID()
-		err = saveRecord(s.PidFile, newRecord(id, s.self, s.Fingerprint))
-	}
-	if err != nil {
+	place.Attach = func(fd int) error { return attachRecord(fd, s.PidFile, newRecord(id, s.self, s.Fingerprint)) }
+	if err = place.Write(p.Handle()); err != nil {
 		err = errors.Join(err, p.Abort())
+		_ = forgetRecord(s.PidFile)
 	} else {
+		s.last = p.PID()
 		place.Close() // it is on record, and an exec takes as long as its disk does
 		err = p.Go()
 	}
