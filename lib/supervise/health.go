@@ -3,7 +3,6 @@ package supervise
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 )
 
@@ -20,16 +19,56 @@ type Health struct {
 // graceInterval bounds the pace of the first checks, which others may be waiting for.
 const graceInterval = time.Second
 
-// check reports on the returned channel once when the child is unhealthy, until the returned function is called.
-func (s *Supervisor) check(child Child) (<-chan error, func()) {
+// checked is the result of a check.
+type checked struct {
+	err      error
+	failures int // so many in a row that count; 0 for a success
+}
+
+// checkEnds is how long a check may take to end once nobody wants to know. One that cannot (state D) is left behind.
+const checkEnds = time.Second
+
+// check tells of each check that counts until the returned function is called. While nobody listens, as during a stop,
+// it rests.
+func (s *Supervisor) check(child Child) (<-chan checked, func()) {
 	if s.Health == nil {
 		s.announce()
 		return nil, func() {}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	unhealthy, done := make(chan error, 1), sync.WaitGroup{}
-	done.Go(func() { s.probe(ctx, child, unhealthy) })
-	return unhealthy, func() { cancel(); done.Wait() }
+	found, done := make(chan checked), make(chan struct{})
+	go func() {
+		defer close(done)
+		s.Health.probe(ctx, child.Began(), func(c checked) {
+			select {
+			case found <- c:
+			case <-ctx.Done():
+			}
+		})
+	}()
+	return found, func() {
+		cancel()
+		late := time.NewTimer(checkEnds)
+		defer late.Stop()
+		select {
+		case <-done:
+		case <-late.C:
+		}
+	}
+}
+
+// judge takes a check in, and says whether the child is unhealthy now.
+func (s *Supervisor) judge(child Child, c checked) error {
+	s.set(func(st *Status) { st.Healthy = new(c.err == nil) })
+	if c.err == nil {
+		s.announce()
+		return nil
+	}
+	s.Log.Warn("check failed", "pid", child.PID(), "failures", c.failures, "of", s.Health.Failures, "error", c.err.Error())
+	if c.failures < s.Health.Failures {
+		return nil
+	}
+	return fmt.Errorf("%d checks failed: %w", c.failures, c.err)
 }
 
 func (s *Supervisor) announce() {
@@ -40,9 +79,8 @@ func (s *Supervisor) announce() {
 	})
 }
 
-func (s *Supervisor) probe(ctx context.Context, child Child, unhealthy chan<- error) {
-	h, began, good, bad := s.Health, child.Began(), false, 0
-	pace := min(h.Interval, graceInterval)
+func (h *Health) probe(ctx context.Context, began time.Time, tell func(checked)) {
+	pace, good, failures := min(h.Interval, graceInterval), false, 0
 	for {
 		select {
 		case <-ctx.Done():
@@ -54,18 +92,16 @@ func (s *Supervisor) probe(ctx context.Context, child Child, unhealthy chan<- er
 		case ctx.Err() != nil:
 			return
 		case err == nil:
-			good, bad, pace = true, 0, h.Interval
-			s.announce()
+			good, failures = true, 0
 		case !good && time.Since(began) < h.Grace:
 			continue
 		default:
-			bad, pace = bad+1, h.Interval
-			s.Log.Warn("check failed", "pid", child.PID(), "failures", bad, "of", h.Failures, "error", err.Error())
+			failures++
 		}
-		s.set(func(st *Status) { st.Healthy = new(err == nil) })
-		if bad >= h.Failures {
-			unhealthy <- fmt.Errorf("%d checks failed: %w", bad, err) // buffered; a child that survives its stop is not checked on
-			return
+		pace = h.Interval
+		tell(checked{err, failures})
+		if failures >= h.Failures { // and if it survives its stop, it is to fail as often again
+			failures = 0
 		}
 	}
 }

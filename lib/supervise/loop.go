@@ -117,13 +117,17 @@ func (s *Supervisor) watch(child Child) (verdict, End, error) {
 		*st = Status{State: Running, Restarts: st.Restarts, LastExit: st.LastExit, Child: child.PID(), Adopted: child.Adopted(), Started: new(child.Began())}
 	})
 	s.settle(nil)
-	unhealthy, done := s.check(child)
+	checks, done := s.check(child)
 	defer done()
 	for {
 		v, reason := crashed, ""
 		select {
 		case <-child.Done():
-		case why := <-unhealthy:
+		case c := <-checks:
+			why := s.judge(child, c)
+			if why == nil {
+				continue
+			}
 			s.Log.Warn("unhealthy", "pid", child.PID(), "error", why.Error())
 			reason = "unhealthy: " + why.Error()
 		case r := <-s.requests:
