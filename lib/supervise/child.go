@@ -31,8 +31,8 @@ type child struct {
 
 // started waits for a direct child. It stays a zombie until its group has been looked at: so long no stranger can have
 // its number, neither as a process nor as a group.
-func started(p *spawn.Process, id proc.Identity, s *Service) *child {
-	c := &child{handle: p.Handle(), identity: id, began: time.Now(), release: p.Close, log: s.Log}
+func started(p *spawn.Process, id proc.Identity, began time.Time, s *Service) *child {
+	c := &child{handle: p.Handle(), identity: id, began: began, release: p.Close, log: s.Log}
 	c.collect = sync.OnceValue(func() End {
 		ending, err := p.Wait(context.Background())
 		s.Orphans.died(p.PID())

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"time"
 
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
@@ -78,12 +79,14 @@ func (s *Service) Start() (Child, error) {
 		return nil, err
 	}
 	place.Attach = func(fd int) error { return attachRecord(fd, s.PidFile, newRecord(id, s.self, s.Fingerprint)) }
+	var began time.Time
 	if err = place.Write(p.Handle()); err != nil {
 		err = errors.Join(err, p.Abort())
 		_ = forgetRecord(s.PidFile)
 	} else {
 		s.last = p.PID()
-		place.Close() // it is on record, and an exec takes as long as its disk does
+		place.Close()      // it is on record, and an exec takes as long as its disk does
+		began = time.Now() // no later than its first action: a run never seems shorter than it was
 		err = p.Go()
 	}
 	if err != nil {
@@ -91,7 +94,7 @@ func (s *Service) Start() (Child, error) {
 		p.Close()
 		return nil, err
 	}
-	return started(p, id, s), nil
+	return started(p, id, began, s), nil
 }
 
 func (s *Service) hold(cmd spawn.Command) (p *spawn.Process, id proc.Identity, err error) {
