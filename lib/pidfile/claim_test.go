@@ -253,11 +253,11 @@ func TestAttach(t *testing.T) {
 	p, refusal := open(t, proctest.Sleeper(t)), errors.New("no")
 	for _, write := range []func(*Reservation) error{
 		func(r *Reservation) error { return r.Write(p) },
-		func(r *Reservation) error { return r.overwrite(format(p.PID()), "") },
+		func(r *Reservation) error { return r.overwrite(proc.Identity{PID: p.PID()}) },
 	} {
 		r, err := Reserve(context.Background(), path, Rules{}, 0, 0)
 		must(t, err)
-		r.Attach = func(int) error { return refusal }
+		r.Attach = func(int, proc.Identity) error { return refusal }
 		if err := write(r); !errors.Is(err, refusal) || content(t, path) != "2147483647\n" {
 			t.Errorf("%v, it holds %q", err, content(t, path))
 		}
@@ -265,8 +265,8 @@ func TestAttach(t *testing.T) {
 		r, err = Reserve(context.Background(), path, Rules{}, 0, 0)
 		must(t, err)
 		attached := false
-		r.Attach = func(fd int) error {
-			attached = content(t, path) == "2147483647\n"
+		r.Attach = func(fd int, id proc.Identity) error {
+			attached = content(t, path) == "2147483647\n" && id.PID == p.PID()
 			return unix.Fstat(fd, &unix.Stat_t{})
 		}
 		must(t, write(r))
@@ -289,7 +289,7 @@ func TestOverwrite(t *testing.T) {
 	defer r.Close()
 	id, err := p.Identity()
 	must(t, err)
-	must(t, r.overwrite(format(p.PID()), id.String()))
+	must(t, r.overwrite(id))
 	after, err := os.Stat(path)
 	must(t, err)
 	if !os.SameFile(before, after) || content(t, path) != fmt.Sprintln(p.PID()) || state(t, path, Rules{}) != Running {

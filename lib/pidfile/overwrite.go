@@ -6,11 +6,13 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"pidbox/lib/proc"
 )
 
 // overwrite writes into the file itself, content first and then the end, so that its first line is at no time a part
 // of a number. It is what is left where the directory cannot be written to.
-func (r *Reservation) overwrite(content []byte, record string) error {
+func (r *Reservation) overwrite(id proc.Identity) error {
 	fd, err := r.place.openOwn(r.Holder.seen)
 	if err != nil {
 		return err
@@ -21,9 +23,10 @@ func (r *Reservation) overwrite(content []byte, record string) error {
 			return err
 		}
 	}
-	if err := r.attach(fd, record); err != nil {
+	if err := r.attach(fd, id); err != nil {
 		return err
 	}
+	content := format(id.PID)
 	if err := fill(fd, content); err != nil {
 		return err
 	}

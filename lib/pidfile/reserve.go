@@ -17,9 +17,9 @@ type Reservation struct {
 	Holder   *Holder // who the file named before
 	Recorded bool    // what was written carries a record of the process
 
-	// Attach, if not nil, adds to the open file what its owner keeps with it, before the file has its name and content:
-	// who finds the one finds the other.
-	Attach func(fd int) error
+	// Attach, if not nil, adds to the open file what its owner keeps with it, before the file has its name and names the
+	// process: who finds the one finds the other.
+	Attach func(fd int, id proc.Identity) error
 
 	place   *place
 	locks   locks

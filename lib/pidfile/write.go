@@ -31,10 +31,10 @@ func (r *Reservation) Write(p *proc.Handle) error {
 		return nil
 	}
 	if !r.inPlace {
-		err = r.replace(format(p.PID()), id.String())
+		err = r.replace(id)
 	}
 	if r.inPlace || r.Holder.State != Absent && refused(err) {
-		err = r.overwrite(format(p.PID()), id.String())
+		err = r.overwrite(id)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.place.path, err)
@@ -44,21 +44,21 @@ func (r *Reservation) Write(p *proc.Handle) error {
 }
 
 // attach gives the open file all that goes with its content, and counts once that agrees.
-func (r *Reservation) attach(fd int, record string) (err error) {
-	r.Recorded, err = setRecord(fd, record)
+func (r *Reservation) attach(fd int, id proc.Identity) (err error) {
+	r.Recorded, err = setRecord(fd, id.String())
 	if err == nil && r.Attach != nil {
-		err = r.Attach(fd)
+		err = r.Attach(fd, id)
 	}
 	return err
 }
 
 // names says that the file is p's already, with its record.
 func (r *Reservation) names(p *proc.Handle) bool {
-	if p == nil {
+	if p == nil || r.Holder.seen.content != string(format(p.PID())) {
 		return false
 	}
 	id, err := p.Identity()
-	return err == nil && r.Holder.seen.record == id.String() && r.Holder.seen.content == string(format(p.PID()))
+	return err == nil && r.Holder.seen.record == id.String()
 }
 
 // Remove takes back what was written, so that the file is gone.
@@ -106,7 +106,7 @@ func refused(err error) bool {
 const temporary = ".pidbox-"
 
 // replace writes a new file and gives it the name of the old one.
-func (r *Reservation) replace(content []byte, record string) error {
+func (r *Reservation) replace(id proc.Identity) error {
 	p := r.place
 	random := make([]byte, 8)
 	rand.Read(random) // never fails; nobody can have put something in the way of a name that nobody can guess
@@ -117,8 +117,8 @@ func (r *Reservation) replace(content []byte, record string) error {
 	}
 	defer unix.Unlinkat(p.fd, tmp, 0) // nothing is left of it after a rename
 	r.sweep(tmp)
-	if err = r.attach(fd, record); err == nil { // before the mode, which may forbid it
-		err = fill(fd, content)
+	if err = r.attach(fd, id); err == nil { // before the mode, which may forbid it
+		err = fill(fd, format(id.PID))
 	}
 	if err == nil && r.mode != 0 {
 		err = unix.Fchmod(fd, uint32(r.mode.Perm()))

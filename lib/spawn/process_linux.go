@@ -100,10 +100,9 @@ func (p *Process) read() (message, error) {
 	return word, err
 }
 
-// Go lets the child execute its command and returns when it has, or why it could not: an *ExecError, or a *StepError
-// if it was killed before. It waits for as long as somebody keeps the child stopped. The child inherits the files, at
-// most eight and on numbers of the kernel's choice: for what could not be opened before it had a PID.
-func (p *Process) Go(files ...*os.File) error {
+// Release lets the child execute its command, and waits for nothing. The child inherits the files, at most eight and on
+// numbers of the kernel's choice: for what could not be opened before it had a PID.
+func (p *Process) Release(files ...*os.File) error {
 	var fds []int
 	for _, f := range files {
 		fds = append(fds, int(f.Fd()))
@@ -112,6 +111,12 @@ func (p *Process) Go(files ...*os.File) error {
 	if err != nil && !errors.Is(err, syscall.EPIPE) { // EPIPE: it died, as the report will show
 		return err
 	}
+	return nil
+}
+
+// Executed returns when a child that was released has executed its command, or why it could not: an *ExecError, or a
+// *StepError if it was killed before. It waits for as long as somebody keeps the child stopped.
+func (p *Process) Executed() error {
 	word, err := p.read()
 	switch {
 	case err == nil:

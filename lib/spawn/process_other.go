@@ -80,8 +80,8 @@ func Start(cmd Command, session bool) (*Process, error) {
 // Detach starts cmd, held, in a session of its own.
 func Detach(cmd Command) (*Process, error) { return Start(cmd, true) }
 
-// Go lets the child execute its command. It cannot hand over files.
-func (p *Process) Go(files ...*os.File) error {
+// Release lets the child execute its command. It cannot hand over files.
+func (p *Process) Release(files ...*os.File) error {
 	if len(files) > 0 {
 		return fmt.Errorf("hand over files: %w", errors.ErrUnsupported)
 	}
@@ -89,6 +89,9 @@ func (p *Process) Go(files ...*os.File) error {
 	p.gate.Close()
 	return err
 }
+
+// Executed cannot tell here whether the command was.
+func (p *Process) Executed() error { return nil }
 
 // Wait waits until the child has ended and collects its exit status, once. With ctx done it gives ctx's error, and the
 // status is lost. Without that a zombie cannot be told from a live process here.

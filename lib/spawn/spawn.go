@@ -86,3 +86,11 @@ func (p *Process) PID() int { return p.pid }
 
 // Handle is the child's handle, opened while it was held. It is closed with the Process.
 func (p *Process) Handle() *proc.Handle { return p.handle }
+
+// Go is Release and Executed.
+func (p *Process) Go(files ...*os.File) error {
+	if err := p.Release(files...); err != nil {
+		return err
+	}
+	return p.Executed()
+}

@@ -74,20 +74,27 @@ func (s *Service) Start() (Child, error) {
 		return nil, err
 	}
 	defer place.Close()
-	p, id, err := s.hold(cmd)
+	p, err := s.hold(cmd)
 	if err != nil {
 		return nil, err
 	}
-	place.Attach = func(fd int) error { return attachRecord(fd, s.PidFile, newRecord(id, s.self, s.Fingerprint)) }
+	var id proc.Identity
+	place.Attach = func(fd int, child proc.Identity) error {
+		id = child
+		return attachRecord(fd, s.PidFile, newRecord(child, s.self, s.Fingerprint))
+	}
 	var began time.Time
 	if err = place.Write(p.Handle()); err != nil {
 		err = errors.Join(err, p.Abort())
 		_ = forgetRecord(s.PidFile)
 	} else {
 		s.last = p.PID()
-		place.Close()      // it is on record, and an exec takes as long as its disk does
 		began = time.Now() // no later than its first action: a run never seems shorter than it was
-		err = p.Go()
+		err = p.Release()
+		place.Close() // it is on record, and an exec takes as long as its disk does
+		if err == nil {
+			err = p.Executed()
+		}
 	}
 	if err != nil {
 		s.Orphans.died(p.PID())
@@ -97,19 +104,14 @@ func (s *Service) Start() (Child, error) {
 	return started(p, id, began, s), nil
 }
 
-func (s *Service) hold(cmd spawn.Command) (p *spawn.Process, id proc.Identity, err error) {
+func (s *Service) hold(cmd spawn.Command) (p *spawn.Process, err error) {
 	err = s.Orphans.birth(func() (int, error) {
 		if p, err = spawn.Start(cmd, true); err != nil {
 			return 0, err
 		}
-		if id, err = p.Handle().Identity(); err != nil {
-			err = errors.Join(err, p.Abort())
-			p.Close()
-			return 0, err
-		}
 		return p.PID(), nil
 	})
-	return p, id, err
+	return p, err
 }
 
 // Forget removes the pidfile, if it still names the last child and that has ended.
