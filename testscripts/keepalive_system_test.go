@@ -180,8 +180,14 @@ func TestKeepAliveWithoutAttributes(t *testing.T) {
 			t.Fatalf("not adopted: %s", log())
 		}
 	}
+	unfinished := hidden + ".new" // as one that was killed leaves it
+	if err := os.WriteFile(unfinished, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	s.stop()
-	if _, err := os.Lstat(hidden); err == nil {
-		t.Error("the record is left")
+	for _, path := range []string{hidden, unfinished} {
+		if _, err := os.Lstat(path); err == nil {
+			t.Errorf("%s is left", path)
+		}
 	}
 }

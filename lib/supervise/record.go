@@ -27,7 +27,7 @@ func keepBeside(path string, r record, err error) error {
 	if !errors.Is(err, errors.ErrUnsupported) {
 		return err
 	}
-	tmp := besides(path) + ".new"
+	tmp := unfinished(path)
 	if err := errors.Join(removed(tmp), writeFile(tmp, r.String())); err != nil {
 		return err
 	}
@@ -46,7 +46,12 @@ func loadRecord(path string) (record, error) {
 	return parseRecord(text)
 }
 
-func forgetRecord(path string) error { return removed(besides(path)) }
+func forgetRecord(path string) error {
+	return errors.Join(removed(besides(path)), removed(unfinished(path)))
+}
+
+// unfinished is what one that was killed has left.
+func unfinished(path string) string { return besides(path) + ".new" }
 
 func besides(path string) string {
 	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".command")
