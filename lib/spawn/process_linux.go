@@ -131,12 +131,9 @@ func (p *Process) Executed() error {
 	return nil
 }
 
-// neverRan tells a child that died before its exec from one that died after it, while it is a zombie: PF_FORKNOEXEC
-// among the flags of proc_pid_stat(5).
+// neverRan tells a child that closed its line by dying from one that did by its exec: PF_FORKNOEXEC among the flags of
+// proc_pid_stat(5), which the kernel takes away before it closes anything. Its files are closed before it is a zombie.
 func (p *Process) neverRan() bool {
-	if alive, err := p.handle.Alive(); alive || err != nil {
-		return false
-	}
 	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid))
 	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
 	var flags uint64

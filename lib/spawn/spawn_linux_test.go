@@ -279,6 +279,23 @@ func TestKilledWhileHeld(t *testing.T) {
 	}
 }
 
+// The line is closed a moment before a killed child is a zombie.
+func TestKilledWhileLetGo(t *testing.T) {
+	for range 100 {
+		p, err := Detach(Command{Path: "/bin/true", Args: []string{"true"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		syscall.Kill(p.PID(), syscall.SIGSTOP)
+		time.AfterFunc(time.Millisecond, func() { p.Handle().Signal(syscall.SIGKILL) })
+		err = p.Go()
+		p.Close()
+		if err == nil || !strings.Contains(err.Error(), "killed by signal KILL before it began") {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestStoppedWhileHeld(t *testing.T) {
 	cmd, out := shell(t, "echo ran")
 	p, err := Detach(cmd)
