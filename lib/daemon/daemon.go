@@ -13,6 +13,7 @@ import (
 	"context"
 	"io/fs"
 	"os"
+	"syscall"
 	"time"
 
 	"pidbox/lib/pidfile"
@@ -143,7 +144,7 @@ func (s *start) launch(ctx context.Context) error {
 		keep = append(keep, s.lock)
 	}
 	if err == nil {
-		err = s.process.Go(keep...)
+		err = s.let(ctx, keep)
 	} else {
 		s.process.Abort()
 	}
@@ -157,6 +158,26 @@ func (s *start) launch(ctx context.Context) error {
 		s.tell("process %d: runs %s", s.process.PID(), s.Command.Path)
 	}
 	return err
+}
+
+// let has the child execute its command, which takes long where it is stopped or a file system does not answer: then it is
+// killed with the end of ctx, or of the time that it has to get ready.
+func (s *start) let(ctx context.Context, keep []*os.File) error {
+	if s.Ready != nil {
+		late := &NotReadyError{PID: s.main.PID(), After: s.ReadyTimeout, Reason: "it was not executed yet"}
+		bounded, cancel := context.WithTimeoutCause(ctx, s.ReadyTimeout, late)
+		defer cancel()
+		ctx = bounded
+	}
+	stop := context.AfterFunc(ctx, func() { _ = s.main.Signal(syscall.SIGKILL) })
+	err := s.process.Go(keep...)
+	if stop() {
+		return err
+	}
+	if err == nil { // executed just now
+		_ = s.main.Wait(context.Background())
+	}
+	return context.Cause(ctx)
 }
 
 func (s *start) freePlace() {
