@@ -58,7 +58,7 @@ func daemonize() *applet.Applet {
 		Caveats: []string{
 			"Without a readiness option a COMMAND that ends right after it was executed was started: see --min-uptime. A COMMAND that forks and leaves its work to a child leaves a pidfile that names the parent: keep it in the foreground, or let it send MAINPID with --notify-await.",
 			"The locks of -l and --hold-lock are held until the last process that inherited the descriptor has ended: the daemon, and every child of it that does not close it.",
-			"--notify-await believes only processes of the daemon, its session and its descendants, told by the kernel. A sender that has ended before it was looked up is not believed: systemd-notify(1) waits, a hand-made one may not.",
+			"--notify-await believes only processes of the daemon, its session and its descendants, told by the kernel. A sender that has ended before it was looked up is not believed: systemd-notify(1) waits, a hand-made one may not. The socket is an abstract one: it is not reached from another network namespace.",
 			"daemonize as PID 1 of a container refuses: all would end with it. Let the container execute COMMAND, or use keep-alive(1).",
 		},
 		SeeAlso: []string{"keep-alive(1)", "pid-alive(1)", "pid-kill(1)", "wait-healthy(1)", "daemon(7)", "sd_notify(3)"},
