@@ -71,9 +71,11 @@ func startWith(cmd Command, ends *ends, session, detach bool) (_ *Process, err e
 		return nil, err
 	}
 	if cmd.OOMScoreAdj != nil {
-		err = p.plan.scoreOOM(p.pid, *cmd.OOMScoreAdj)
+		if err = p.plan.scoreOOM(p.pid, *cmd.OOMScoreAdj); err != nil {
+			return nil, err
+		}
 	}
-	return p, err
+	return p, nil
 }
 
 // held waits for the report of the child that it is ready to exec.
