@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"pidbox/lib/pidfile"
@@ -58,7 +60,7 @@ func (s *start) undo(cause error) error {
 	}
 	_, err := stop.Run(ctx, target, schedule, nil)
 	if err != nil && !errors.Is(err, proc.ErrNotFound) {
-		return errors.Join(cause, fmt.Errorf("process %d: %w", s.main.PID(), err))
+		return fmt.Errorf("%w; process %s: %w", cause, s.left(target), err)
 	}
 	if s.PIDFile == "" {
 		return cause
@@ -69,9 +71,19 @@ func (s *start) undo(cause error) error {
 		err = pidfile.Release(ctx, holder)
 	}
 	if err != nil && !errors.Is(err, pidfile.ErrChanged) {
-		cause = errors.Join(cause, err)
+		cause = fmt.Errorf("%w; %w", cause, err)
 	}
 	return cause
+}
+
+// left names what could not be stopped.
+func (s *start) left(target stop.Target) string {
+	if family, ok := target.(*proc.Family); ok {
+		if pids, err := family.Members(); err == nil && len(pids) > 0 {
+			return strings.Trim(fmt.Sprint(pids), "[]")
+		}
+	}
+	return strconv.Itoa(s.main.PID())
 }
 
 // family is the daemon and all that came of it: the descendants of this process, which adopts the orphans among them,
