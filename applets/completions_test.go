@@ -65,6 +65,11 @@ func TestShellsComplete(t *testing.T) {
 			}
 		}
 	}
+	for _, name := range []string{"sipid", "fault-tester"} { // "*::" would end the options of zsh at the command
+		if text, err := os.ReadFile("../packaging/completions/_" + name); err != nil || strings.Contains(string(text), "*::") {
+			t.Errorf("zsh: no options after a command of %s, %v", name, err)
+		}
+	}
 	bash := func(words ...string) []string { return strings.Fields(completeBash(t, dir, words)) }
 	if _, err := exec.LookPath("bash"); err == nil {
 		if got := bash("pid-claim", "-p", "web.pid", "--", "cat", "--pid-"); len(got) > 0 {

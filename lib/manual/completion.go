@@ -117,7 +117,11 @@ func Zsh(a *applet.Applet) string {
 	switch {
 	case len(a.Commands) > 0:
 		b.WriteString(" \\\n\t" + single("1:command:("+strings.Join(names(a.Commands), " ")+")"))
-		b.WriteString(" \\\n\t" + single("*::argument:_normal"))
+		rest := "*:argument:_files"
+		if a.Name == "pidbox" { // the applet's own completion takes over; with two colons our options end here
+			rest = "*::argument:_normal"
+		}
+		b.WriteString(" \\\n\t" + single(rest))
 	case a.Operand == applet.Command:
 		b.WriteString(" \\\n\t" + single("*::command:_normal"))
 	case a.Operand != applet.Text:
