@@ -151,12 +151,15 @@ func TestInstall(t *testing.T) {
 	install := func(args ...string) string {
 		return sh(t, "", append([]string{"env", "DESTDIR=" + root, "PREFIX=/opt/pidbox", abs(t, "../packaging/install")}, args...)...)
 	}
-	if err := os.MkdirAll(root+"/opt/pidbox/bin", 0o755); err != nil {
-		t.Fatal(err)
+	for _, dir := range []string{"bin", "share/man/man1"} {
+		if err := os.MkdirAll(root+"/opt/pidbox/"+dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
+	page := root + "/opt/pidbox/share/man/man1/daemonize.1.gz"
 	theirs := root + "/opt/pidbox/bin/daemonize"
 	dangling := root + "/opt/pidbox/bin/sipid"
-	if err := errors.Join(os.WriteFile(theirs, []byte("foreign"), 0o755), os.Symlink("/elsewhere/sipid", dangling)); err != nil {
+	if err := errors.Join(os.WriteFile(theirs, []byte("foreign"), 0o755), os.WriteFile(page, []byte("foreign"), 0o644), os.Symlink("/elsewhere/sipid", dangling)); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
@@ -165,21 +168,22 @@ func TestInstall(t *testing.T) {
 		}
 	}
 	for _, name := range appletNames() {
-		if target, err := os.Readlink(root + "/opt/pidbox/bin/" + name); name != "daemonize" && name != "sipid" && (err != nil || target != "pidbox") {
+		ours := name != "daemonize" && name != "sipid"
+		if target, err := os.Readlink(root + "/opt/pidbox/bin/" + name); ours && (err != nil || target != "pidbox") {
 			t.Errorf("%s is a link to %q, %v", name, target, err)
 		}
 		for _, file := range []string{"man/man1/%s.1", "bash-completion/completions/%s", "zsh/site-functions/_%s", "fish/vendor_completions.d/%s.fish"} {
-			if _, err := os.Stat(root + "/opt/pidbox/share/" + fmt.Sprintf(file, name)); err != nil {
-				t.Error(err)
+			if _, err := os.Stat(root + "/opt/pidbox/share/" + fmt.Sprintf(file, name)); (err == nil) != ours {
+				t.Errorf("%s of %s: %v", file, name, err)
 			}
 		}
 	}
 	install("--remove")
-	if left := files(t, root); !slices.Equal(left, []string{"/opt/pidbox/bin/daemonize", "/opt/pidbox/bin/sipid"}) {
+	if left := files(t, root); !slices.Equal(left, []string{"/opt/pidbox/bin/daemonize", "/opt/pidbox/bin/sipid", "/opt/pidbox/share/man/man1/daemonize.1.gz"}) {
 		t.Errorf("left behind: %q", left)
 	}
-	if read(t, theirs) != "foreign" {
-		t.Error("the foreign file was changed")
+	if read(t, theirs) != "foreign" || read(t, page) != "foreign" {
+		t.Error("a foreign file was changed")
 	}
 }
 
