@@ -98,6 +98,6 @@ clean: ## what was built here
 	rm -rf pidbox dist stage
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 17
 
 .PHONY: build demo test test-arm64 test-cluster test-deps test-supervisor test-systemd test-packages vet check lint race fuzz bench faults peers soak generate install uninstall dist clean help

@@ -10,13 +10,15 @@ END
 chmod 755 /usr/local/sbin/backup
 line=$(sed -n 's,^\*/5 \* \* \* \* root ,,p' "$EXAMPLES/backup.cron")
 [ -n "$line" ]
-sh -c "$line" &
+path=$(sed -n 's,^PATH=,,p' "$EXAMPLES/backup.cron")
+cron() { env -i HOME=/root LOGNAME=root SHELL=/bin/sh PATH="${path:-/usr/bin:/bin}" /bin/sh -c "$line"; }
+cron &
 backup=$!
 await test -s /run/log
-expect 1 sh -c "$line" >/run/out 2>&1
+expect 1 cron >/run/out 2>&1
 [ ! -s /run/out ]
 touch /run/go-on
 wait "$backup"
-expect 0 sh -c "$line"
+expect 0 cron
 [ "$(cat /run/log)" = "start
 start" ]
