@@ -304,6 +304,9 @@ func TestNames(t *testing.T) {
 		return reply[:len(q)-11]
 	})
 	mute := nameServer(t, func([]byte) []byte { return nil })
+	none := dialBy(func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "tcp", closed(t))
+	})
 	web := func(d dialFunc) Check {
 		c := mustParse(t, "http://db.example.", Options{}).(*httpCheck)
 		c.transport.DialContext = d
@@ -311,6 +314,7 @@ func TestNames(t *testing.T) {
 	}
 	wantAnswer(t, ask(&dialCheck{"tcp", "db.example.:5432", notFound}, long), "name not found")
 	wantAnswer(t, ask(web(notFound), long), "name not found")
+	wantAnswer(t, ask(&dialCheck{"tcp", "db.example.:5432", none}, long), `name server .*:53: connection refused`)
 	const never = `no answer from the name server in .*`
 	wantAnswer(t, ask(&dialCheck{"tcp", "db.example.:5432", mute}, time.Second), never)
 	wantAnswer(t, ask(web(mute), time.Second), never)

@@ -64,8 +64,11 @@ func sayName(err error) string {
 		return ""
 	case dns.IsNotFound:
 		return "name not found"
+	case dns.Server == "":
+		return "name not looked up: " + dns.Err
 	}
-	return "name not looked up: " + dns.Err
+	why := dns.Err[strings.LastIndex(dns.Err, ": ")+1:] // behind the addresses of the question
+	return "name server " + dns.Server + ": " + strings.TrimSpace(why)
 }
 
 func sayHTTP(err error) string {
