@@ -221,8 +221,8 @@ func (p *Plan) Preview(c Case, round int) []string {
 		sides, _ := p.Sides(c, round)
 		return slices.DeleteFunc(p.names(), func(n string) bool { return len(sides[n]) == 0 })
 	}
-	if names, err := p.Draw(c, round, ""); err == nil && names != nil {
-		return names
+	if names, err := p.Draw(c, round, ""); err == nil {
+		return append([]string{}, names...)
 	}
 	return []string{c.On.String()}
 }

@@ -34,9 +34,11 @@ func (t *trial) aim(ctx context.Context) (err error) {
 			}
 		}
 	} else {
-		if t.result.Targets, err = t.plan.Draw(t.Case, t.result.Round, leader); err != nil {
+		drawn, err := t.plan.Draw(t.Case, t.result.Round, leader)
+		if err != nil {
 			return err
 		}
+		t.result.Targets = append(t.result.Targets, drawn...)
 		for _, n := range t.result.Targets {
 			t.peers[n] = t.plan.Addresses(t.plan.Others(n))
 		}

@@ -37,9 +37,11 @@ func (s skip) Error() string { return s.reason }
 // runCase runs one case to its verdict. Its error ends the run: an agent is gone, ctx is done, or the cluster does not
 // come back.
 func (c *Cluster) runCase(ctx context.Context, one plan.Case, round int) (result report.Case, fatal error) {
+	// the targets are never nil, which each would take for all
 	t := &trial{Cluster: c, Case: one, hold: c.plan.HoldOf(one), changed: make(chan time.Duration, 1)}
-	t.result = report.Case{Name: one.Name, Round: round, Fault: strings.TrimSpace(one.Fault + " " + one.Shape), Outcome: report.Pass, Started: time.Now()}
+	t.result = report.Case{Name: one.Name, Round: round, Fault: strings.TrimSpace(one.Fault + " " + one.Shape), Targets: []string{}, Outcome: report.Fail, Started: time.Now()}
 	if t.scratch, fatal = os.MkdirTemp("", "fault-tester-"); fatal != nil {
+		t.result.Reason, t.result.Ended = fatal.Error(), time.Now()
 		return t.result, fatal
 	}
 	defer os.RemoveAll(t.scratch)
@@ -56,10 +58,11 @@ func (c *Cluster) runCase(ctx context.Context, one plan.Case, round int) (result
 	err := t.judge(ctx)
 	t.stopLoads()
 	if err != nil {
-		t.result.Outcome, t.result.Reason = report.Fail, err.Error()
+		t.result.Reason = err.Error()
 	}
 	t.undo(ctx)
 	if err == nil {
+		t.result.Outcome = report.Pass
 		return result, nil
 	}
 	if no := (skip{}); errors.As(err, &no) {

@@ -17,7 +17,7 @@ func (t *trial) inject(ctx context.Context) error {
 		_, err := call(ctx, t.Inject, t.env(), time.Duration(t.plan.Defaults.Timeout))
 		return err
 	}
-	return t.each(t.targets(), func(a *client) error {
+	return t.each(t.result.Targets, func(a *client) error {
 		var err error
 		switch t.Fault {
 		case plan.None:
@@ -32,9 +32,6 @@ func (t *trial) inject(ctx context.Context) error {
 	})
 }
 
-// targets is never nil, which would mean all.
-func (t *trial) targets() []string { return append([]string{}, t.result.Targets...) }
-
 // settled checks that the process of every target is in the state that the fault means; otherwise is what is wrong if
 // it is not.
 func (t *trial) settled(ctx context.Context, otherwise string) error {
@@ -42,7 +39,7 @@ func (t *trial) settled(ctx context.Context, otherwise string) error {
 	if want == "" {
 		return nil
 	}
-	return t.each(t.targets(), func(a *client) error {
+	return t.each(t.result.Targets, func(a *client) error {
 		s, err := a.status(ctx)
 		if err == nil && s.State != want {
 			err = fmt.Errorf("%s: %s is %s, not %s", otherwise, a.member, s.State, want)
@@ -105,7 +102,7 @@ func (t *trial) heal(ctx context.Context) error {
 		_, err := call(ctx, t.Undo, t.env(), time.Duration(t.plan.Defaults.Timeout))
 		return err
 	}
-	return t.each(t.targets(), func(a *client) error {
+	return t.each(t.result.Targets, func(a *client) error {
 		var err error
 		switch t.Fault {
 		case plan.None:

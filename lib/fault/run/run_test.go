@@ -261,6 +261,16 @@ func TestDidNotLast(t *testing.T) {
 	}
 }
 
+// A case that could not begin has not passed.
+func TestNoScratch(t *testing.T) {
+	w := newCluster(t)
+	t.Setenv("TMPDIR", "/nonexistent")
+	r, err := Run(context.Background(), w.plan("cases: [{fault: kill, on: m2}]"), Options{})
+	if err == nil || len(r.Cases) != 1 || r.Cases[0].Outcome != report.Fail || r.Cases[0].Reason == "" || r.Cases[0].Ended.IsZero() || r.Cases[0].Targets == nil {
+		t.Errorf("error %v, cases %+v", err, r.Cases)
+	}
+}
+
 // Who is hit is what the plan draws, and nobody else.
 func TestTargets(t *testing.T) {
 	w := newCluster(t)
