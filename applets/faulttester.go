@@ -229,5 +229,5 @@ func testerError(err error, failed bool) error {
 	case errors.As(err, &ill), errors.As(err, &gone), errors.As(err, &refused):
 		return applet.Fail(applet.Unsafe, "%w", err)
 	}
-	return err
+	return addressError(err)
 }
