@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -187,8 +188,8 @@ func (j *job) finish(ctx context.Context, limit time.Duration) (string, error) {
 	}
 }
 
-// harmless says whether a load that was told to stop ended as one may: well, or by that signal.
+// harmless says whether a load that was told to stop ended as one may: well, or by a signal of its keeper, who says so
+// by 128 and its number.
 func (j *job) harmless() bool {
-	e := j.ending
-	return j.err == nil && (e.Signal == syscall.SIGTERM || e.Signal == syscall.SIGKILL || e.Signal == 0 && (e.Code == 0 || e.Code == 143))
+	return j.err == nil && j.ending.Signal == 0 && slices.Contains([]int{0, 128 + int(syscall.SIGTERM), 128 + int(syscall.SIGKILL)}, j.ending.Code)
 }

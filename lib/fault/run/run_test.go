@@ -169,6 +169,8 @@ func TestVerdicts(t *testing.T) {
 		"check":     {"check: {exec: 'echo bad >&2; exit 4', tries: 2, pause: 1ms}\ncases: [{fault: none}]", nil, report.Fail, "check: exit status 4: bad"},
 		"load": {"load: ['echo $$ >$FAULT_DIR/pid; exit 5']\ncases: [{fault: none, effect: 'until [ -s $FAULT_DIR/pid ] && ! kill -0 $(cat $FAULT_DIR/pid) 2>/dev/null; do sleep 0.01; done'}]",
 			nil, report.Fail, "load 1 failed: exit status 5"},
+		"stubborn load": {"load: ['trap \"\" TERM; touch $FAULT_DIR/ready; while :; do sleep 1; done']\ncases: [{fault: none, effect: 'until [ -e $FAULT_DIR/ready ]; do sleep 0.01; done'}]",
+			nil, report.Pass, ""},
 		"on_failure": {"check: {exec: 'false'}\non_failure: {exec: 'exit 6'}\ncases: [{fault: none}]", nil, report.Fail, "; on_failure: exit status 6"},
 		"undo":       {"cases: [{fault: exec, inject: 'true', effect: 'false', undo: 'exit 7'}]", nil, report.Fail, "; undo: exit status 7"},
 		"without effect": {"cases: [{fault: kill, on: m2}]", func(_ string, s *fault.Status) (int, error) {
