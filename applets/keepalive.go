@@ -66,7 +66,8 @@ func keepAlive() *applet.Applet {
 				"COMMAND let go of a log that was renamed: let COMMAND do it (HUP is passed on to it), or rotate by copying and truncating, " +
 				"which is safe since the logs are opened for append. Each restart opens them anew.",
 			"--rotate-size is the other way, and has its price: the pipe dies with keep-alive. A COMMAND whose keep-alive was killed gets SIGPIPE " +
-				"at its next write, and the next keep-alive stops and starts it instead of adopting it. What cannot be written to a full disk is dropped.",
+				"at its next write, and the next keep-alive stops and starts it instead of adopting it. What cannot be written to a full disk is dropped. " +
+				"Since it opens the logs by name again and again, it refuses a directory where USER, or another user, could put a link in their place.",
 			"A full disk never ends COMMAND: its own writes fail, and a restart waits by the back-off until its pidfile can be written.",
 			"An adopted process is no child: its exit code is unknown, and --no-restart-codes does not apply to it. It goes on writing to the " +
 				"logs that it was started with.",
@@ -87,7 +88,7 @@ func keepAliveStatuses() []applet.Item {
 		{Name: "1", Text: "another process holds FILE or the child pidfile; --status: COMMAND does not run just now"},
 		{Name: "2", Text: "COMMAND survived the whole schedule; the pidfiles are kept"},
 		{Name: "3", Text: "gave up restarting; --status, --restart: no keep-alive runs"},
-		{Name: "4", Text: "a pidfile is unsafe or nobody can tell whom it names, no permission, or no answer"},
+		{Name: "4", Text: "a pidfile or a log is unsafe, nobody can tell whom a pidfile names, no permission, or no answer"},
 		{Name: "64", Text: "the command line is wrong"},
 		{Name: "75", Text: "a pidfile is locked by another process"},
 		{Name: "124", Text: "--detach: COMMAND was not ready within --ready-timeout, and was stopped"},

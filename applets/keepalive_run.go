@@ -75,7 +75,7 @@ func (o *keepAliveOptions) supervisor(c *applet.Call) (s *supervise.Supervisor, 
 	}
 	done = func() {}
 	if o.rotates() {
-		pipes, err := supervise.OpenPipes(o.output, o.rotation)
+		pipes, err := supervise.OpenPipes(o.output, o.rotation, o.user)
 		if err != nil {
 			return nil, nil, nil, err
 		}

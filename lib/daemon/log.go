@@ -123,19 +123,23 @@ func (w *way) link(part string) (target string, noFollow int, err error) {
 		return "", 0, &fs.PathError{Op: "open", Path: w.dir + part, Err: unix.ELOOP}
 	}
 	if st.Uid != 0 && int(st.Uid) != os.Geteuid() {
-		return "", 0, &UnsafeLogError{w.dir + part, int(st.Uid)}
+		return "", 0, &UnsafeLogError{Path: w.dir + part, UID: int(st.Uid)}
 	}
 	buf := make([]byte, 4096)
 	n, err := unix.Readlinkat(w.fd, part, buf)
 	return string(buf[:max(n, 0)]), 0, err
 }
 
-// UnsafeLogError is a log file that is reached by another user's symbolic link.
+// UnsafeLogError is a log file that is another user's symbolic link, or could become one.
 type UnsafeLogError struct {
-	Path string
-	UID  int
+	Path   string
+	UID    int
+	Reason string // instead, if not empty
 }
 
 func (e *UnsafeLogError) Error() string {
+	if e.Reason != "" {
+		return e.Path + ": " + e.Reason
+	}
 	return fmt.Sprintf("%s: is a symbolic link of the user %d, which could lead anywhere", e.Path, e.UID)
 }

@@ -11,3 +11,10 @@ func owner(info fs.FileInfo) int {
 	}
 	return -1
 }
+
+func group(info fs.FileInfo) int {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return int(st.Gid)
+	}
+	return -1
+}

@@ -2,14 +2,19 @@ package supervise
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
 	"gopkg.in/natefinch/lumberjack.v2"
 
 	"pidbox/lib/daemon"
+	"pidbox/lib/spawn"
 )
 
 // Rotation bounds the logs of a command: each is renamed when it has grown to Megabytes, and Keep old ones are kept.
@@ -20,9 +25,14 @@ type Rotation struct{ Megabytes, Keep int }
 // of one.
 type Pipes struct{ stdout, stderr *pipe }
 
-// OpenPipes opens the logs and starts to copy. The pipes last through all restarts: what a dying command wrote is not
+// OpenPipes opens the logs and starts to copy, for a command that runs as user, nil for our own. The pipes last through all restarts: what a dying command wrote is not
 // lost, and a full disk holds nobody up, for what cannot be written is dropped.
-func OpenPipes(o Output, r Rotation) (p *Pipes, err error) {
+func OpenPipes(o Output, r Rotation, user *spawn.User) (p *Pipes, err error) {
+	for _, path := range []string{o.Stdout, o.Stderr} {
+		if err := rotatable(path, user); err != nil {
+			return nil, err
+		}
+	}
 	p = &Pipes{}
 	if p.stdout, err = openPipe(o.Stdout, r); err != nil {
 		return nil, err
@@ -31,6 +41,50 @@ func OpenPipes(o Output, r Rotation) (p *Pipes, err error) {
 		p.stderr, err = openPipe(o.Stderr, r)
 	}
 	return p, err
+}
+
+// rotatable refuses a log where somebody else can put a symbolic link in its place, or in that of a directory on the way:
+// it is opened by its name again and again, with our rights, and a link would have us write anywhere. In a sticky
+// directory the kernel guards it (fs.protected_symlinks).
+func rotatable(path string, user *spawn.User) error {
+	if path == "" {
+		return nil
+	}
+	ways := []string{filepath.Dir(path)}
+	if way, err := filepath.EvalSymlinks(ways[0]); err == nil {
+		ways = append(ways, way)
+	}
+	for _, dir := range ways {
+		for ; ; dir = filepath.Dir(dir) {
+			info, err := os.Stat(dir)
+			if err != nil { // opening it tells
+				return nil
+			}
+			if by := exchanger(info, user); by != "" {
+				return &daemon.UnsafeLogError{Path: path, Reason: fmt.Sprintf("cannot be rotated safely: %s can exchange what is in %s", by, dir)}
+			}
+			if dir == filepath.Dir(dir) {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// exchanger is who else can exchange the files of a directory, in words.
+func exchanger(dir fs.FileInfo, user *spawn.User) string {
+	mode, uid := dir.Mode(), owner(dir)
+	switch {
+	case uid != 0 && uid != os.Geteuid():
+		return fmt.Sprintf("the user %d", uid)
+	case mode&fs.ModeSticky != 0:
+		return ""
+	case mode&0o002 != 0:
+		return "everybody"
+	case mode&0o020 != 0 && user != nil && user.UID != 0 && slices.Contains(append(slices.Clone(user.Groups), user.GID), group(dir)):
+		return "the user " + user.Name
+	}
+	return ""
 }
 
 // Open gives the ends for a command to write to; they are not its to close.

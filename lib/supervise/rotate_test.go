@@ -11,7 +11,7 @@ import (
 func TestPipesRotate(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "log")
-	p, err := OpenPipes(Output{Stdout: path, Stderr: path}, Rotation{Megabytes: 1, Keep: 2})
+	p, err := OpenPipes(Output{Stdout: path, Stderr: path}, Rotation{Megabytes: 1, Keep: 2}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestPipesRotate(t *testing.T) {
 
 func TestPipesReopen(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
-	p, err := OpenPipes(Output{Stdout: path}, Rotation{Megabytes: 1, Keep: 1})
+	p, err := OpenPipes(Output{Stdout: path}, Rotation{Megabytes: 1, Keep: 1}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
