@@ -60,7 +60,7 @@ func (s *Supervisor) Run() (outcome Outcome, err error) {
 			s.set(func(st *Status) { st.State, st.Next = Starting, nil; st.Restarts++ })
 		}
 		var end End
-		var ran time.Duration
+		ran := time.Duration(-1) // a start that fails is no run, be --healthy-after 0
 		if child == nil {
 			child, err = s.Command.Start()
 		}

@@ -87,6 +87,20 @@ func TestSupervisorTakesFailedStartsAsCrashes(t *testing.T) {
 	})
 }
 
+func TestSupervisorTakesNoFailedStartForAHealthyRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := standard
+		p.HealthyAfter = 0 // every run is
+		f := &fake{runs: make([]time.Duration, 100), failFrom: 2}
+		if _, err := supervise(t, f, p, nil, func(s *Supervisor) { time.Sleep(5 * time.Second); askStop(s) }); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := f.delays(make([]time.Duration, 9)), []time.Duration{0, 0, 0, 2 * time.Second}; !slices.Equal(got, want) {
+			t.Error(got)
+		}
+	})
+}
+
 func TestSupervisorFailsAtOnceIfNothingEverRan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{failFrom: 1}

@@ -68,8 +68,9 @@ type Backoff struct {
 	recent   []time.Time // the restarts that Limit still counts
 }
 
-// Next is the delay before a command that ran for that long is started again, or ErrGaveUp. Only the time from start
-// to exit makes a run healthy: were the delay counted, the longest delays would always start over.
+// Next is the delay before a command that ran for that long, less than 0 if it was not even started, is started again,
+// or ErrGaveUp. Only the time from start to exit makes a run healthy: were the delay counted, the longest delays would
+// always start over.
 func (b *Backoff) Next(now time.Time, ran time.Duration) (time.Duration, error) {
 	if ran >= b.HealthyAfter {
 		b.failures = 0
