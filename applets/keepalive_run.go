@@ -60,7 +60,7 @@ func (o *keepAliveOptions) keep(c *applet.Call) error {
 }
 
 // supervisor is what the options ask for, not yet at work. done lets go of the logs that it writes itself.
-func (o *keepAliveOptions) supervisor(c *applet.Call) (s *supervise.Supervisor, reopen, done func(), err error) {
+func (o *keepAliveOptions) supervisor(c *applet.Call) (s *supervise.Supervisor, reopen func() error, done func(), err error) {
 	log, reopen, err := o.logger(c)
 	if err != nil {
 		return nil, nil, nil, err
@@ -81,7 +81,7 @@ func (o *keepAliveOptions) supervisor(c *applet.Call) (s *supervise.Supervisor, 
 		}
 		service.Pipes = pipes
 		reopenLog := reopen
-		reopen = func() { _ = pipes.Reopen(); reopenLog() }
+		reopen = func() error { return errors.Join(pipes.Reopen(), reopenLog()) }
 		done = func() { _ = pipes.Close() }
 	}
 	if os.Getpid() == 1 {

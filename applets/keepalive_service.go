@@ -115,16 +115,16 @@ func (o *keepAliveOptions) notices(log *slog.Logger) (ready, ending func()) {
 }
 
 // logger is keep-alive's own log, and how to open it anew.
-func (o *keepAliveOptions) logger(c *applet.Call) (*slog.Logger, func(), error) {
+func (o *keepAliveOptions) logger(c *applet.Call) (*slog.Logger, func() error, error) {
 	var to io.Writer = c.Stderr
-	reopen := func() {}
+	reopen := func() error { return nil }
 	if o.log != "" {
 		file, err := supervise.OpenLogFile(o.log)
 		if err != nil {
 			return nil, nil, err
 		}
 		to = file
-		reopen = func() { _ = file.Reopen() } // a failure leaves the old file, which can still be read
+		reopen = file.Reopen
 	}
 	level := &slog.HandlerOptions{Level: slog.LevelInfo}
 	if c.Quiet {
