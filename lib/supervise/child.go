@@ -101,7 +101,7 @@ func (c *child) End() End {
 }
 
 // Stop ends the group that the child leads or led.
-func (c *child) Stop(schedule signals.Schedule, hasten <-chan struct{}) error {
+func (c *child) Stop(schedule signals.Schedule, begun func(), hasten <-chan struct{}) error {
 	family, err := c.family()
 	if errors.Is(err, proc.ErrNotFound) {
 		<-c.done
@@ -132,6 +132,7 @@ func (c *child) Stop(schedule signals.Schedule, hasten <-chan struct{}) error {
 	if family.Blind() {
 		target = &unseen{family, c}
 	}
+	begun()
 	_, err = stop.Run(ctx, target, schedule, c.tell)
 	if err != nil && ctx.Err() != nil {
 		kill := signals.Schedule{{Signal: syscall.SIGKILL, Wait: killWait}}

@@ -22,6 +22,7 @@ type fake struct {
 	stubborn  bool // only a hastened stop ends it
 	immortal  bool
 	takes     time.Duration // to stop
+	finds     time.Duration // what it takes until the first signal is sent
 	leaves    time.Duration // what a dead one leaves of its group takes to stop
 	starts    []time.Time
 	children  []*run
@@ -88,7 +89,11 @@ func (r *run) Signal(sig syscall.Signal) error {
 	return nil
 }
 
-func (r *run) Stop(_ signals.Schedule, hasten <-chan struct{}) error {
+func (r *run) Stop(_ signals.Schedule, begun func(), hasten <-chan struct{}) error {
+	if !over(r) {
+		time.Sleep(r.of.finds)
+		begun()
+	}
 	switch {
 	case over(r):
 		time.Sleep(r.of.leaves)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"pidbox/lib/signals"
@@ -171,10 +172,11 @@ func (s *Supervisor) watch(child Child) (verdict, End, error) {
 }
 
 // halt stops the child's group and goes on taking requests: a stop asked for meanwhile becomes the verdict, and any
-// beyond the first hastens.
+// after that hastens, once there is something to hasten: timeout(1), for one, sends its TERM twice in a row.
 func (s *Supervisor) halt(child Child, v verdict) (verdict, error) {
 	hasten, gone := make(chan struct{}), make(chan error, 1)
-	go func() { gone <- child.Stop(s.Schedule, hasten) }()
+	var begun atomic.Bool
+	go func() { gone <- child.Stop(s.Schedule, func() { begun.Store(true) }, hasten) }()
 	for hastened := false; ; {
 		select {
 		case err := <-gone:
@@ -194,7 +196,7 @@ func (s *Supervisor) halt(child Child, v verdict) (verdict, error) {
 			case r.Kind == Stop && v != stopped:
 				v = stopped
 				s.Ending()
-			case r.Kind == Stop && !hastened:
+			case r.Kind == Stop && !hastened && begun.Load():
 				hastened = true
 				s.Log.Warn("hastening to KILL", "pid", child.PID())
 				close(hasten)

@@ -80,8 +80,18 @@ func TestSupervisorRestartsOnRequestAtOnce(t *testing.T) {
 
 func TestSupervisorHastensAtTheSecondStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &fake{stubborn: true}
-		outcome, err := supervise(t, f, standard, nil, func(s *Supervisor) { time.Sleep(1); askStop(s); askStop(s); askStop(s) })
+		f, began := &fake{stubborn: true, finds: time.Second}, time.Now()
+		outcome, err := supervise(t, f, standard, nil, func(s *Supervisor) {
+			time.Sleep(1)
+			askStop(s)
+			askStop(s) // nothing has been sent yet: it is the same stop
+			time.Sleep(time.Minute)
+			askStop(s)
+			askStop(s)
+		})
+		if took := time.Since(began); took != time.Minute+1 {
+			t.Error("it took", took)
+		}
 		if outcome != Stopped || err != nil || f.forgotten != 1 {
 			t.Error(outcome, err, f.forgotten)
 		}

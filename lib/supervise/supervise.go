@@ -29,8 +29,8 @@ type Child interface {
 	End() End              // how; after Done only
 	Signal(syscall.Signal) error
 	// Stop runs the schedule on all of the child's group, also when the child itself has ended, and returns once none
-	// is left. Cancelling hasten skips to KILL.
-	Stop(schedule signals.Schedule, hasten <-chan struct{}) error
+	// is left. It calls begun before the first signal, if there is one to be sent. Closing hasten skips to KILL.
+	Stop(schedule signals.Schedule, begun func(), hasten <-chan struct{}) error
 	Close() // lets go of a child without touching it
 }
 
