@@ -123,6 +123,9 @@ func (s *Service) proven(h *pidfile.Holder) (record, error) {
 		return record{}, &pidfile.DoubtError{Holder: h}
 	}
 	occupied.Reason = "which no supervisor started"
+	if err == nil && r.child.PID == now.PID && r.child.Compare(now) == proc.Unknown {
+		occupied.Reason = "and whether a supervisor started it cannot be told without /proc"
+	}
 	return record{}, occupied
 }
 
