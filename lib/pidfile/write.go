@@ -129,8 +129,11 @@ func (r *Reservation) replace(id proc.Identity) error {
 	if err != nil {
 		return err
 	}
-	if r.Holder.State == Absent { // a link is never put over a file that somebody made meanwhile
-		switch err = unix.Linkat(p.fd, tmp, p.fd, p.name, 0); err {
+	if r.Holder.State == Absent { // nothing is put over a file that somebody made meanwhile
+		if err = renameNew(p.fd, tmp, p.name); err != nil && err != unix.EEXIST {
+			err = unix.Linkat(p.fd, tmp, p.fd, p.name, 0)
+		}
+		switch err {
 		case nil:
 			return nil
 		case unix.EEXIST:
