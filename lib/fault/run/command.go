@@ -68,28 +68,31 @@ func launch(path string, argv, env []string, stdin *os.File) (*job, error) {
 		errRead.Close()
 		return nil, err
 	}
-	kept := make(chan struct{}, 2)
+	var kept sync.WaitGroup
 	for from, to := range map[*os.File]*bytes.Buffer{outRead: &j.out, errRead: &j.errs} {
-		go func() {
+		kept.Go(func() {
 			defer from.Close()
 			_, _ = io.CopyN(to, from, outputLimit)
 			_, _ = io.Copy(io.Discard, from)
-			kept <- struct{}{}
-		}()
+		})
 	}
 	go func() {
 		j.wait()
-		<-kept
-		<-kept
+		// what has left the session may hold the output open for ever
+		end := time.Now().Add(5 * time.Second)
+		_, _ = outRead.SetReadDeadline(end), errRead.SetReadDeadline(end)
+		kept.Wait()
 		close(j.done)
 	}()
 	return j, nil
 }
 
-// wait waits for its end, and ends what it has left in its session, which would hold the output open.
+// wait waits for its end, and ends what it has left in its session, which would hold the output open. Until it is
+// reaped, that session is its own.
 func (j *job) wait() {
-	j.ending, j.err = j.child.Wait(context.Background())
+	_ = j.child.Handle().Wait(context.Background())
 	j.kill(at("KILL/5"))
+	j.ending, j.err = j.child.Wait(context.Background())
 	j.use.Lock()
 	defer j.use.Unlock()
 	j.gone = true

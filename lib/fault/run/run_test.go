@@ -20,6 +20,8 @@ import (
 	"pidbox/lib/fault"
 	"pidbox/lib/fault/plan"
 	"pidbox/lib/fault/report"
+	"pidbox/lib/proc"
+	"pidbox/lib/spawn"
 )
 
 // The test binary is also the keeper of loads and checks.
@@ -260,6 +262,48 @@ func TestDidNotLast(t *testing.T) {
 	got, err := c.runCase(context.Background(), c.plan.Cases[0], 1) // without a watcher, which asks too
 	if err != nil || got.Outcome != report.Fail || got.Reason != "it did not last: m2 is running, not stopped" {
 		t.Errorf("%v, %+v", err, got)
+	}
+}
+
+// What a command leaves behind is ended with it, and if it has got away, not waited for.
+func TestLeftBehind(t *testing.T) {
+	file := t.TempDir() + "/pid"
+	pid := func() (n int) {
+		b, err := os.ReadFile(file)
+		if err == nil {
+			_, err = fmt.Sscan(string(b), &n)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	for _, exec := range []string{"check: {exec: '%s'}\ncases: [{fault: none}]", "cases: [{fault: exec, inject: '%s'}]"} {
+		if got := newCluster(t).one(fmt.Sprintf(exec, "sleep 900 & echo $! >"+file)); got.Outcome != report.Pass {
+			t.Errorf("%s: %s", got.Outcome, got.Reason)
+		}
+		gone := func() bool {
+			h, err := proc.Open(pid())
+			if err != nil {
+				return errors.Is(err, proc.ErrNotFound)
+			}
+			defer h.Close()
+			alive, _ := h.Alive()
+			return !alive
+		}
+		for end := time.Now().Add(time.Minute); !gone(); time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("process %d was left", pid())
+			}
+		}
+	}
+	if _, err := spawn.LookPath("setsid", os.Getenv("PATH"), ""); err != nil {
+		t.Skip(err)
+	}
+	got := newCluster(t).one("cases: [{fault: exec, inject: 'setsid sleep 900 & echo $! >" + file + "'}]")
+	_ = syscall.Kill(pid(), syscall.SIGKILL)
+	if got.Outcome != report.Pass {
+		t.Errorf("%s: %s", got.Outcome, got.Reason)
 	}
 }
 
