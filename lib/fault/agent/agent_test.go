@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"pidbox/lib/fault"
+	"pidbox/lib/proc"
 	"pidbox/lib/spawn"
 )
 
@@ -35,6 +37,14 @@ func TestMain(m *testing.M) {
 	case "":
 		os.Exit(m.Run())
 	case "dies":
+		os.Exit(3)
+	case "leaves": // a worker, and dies
+		cmd := exec.Command("/proc/self/exe")
+		cmd.Env = append(os.Environ(), "FAULT_MEMBER=lives")
+		if err := cmd.Start(); err != nil {
+			os.Exit(4)
+		}
+		_ = os.WriteFile(os.Getenv("FAULT_WORKER"), []byte(fmt.Sprint(cmd.Process.Pid)), 0o600)
 		os.Exit(3)
 	}
 	fmt.Println("ready")
@@ -211,6 +221,31 @@ func TestDiesByItself(t *testing.T) {
 	_ = syscall.Kill(pid, syscall.SIGKILL)
 	if s := g.until("it is dead", is(fault.Exited)); s.Exit.Signal != "KILL" || s.Unexpected != 1 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// What a member that died by itself leaves in its session is not left: it would write into what is wiped, and keep the
+// ports from the next.
+func TestLeavesNothing(t *testing.T) {
+	c := config(t, "leaves")
+	file := c.Dir + ".worker"
+	c.Command.Env = append(c.Command.Env, "FAULT_WORKER="+file)
+	f := newFixture(t, c)
+	f.ask(200, "", "POST", "/v1/start", "")
+	f.until("it is dead", is(fault.Exited))
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	if _, err := fmt.Sscan(string(b), &pid); err != nil {
+		t.Fatal(err)
+	}
+	if h, err := proc.Open(pid); err == nil {
+		defer h.Close()
+		if alive, err := h.Alive(); alive || err != nil {
+			t.Errorf("its worker is alive: %v", err)
+		}
 	}
 }
 

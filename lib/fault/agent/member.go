@@ -14,6 +14,7 @@ import (
 	"pidbox/lib/proc"
 	"pidbox/lib/signals"
 	"pidbox/lib/spawn"
+	"pidbox/lib/stop"
 )
 
 // member is the process of the cluster's member.
@@ -139,12 +140,14 @@ func (a *Agent) start() (err error) {
 // watch waits for the end of the process and puts it on record.
 func (a *Agent) watch(m *member, done func()) {
 	exit := fault.Exit{Code: -1}
-	if m.child == nil {
-		_ = m.handle.Wait(context.Background())
-	} else if end, err := m.child.Wait(context.Background()); err == nil {
-		exit.Code = end.Code
-		if end.Signal != 0 {
-			exit.Signal = signals.Name(end.Signal)
+	_ = m.handle.Wait(context.Background())
+	a.clear(m)
+	if m.child != nil {
+		if end, err := m.child.Wait(context.Background()); err == nil {
+			exit.Code = end.Code
+			if end.Signal != 0 {
+				exit.Signal = signals.Name(end.Signal)
+			}
 		}
 	}
 	exit.At = time.Now()
@@ -176,4 +179,25 @@ func (a *Agent) watch(m *member, done func()) {
 	defer m.use.Unlock()
 	m.gone = true
 	done()
+}
+
+// clear ends what a process that ended by itself has left in its session, as a service manager does: it would write
+// into what is wiped, and keep the ports from the next. Until the process is reaped that session is its own.
+func (a *Agent) clear(m *member) {
+	a.mu.Lock()
+	expected := m.expected // then all of it is being stopped, by a schedule
+	a.mu.Unlock()
+	if expected {
+		return
+	}
+	err := m.within(func(f *proc.Family) error {
+		if alive, err := f.Alive(); !alive {
+			return err
+		}
+		_, err := stop.Run(context.Background(), f, at("KILL/5"), nil)
+		return err
+	})
+	if err != nil && !errors.Is(err, proc.ErrNotFound) {
+		a.Log("end what the member has left: %v", err)
+	}
 }
