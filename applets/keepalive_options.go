@@ -115,8 +115,8 @@ func (o *keepAliveOptions) restartOptions() []applet.Option {
 func (o *keepAliveOptions) healthOptions() []applet.Option {
 	return []applet.Option{
 		applet.String(&o.health, "health", "URL", "check COMMAND there, as wait-healthy(1) does, or by exec:SHELL-COMMAND, and restart it when it is unhealthy"),
-		applet.Duration(&o.checks.Interval, "health-interval", "D", "the time between checks (default 10s)"),
-		applet.Duration(&o.checks.Timeout, "health-timeout", "D", "the time limit of a check (default 5s)"),
+		applet.Parsed(&o.checks.Interval, "health-interval", "D", "the time between checks (default 10s)", parsePositive),
+		applet.Parsed(&o.checks.Timeout, "health-timeout", "D", "the time limit of a check (default 5s)", parsePositive),
 		applet.Parsed(&o.checks.Failures, "health-failures", "N", "so many failures in a row are too many (default 3)", positive),
 		applet.Duration(&o.checks.Grace, "health-grace", "D", "before the first success, failures do not count for so long (default 10s)"),
 		applet.Switch(&o.notify, "notify", "tell the service manager READY=1 when COMMAND runs (with --health: is healthy)"),
