@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -49,11 +50,13 @@ func TestHealthGraceEnds(t *testing.T) {
 // While it is being stopped it is neither found ready nor unhealthy, and a check that cannot be ended holds nobody up.
 func TestHealthRestsDuringAStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		began, ready, checks, hang := time.Now(), false, 0, make(chan struct{})
+		began, hang := time.Now(), make(chan struct{})
+		var ready atomic.Bool
+		var checks atomic.Int32
 		defer close(hang)
 		f := &fake{takes: time.Minute}
 		h := &Health{Grace: time.Hour, Interval: time.Second, Timeout: time.Second, Failures: 3, Check: func(context.Context) error {
-			switch checks++; {
+			switch checks.Add(1); {
 			case time.Since(began) < 10*time.Second:
 				return errors.New("not yet")
 			case time.Since(began) > 2*time.Minute:
@@ -62,17 +65,17 @@ func TestHealthRestsDuringAStop(t *testing.T) {
 			return nil
 		}}
 		s := New(&Supervisor{Command: f, Backoff: Backoff{Policy: standard}, Health: h, Log: slog.New(slog.DiscardHandler),
-			Ending: func() {}, Ready: func() { ready = true }})
+			Ending: func() {}, Ready: func() { ready.Store(true) }})
 		go func() {
 			time.Sleep(5500 * time.Millisecond)
 			if err := s.Ask(Request{Kind: Restart}); err != nil { // until 65.5 s
 				t.Error(err)
 			}
-			if ready || s.Status().Healthy != nil || checks > 11 { // the first good one waits to be told
-				t.Errorf("ready %v, %+v after %d checks", ready, s.Status(), checks)
+			if ready.Load() || s.Status().Healthy != nil || checks.Load() > 11 { // the first good one waits to be told
+				t.Errorf("ready %v, %+v after %d checks", ready.Load(), s.Status(), checks.Load())
 			}
 			time.Sleep(2 * time.Second)
-			if !ready {
+			if !ready.Load() {
 				t.Error("never ready")
 			}
 			time.Sleep(time.Minute)
