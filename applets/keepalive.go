@@ -72,6 +72,8 @@ func keepAlive() *applet.Applet {
 			"An adopted process is no child: its exit code is unknown, and --no-restart-codes does not apply to it. It goes on writing to the " +
 				"logs that it was started with.",
 			"The hash of the command is salted, but whoever may read the child pidfile can try guesses: do not give short passwords by -E.",
+			"Once keep-alive was killed, FILE names nobody and pid-kill on it has nothing to stop, though COMMAND runs on: a stop script says " +
+				"pid-kill on FILE and then pid-kill --group on the child pidfile.",
 			"Processes that have left COMMAND's process group are neither stopped nor waited for.",
 			"--status and --restart use a socket in FILE's directory and not a signal, because an answer must come back. Only root and " +
 				"keep-alive's own user are served, and only the process that FILE names is believed.",
