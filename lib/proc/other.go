@@ -30,4 +30,6 @@ func BootTime() time.Time { return time.Time{} }
 
 func childEnded(int) bool { return false }
 
+func threadState(int) State { return 0 }
+
 func check(pid int) error { return unix.Kill(pid, 0) }

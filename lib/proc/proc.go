@@ -110,12 +110,18 @@ func (h *Handle) Info() (Info, error) {
 	return info, h.wrap(err)
 }
 
-// State is the letter that ps(1) shows, as of the first thread: D sleeps in the kernel and cannot be killed, T is
-// stopped, Z a zombie. It is 0 where there is no /proc.
+// State is the letter that ps(1) shows: D sleeps in the kernel and cannot be killed, T is stopped, Z a zombie. It is that
+// of the first thread, or of another if that one alone has ended, and 0 where there is no /proc.
 func (h *Handle) State() (State, error) {
 	st, err := h.link.stat()
 	if errors.Is(err, errNoProc) {
 		return 0, nil
+	}
+	if err == nil && st.ended() && st.threads > 1 {
+		other := threadState(h.pid)
+		if held, err := h.link.held(); other != 0 && err == nil && held {
+			st.state = other
+		}
 	}
 	return st.state, h.wrap(err)
 }

@@ -183,7 +183,7 @@ func TestFirstThreadEndedOthersRun(t *testing.T) {
 		if isBare(h) {
 			return
 		}
-		if st, err := h.State(); st != 'Z' {
+		if st, err := h.State(); err != nil || st == 'Z' {
 			t.Fatal(st, err)
 		}
 		expectAlive(t, h, true)

@@ -95,7 +95,7 @@ func (d *procDir) alive() (alive bool, err error) {
 			}
 			running, ended, err := threads(fd)
 			switch {
-			case running:
+			case running != 0:
 				alive = true
 				return nil
 			case errors.Is(err, unix.ENOENT) || err == nil && ended < st.threads:

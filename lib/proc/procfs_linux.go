@@ -121,12 +121,12 @@ func field(text []byte, key string) []byte {
 	return nil
 }
 
-// threads reports whether one of the threads of the process whose /proc directory is open runs, and if not, how many
-// have been seen to have ended. Others may have come and gone meanwhile.
-func threads(dir int) (running bool, ended int, err error) {
+// threads gives the state of a thread that runs of the process whose /proc directory is open, 0 for none, and then how
+// many have been seen to have ended. Others may have come and gone meanwhile.
+func threads(dir int) (running State, ended int, err error) {
 	fd, err := unix.Openat(dir, "task", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return false, 0, err
+		return 0, 0, err
 	}
 	tasks := os.NewFile(uintptr(fd), "task")
 	defer tasks.Close()
@@ -136,14 +136,25 @@ func threads(dir int) (running bool, ended int, err error) {
 		st, err := readStat(fd, name+"/stat", id)
 		switch {
 		case err == nil && !st.ended():
-			return true, 0, nil
+			return st.state, 0, nil
 		case err == nil:
 			ended++
 		case !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ESRCH):
-			return false, 0, err
+			return 0, 0, err
 		}
 	}
-	return false, ended, err
+	return 0, ended, err
+}
+
+// threadState is the state of a thread that runs of the process with that number, 0 for none; like statOf.
+func threadState(pid int) State {
+	fd, err := unix.Open("/proc/"+strconv.Itoa(pid), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0
+	}
+	defer unix.Close(fd)
+	state, _, _ := threads(fd)
+	return state
 }
 
 // numbers lists the processes that /proc shows.
