@@ -40,7 +40,7 @@ func openProcDir(pid int) (link, error) {
 	switch {
 	case err == nil:
 		return d, nil
-	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ESRCH):
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ESRCH), errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
 		if held, err := bare(pid).held(); err == nil && held {
 			return nil, errNoProc // hidepid
 		}
