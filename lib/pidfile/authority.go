@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
+	"unicode"
 
 	"golang.org/x/sys/unix"
 )
@@ -26,13 +28,13 @@ func (w *walk) judgeDir() error {
 	if err := unix.Fstat(w.fd, &st); err != nil {
 		return fmt.Errorf("%s: %w", w.dir, err)
 	}
-	w.writers = append(w.writers, writer{int(st.Uid), w.dir, "is owned by ", "chown root " + w.dir})
+	w.writers = append(w.writers, writer{int(st.Uid), w.dir, "is owned by ", mend("chown root", w.dir)})
 	mode := uint32(st.Mode)
 	if w.rules.AllowInsecure || mode&unix.S_ISVTX != 0 { // in a sticky directory only the owner of a file can exchange it
 		return nil
 	}
 	if mode&0o002 != 0 && w.unsafe == nil {
-		w.unsafe = &UnsafeError{w.dir, fmt.Sprintf("everybody can exchange the files in it (%s)", describe(&st)), "chmod go-w " + w.dir}
+		w.unsafe = &UnsafeError{w.dir, fmt.Sprintf("everybody can exchange the files in it (%s)", describe(&st)), mend("chmod go-w", w.dir)}
 		if w.claims { // nothing is made in there
 			return w.unsafe
 		}
@@ -40,7 +42,7 @@ func (w *walk) judgeDir() error {
 	if mode&0o020 != 0 {
 		group, uids := members(int(st.Gid))
 		for _, uid := range uids {
-			w.members = append(w.members, writer{uid, w.dir, "its files can be exchanged by group " + group + ", which includes ", "chmod g-w " + w.dir})
+			w.members = append(w.members, writer{uid, w.dir, "its files can be exchanged by group " + group + ", which includes ", mend("chmod g-w", w.dir)})
 		}
 	}
 	return nil
@@ -65,7 +67,7 @@ func judgeFile(path string, st *unix.Stat_t, rules Rules) error {
 	if kind := uint32(st.Mode) & unix.S_IFMT; kind != unix.S_IFREG {
 		what := map[uint32]string{unix.S_IFDIR: "a directory", unix.S_IFIFO: "a FIFO", unix.S_IFLNK: "a symbolic link",
 			unix.S_IFSOCK: "a socket", unix.S_IFCHR: "a device", unix.S_IFBLK: "a device"}[kind]
-		hint := "rm " + path
+		hint := mend("rm", path)
 		switch kind {
 		case unix.S_IFDIR:
 			hint = "name a file in it"
@@ -75,9 +77,23 @@ func judgeFile(path string, st *unix.Stat_t, rules Rules) error {
 		return &UnsafeError{path, fmt.Sprintf("is %s, not a pidfile (%s)", what, describe(st)), hint}
 	}
 	if uint32(st.Mode)&0o022 != 0 && !rules.AllowInsecure {
-		return &UnsafeError{path, fmt.Sprintf("others than its owner can write it (%s)", describe(st)), "chmod go-w " + path}
+		return &UnsafeError{path, fmt.Sprintf("others than its owner can write it (%s)", describe(st)), mend("chmod go-w", path)}
 	}
 	return nil
+}
+
+// mend is a shell's command line, in which the path is one word and no option.
+func mend(command, path string) string {
+	plain := func(r rune) bool {
+		return strings.ContainsRune("%+,-./:=@_", r) || unicode.IsLetter(r) || unicode.IsDigit(r)
+	}
+	if strings.HasPrefix(path, "-") {
+		path = "./" + path
+	}
+	if strings.ContainsFunc(path, func(r rune) bool { return !plain(r) }) {
+		path = "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+	}
+	return command + " " + path
 }
 
 // describe is the owner and the mode of a file, for messages.

@@ -51,7 +51,7 @@ func look(p *place, rules Rules) (*Holder, error) {
 		return h, nil
 	}
 	h.PID = pid
-	owner := writer{int(st.Uid), p.path, "is owned by ", "chown root " + p.path}
+	owner := writer{int(st.Uid), p.path, "is owned by ", mend("chown root", p.path)}
 	err = h.judge(rules)
 	if err == nil && h.Process != nil {
 		err = h.trust(append(p.writers[:len(p.writers):len(p.writers)], owner), rules)

@@ -121,7 +121,7 @@ func (w *walk) follow(part, name string, st *unix.Stat_t) (string, error) {
 	if err != nil {
 		return "", &fs.PathError{Op: "read the link", Path: name, Err: err}
 	}
-	w.writers = append(w.writers, writer{int(st.Uid), name, "is a symbolic link of ", "chown -h root " + name})
+	w.writers = append(w.writers, writer{int(st.Uid), name, "is a symbolic link of ", mend("chown -h root", name)})
 	return string(buf[:n]), nil
 }
 
@@ -142,7 +142,7 @@ func (w *walk) last(name string) error {
 	case st.Mode&unix.S_IFMT != unix.S_IFLNK:
 		return nil
 	case w.claims || !w.rules.AllowInsecure:
-		return &UnsafeError{Path: w.path, Reason: fmt.Sprintf("is a symbolic link of %s, which could lead anywhere", userName(int(st.Uid))), Hint: "rm " + w.path}
+		return &UnsafeError{Path: w.path, Reason: fmt.Sprintf("is a symbolic link of %s, which could lead anywhere", userName(int(st.Uid))), Hint: mend("rm", w.path)}
 	}
 	link, err := w.follow(name, w.file(), &st)
 	if err != nil {
