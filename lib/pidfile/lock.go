@@ -31,16 +31,20 @@ func (l *locks) release() {
 	*l = locks{}
 }
 
+// errTaken says that somebody else has locked the file.
+var errTaken = errors.New("taken")
+
 // lock takes the locks of p. It ends with ErrBusy after lockWait.
-func (p *place) lock(ctx context.Context) (locks, error) { return p.take(ctx, p.lockFile) }
+func (p *place) lock(ctx context.Context) (locks, error) { return p.take(ctx, p.tryFile) }
 
 // lockBeside leaves out the file's, which is held for life by the process that it names.
 func (p *place) lockBeside(ctx context.Context) (locks, error) {
 	return p.take(ctx, func(context.Context) (*flock.Flock, error) { return nil, nil })
 }
 
-// take takes the directory's lock and then what lockFile does.
-func (p *place) take(ctx context.Context, lockFile func(context.Context) (*flock.Flock, error)) (l locks, err error) {
+// take takes the directory's lock and then what try does. A file that another program keeps locked is waited for without
+// the directory's lock, which the claims of all other pidfiles there need.
+func (p *place) take(ctx context.Context, try func(context.Context) (*flock.Flock, error)) (l locks, err error) {
 	bounded, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
 	defer func() {
@@ -52,10 +56,18 @@ func (p *place) take(ctx context.Context, lockFile func(context.Context) (*flock
 			err = context.Cause(ctx)
 		}
 	}()
-	if l.dir, err = p.lockDir(bounded); err == nil {
-		l.file, err = lockFile(bounded)
+	for {
+		if l.dir, err = p.lockDir(bounded); err == nil {
+			l.file, err = try(bounded)
+		}
+		if err != errTaken {
+			return l, err
+		}
+		l.release()
+		if err = p.awaitFile(bounded); err != nil {
+			return l, err
+		}
 	}
-	return l, err
 }
 
 func (p *place) lockDir(ctx context.Context) (*flock.Flock, error) {
@@ -76,29 +88,50 @@ func (p *place) lockDir(ctx context.Context) (*flock.Flock, error) {
 	return l, nil
 }
 
-// lockFile locks the file that has the name now: while it was waited for, that may have become another.
-func (p *place) lockFile(ctx context.Context) (*flock.Flock, error) {
+// tryFile locks the file that has the name now, if nobody else has.
+func (p *place) tryFile(ctx context.Context) (*flock.Flock, error) {
 	for {
 		var st unix.Stat_t
 		if unix.Fstatat(p.fd, p.name, &st, unix.AT_SYMLINK_NOFOLLOW) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
 			return nil, nil // nothing to lock; what is wrong with it is found when it is read
 		}
-		l := flock.New(p.file(), flock.SetFlag(unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC))
-		err := acquire(ctx, l)
-		if err == nil {
+		l := p.flock()
+		ok, err := l.TryLock()
+		switch {
+		case ok:
 			if unix.Fstatat(p.fd, p.name, &st, unix.AT_SYMLINK_NOFOLLOW) == nil && locked(l, &st) {
 				return l, nil
 			}
 			l.Unlock()
-		} else if errors.Is(err, ErrBusy) {
-			return nil, &busy{p.path + ": ", lockedBy(&st)}
-		} else if !errors.Is(err, fs.ErrNotExist) {
+		case err == nil:
+			return nil, errTaken
+		case !errors.Is(err, fs.ErrNotExist):
 			return nil, fmt.Errorf("lock %s: %w", p.path, err)
 		}
 		if ctx.Err() != nil {
 			return nil, &busy{p.path + ": ", 0}
 		}
 	}
+}
+
+// awaitFile waits until the file's lock is free, or was for a moment.
+func (p *place) awaitFile(ctx context.Context) error {
+	var st unix.Stat_t
+	_ = unix.Fstatat(p.fd, p.name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	l := p.flock()
+	switch err := acquire(ctx, l); {
+	case err == nil:
+		l.Unlock()
+	case errors.Is(err, ErrBusy):
+		return &busy{p.path + ": ", lockedBy(&st)}
+	case !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("lock %s: %w", p.path, err)
+	}
+	return nil
+}
+
+func (p *place) flock() *flock.Flock {
+	return flock.New(p.file(), flock.SetFlag(unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC))
 }
 
 // locked reports whether l locks the file that st describes.

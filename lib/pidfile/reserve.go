@@ -159,7 +159,7 @@ func attempt(ctx context.Context, path string, rules Rules, mode fs.FileMode, cl
 			return nil, err
 		}
 		r.Holder.free()
-		return p.lockFile(ctx)
+		return p.tryFile(ctx)
 	})
 	if err != nil {
 		return nil, err
