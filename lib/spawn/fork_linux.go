@@ -17,6 +17,7 @@ type program struct {
 	all, old uint64    // signal masks
 	word     message
 	gate     byte
+	letter   unix.Msghdr
 	report   uintptr // descriptor for word
 	keep     []any   // what only the calls point to
 }
@@ -35,7 +36,7 @@ const (
 	may           // errors do not matter
 	divide        // a fork: the parent ends
 	myself        // the result is the PID to report
-	gated         // a read: anything but one byte ends the child, silently
+	gated         // a letter: anything but one byte ends the child, silently; descriptors that do not fit are fatal
 )
 
 // message is what a child reports: its PID when it is held, or a step that failed.
@@ -86,10 +87,10 @@ func walk(p *program) {
 		switch {
 		case c.how == gated && (errno != 0 || result != 1):
 			leave(1)
+		case c.how == gated && p.letter.Flags&unix.MSG_CTRUNC != 0:
+			fail(p, c.step, unix.EMFILE)
 		case errno != 0 && c.how != may:
-			p.word.Step, p.word.Errno = c.step, int32(errno)
-			syscall.RawSyscall(unix.SYS_WRITE, p.report, uintptr(unsafe.Pointer(&p.word)), unsafe.Sizeof(p.word))
-			leave(1)
+			fail(p, c.step, errno)
 		case c.how == divide && result != 0:
 			leave(0)
 		case c.how == myself:
@@ -97,6 +98,14 @@ func walk(p *program) {
 		}
 	}
 	leave(1) // not reached: the last call is the execve
+}
+
+//go:norace
+//go:nosplit
+func fail(p *program, step int32, errno syscall.Errno) {
+	p.word.Step, p.word.Errno = step, int32(errno)
+	syscall.RawSyscall(unix.SYS_WRITE, p.report, uintptr(unsafe.Pointer(&p.word)), unsafe.Sizeof(p.word))
+	leave(1)
 }
 
 //go:norace

@@ -82,7 +82,7 @@ func compose(cmd Command, ends *ends, session, detach bool) (*plan, error) {
 	}
 	p.do("unblock signals", must, unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, address(p, &p.none), 0, 8)
 	p.do("report", must, unix.SYS_WRITE, p.report, address(p, &p.word), unsafe.Sizeof(p.word))
-	p.do("wait", gated, unix.SYS_RECVMSG, uintptr(ends.child), p.letter(), 0)
+	p.do("inherit a lock", gated, unix.SYS_RECVMSG, uintptr(ends.child), p.envelope(), 0)
 	path, err1 := p.text(cmd.Path)
 	args, err2 := p.texts(cmd.Args)
 	env, err3 := p.texts(cmd.Env)
@@ -91,15 +91,15 @@ func compose(cmd Command, ends *ends, session, detach bool) (*plan, error) {
 	return p, errors.Join(err1, err2, err3)
 }
 
-// letter is where the word to go is received, and descriptors with it: they land on the lowest free numbers.
-func (p *plan) letter() uintptr {
+// envelope is where the word to go is received, and descriptors with it: they land on the lowest free numbers.
+func (p *plan) envelope() uintptr {
 	gate := unix.Iovec{Base: &p.gate}
 	gate.SetLen(1)
 	rights := make([]byte, unix.CmsgSpace(8*4))
-	header := unix.Msghdr{Iov: &gate, Control: &rights[0]}
-	header.SetIovlen(1)
-	header.SetControllen(len(rights))
-	return address(p, &header)
+	p.letter = unix.Msghdr{Iov: &gate, Control: &rights[0]}
+	p.letter.SetIovlen(1)
+	p.letter.SetControllen(len(rights))
+	return address(p, &p.letter)
 }
 
 // properties are what Exec gives to this process as well.

@@ -259,6 +259,23 @@ func TestHandedOver(t *testing.T) {
 	}
 }
 
+func TestNoRoomForWhatIsHandedOver(t *testing.T) {
+	three := uint64(3)
+	p, err := Detach(Command{Path: "/bin/true", Args: []string{"true"}, Limits: []Limit{{Name: "nofile", Soft: &three}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	if err := p.Go(null); err == nil || err.Error() != "cannot inherit a lock: too many open files" {
+		t.Error(err)
+	}
+}
+
 func TestKilledWhileHeld(t *testing.T) {
 	p, err := Detach(Command{Path: "/bin/true", Args: []string{"true"}})
 	if err != nil {
