@@ -128,12 +128,9 @@ func (o *waitHealthyOptions) checks(c *applet.Call) ([]health.Check, error) {
 		return nil, applet.Usage("%w", err)
 	}
 	if o.exec {
-		if _, err := spawn.LookPath(c.Args[0], os.Getenv("PATH"), ""); err != nil {
-			return nil, err
-		}
 		check, err := health.Exec(c.Args)
 		if err != nil {
-			return nil, applet.Usage("--exec: %w", err)
+			return nil, err
 		}
 		checks = append(checks, check)
 	}

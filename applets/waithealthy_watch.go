@@ -51,7 +51,10 @@ func newWatched(p *proc.Handle) (*watchedProcess, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &watchedProcess{Handle: p, name: fmt.Sprintf("process %d (%s)", p.PID(), info.Name), started: info.Started}
+	w := &watchedProcess{Handle: p, name: fmt.Sprintf("process %d", p.PID()), started: info.Started}
+	if info.Name != "" { // not to be seen without /proc, or another's under hidepid
+		w.name += " (" + info.Name + ")"
+	}
 	if err := w.check(); err != nil {
 		return nil, applet.Fail(applet.Absent, "%s is not running", w.name)
 	}

@@ -3,7 +3,7 @@ package health
 import (
 	"context"
 	"errors"
-	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -13,18 +13,19 @@ import (
 	"time"
 
 	"pidbox/lib/signals"
+	"pidbox/lib/spawn"
 )
 
-// Exec is the check that runs argv, looked up in PATH now, and is healthy when that exits with 0. Each run has a
+// Exec is the check that runs argv, looked up by spawn.LookPath now, and is healthy when that exits with 0. Each run has a
 // process group of its own, which is killed when the command has ended or its time is up; what has left the group
 // (setsid) is not found.
 func Exec(argv []string) (Check, error) {
 	if len(argv) == 0 {
 		return nil, errors.New("no command to run")
 	}
-	path, err := exec.LookPath(argv[0])
-	if err != nil && !errors.Is(err, exec.ErrDot) {
-		return nil, fmt.Errorf("%s: %w", argv[0], errors.Unwrap(err))
+	path, err := spawn.LookPath(argv[0], os.Getenv("PATH"), "")
+	if err != nil {
+		return nil, err
 	}
 	return &execCheck{path: path, argv: argv}, nil
 }
@@ -42,8 +43,7 @@ func (c *execCheck) Check(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	began, out := time.Now(), &tail{}
-	cmd := exec.Command(c.path)
-	cmd.Args = c.argv
+	cmd := &exec.Cmd{Path: c.path, Args: c.argv}
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = ownGroup()
 	cmd.WaitDelay = 100 * time.Millisecond // for the output of what left the group
