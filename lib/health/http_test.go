@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -304,8 +305,8 @@ func TestNames(t *testing.T) {
 		return reply[:len(q)-11]
 	})
 	mute := nameServer(t, func([]byte) []byte { return nil })
-	none := dialBy(func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "tcp", closed(t))
+	none := dialBy(func(context.Context, string, string) (net.Conn, error) {
+		return nil, &net.OpError{Op: "dial", Net: "udp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 	})
 	web := func(d dialFunc) Check {
 		c := mustParse(t, "http://db.example.", Options{}).(*httpCheck)

@@ -2,6 +2,7 @@ package health
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -111,14 +113,17 @@ func full(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	w, err := net.Dial("unixgram", name)
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_DGRAM, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { w.Close() })
-	w.SetDeadline(time.Now().Add(time.Second))
+	t.Cleanup(func() { syscall.Close(fd) })
+	err = errors.Join(syscall.SetNonblock(fd, true), syscall.Connect(fd, &syscall.SockaddrUnix{Name: name}))
 	for err == nil {
-		_, err = w.Write([]byte("x"))
+		_, err = syscall.Write(fd, []byte("x"))
+	}
+	if err != syscall.EAGAIN {
+		t.Fatal(err)
 	}
 	return name
 }
