@@ -37,6 +37,7 @@ func TestShellsComplete(t *testing.T) {
 		{"sipid w", []string{"wait-until-healthy"}, []string{"kill"}},
 		{"fault-tester l", []string{"list"}, []string{"run"}},
 		{"pidbox pid-", []string{"pid-alive", "pid-claim", "pid-kill"}, []string{"daemonize"}},
+		{"pidbox pid-kill --ha", nil, []string{"--hard"}}, // the applet's options are completed by its own file
 		{"pidbox --i", []string{"--install"}, []string{"--list"}},
 	} {
 		words := strings.Fields(c.line)

@@ -31,7 +31,7 @@ func Bash(a *applet.Applet) string {
 		b.WriteString("\tcase $prev in\n" + cases.String() + "\tesac\n")
 	}
 	if a.Name == "pidbox" { // the applet's own completion takes over
-		b.WriteString("\tif ((COMP_CWORD > 1)) && [[ ${COMP_WORDS[1]} != -* ]] && declare -F _command_offset >/dev/null; then\n\t\t_command_offset 1\n\t\treturn\n\tfi\n")
+		b.WriteString("\tif ((COMP_CWORD > 1)) && [[ ${COMP_WORDS[1]} != -* ]]; then\n\t\t! declare -F _command_offset >/dev/null || _command_offset 1\n\t\treturn\n\tfi\n")
 	}
 	fmt.Fprintf(&b, "\tif [[ $cur == -* ]]; then\n\t\tmapfile -t COMPREPLY < <(compgen -W %q -- \"$cur\")\n", strings.Join(words, " "))
 	if operand := bashOperand(a); operand != "" {
@@ -165,8 +165,13 @@ func Fish(a *applet.Applet) string {
 	case a.Operand == applet.Text:
 		fmt.Fprintf(&b, "complete -c %s -f\n", a.Name)
 	}
+	own := "complete -c " + a.Name
+	if a.Name == "pidbox" { // behind an applet, the applet's own completion takes over
+		fmt.Fprintf(&b, "%s -x -n 'not __fish_use_subcommand' -a '(__fish_complete_subcommand)'\n", own)
+		own += " -n __fish_use_subcommand"
+	}
 	for _, o := range a.All(new(applet.Common)) {
-		fmt.Fprintf(&b, "complete -c %s", a.Name)
+		b.WriteString(own)
 		for _, name := range o.Names {
 			if len(name) == 1 {
 				b.WriteString(" -s " + name)

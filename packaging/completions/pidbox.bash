@@ -3,8 +3,8 @@ _pidbox() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	if [[ $cur == = ]]; then cur=; elif [[ $prev == = ]]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi
 	COMPREPLY=()
-	if ((COMP_CWORD > 1)) && [[ ${COMP_WORDS[1]} != -* ]] && declare -F _command_offset >/dev/null; then
-		_command_offset 1
+	if ((COMP_CWORD > 1)) && [[ ${COMP_WORDS[1]} != -* ]]; then
+		! declare -F _command_offset >/dev/null || _command_offset 1
 		return
 	fi
 	if [[ $cur == -* ]]; then
