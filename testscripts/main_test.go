@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -47,6 +48,9 @@ type suite struct{ m *testing.M }
 
 func (s suite) Run() int {
 	syscall.Umask(0o022)
+	if signal.Ignored(syscall.SIGINT) { // as in a shell's background; scripts end applets by it, and these would inherit that
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGINT)
+	}
 	path := os.Getenv("PATH")
 	os.Setenv("PATH", path+":/usr/local/sbin:/usr/sbin:/sbin")
 	bin, _, _ := strings.Cut(path, ":")

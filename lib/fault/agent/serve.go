@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"os/signal"
 	"path/filepath"
 	"syscall"
@@ -31,9 +32,14 @@ func PortOf(l net.Listener) uint16 {
 	return 0
 }
 
-// UntilAsked is a context that ends with TERM or INT.
+// UntilAsked is a context that ends with TERM, or with INT where the caller has not ignored it, as a shell does for what
+// it runs in the background.
 func UntilAsked(ctx context.Context) (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	asking := []os.Signal{syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGINT) {
+		asking = append(asking, syscall.SIGINT)
+	}
+	return signal.NotifyContext(ctx, asking...)
 }
 
 // Serve answers requests until ctx ends. Then, or if it cannot serve any longer, it heals the member, stops it and
