@@ -155,7 +155,7 @@ func (o *waitHealthyOptions) wait(c *applet.Call, checks []health.Check, watched
 	ctx, stopWatch := watched.watch(ctx)
 	defer stopWatch()
 	if few := 8; len(checks) <= few && !o.exec {
-		// An attempt goes through several goroutines: handed from thread to thread, it costs a third more at --interval 10ms.
+		// An attempt goes through several goroutines: handed from thread to thread, it costs a tenth more processor time.
 		runtime.GOMAXPROCS(1)
 	}
 	p := o.progress(c)
