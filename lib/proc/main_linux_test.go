@@ -86,12 +86,11 @@ func beheaded() {
 	_, _, _ = unix.Syscall(unix.SYS_EXIT, 0, 0, 0) // this thread's end only
 }
 
-// restless starts a process, the leader of a session, that executes itself so many times, each time from a thread that is
-// not its first. Then it closes done, and rests.
-func restless(t *testing.T, times int) (pid int, done <-chan struct{}) {
+// startLeader starts this program, with env, as the leader of a session, and gives its standard input and output.
+func startLeader(t *testing.T, env ...string) (*exec.Cmd, io.WriteCloser, io.ReadCloser) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), helper+"=restless", helper+"_LEFT="+strconv.Itoa(times))
+	cmd.Env = append(os.Environ(), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -104,6 +103,14 @@ func restless(t *testing.T, times int) (pid int, done <-chan struct{}) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	return cmd, in, out
+}
+
+// restless starts a process, the leader of a session, that executes itself so many times, each time from a thread that is
+// not its first. Then it closes done, and rests.
+func restless(t *testing.T, times int) (pid int, done <-chan struct{}) {
+	t.Helper()
+	cmd, in, out := startLeader(t, helper+"=restless", helper+"_LEFT="+strconv.Itoa(times))
 	closed := make(chan struct{})
 	t.Cleanup(func() {
 		in.Close()
@@ -151,20 +158,7 @@ type branches struct {
 
 func startBranches(t *testing.T) branches {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), helper+"=branches")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	cmd, in, out := startLeader(t, helper+"=branches")
 	t.Cleanup(func() {
 		in.Close()
 		_ = cmd.Wait()
