@@ -34,7 +34,7 @@ func (o *pidKillOptions) target(h *pidfile.Holder) (*victim, error) {
 	case h.State == pidfile.Running && scope == proc.Process:
 		return &victim{h.Process, nil, h.Process, name, func() error { return nil }}, nil
 	case h.State == pidfile.Running:
-		f, err := h.Process.Family(scope)
+		f, err := h.Process.Family(scope, nil)
 		if err == nil {
 			return &victim{f, f, h.Process, name, f.Close}, nil
 		}
@@ -67,7 +67,7 @@ func orphans(h *pidfile.Holder, scope proc.Scope) (*proc.Family, error) {
 			return nil, err
 		}
 	}
-	f, err := proc.Orphans(was, scope)
+	f, err := proc.Orphans(was, scope, nil)
 	if errors.Is(err, proc.ErrNotFound) {
 		return nil, nil
 	}
