@@ -34,7 +34,6 @@ func same(t *testing.T, p *Place, dir string) {
 	}
 }
 
-
 func TestWalk(t *testing.T) {
 	d, err := filepath.EvalSymlinks(t.TempDir())
 	try(t, err)
