@@ -112,13 +112,6 @@ func privileged(t *testing.T) string {
 	return d
 }
 
-func try(t *testing.T, errs ...error) {
-	t.Helper()
-	if err := errors.Join(errs...); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // dir makes a directory.
 func dir(t *testing.T, path string, uid, gid int, mode uint32) string {
 	t.Helper()

@@ -34,6 +34,13 @@ func same(t *testing.T, p *Place, dir string) {
 	}
 }
 
+func try(t *testing.T, errs ...error) {
+	t.Helper()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestWalk(t *testing.T) {
 	d, err := filepath.EvalSymlinks(t.TempDir())
 	try(t, err)
