@@ -1,7 +1,6 @@
 package applets
 
 import (
-	"fmt"
 	"syscall"
 	"time"
 
