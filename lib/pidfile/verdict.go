@@ -119,7 +119,8 @@ func (h *Holder) compare() error {
 		}
 	case now.Inode == 0 && now.Start == 0 && (h.Recorded.Inode != 0 || h.Recorded.Start != 0):
 		h.doubt("whether process %d is the one that was claimed cannot be told without pidfds and /proc", h.PID)
-	default: // the record proves nothing
+	default: // the record proves nothing: it is as if there were none
+		h.Recorded = nil
 		return h.guess()
 	}
 	return nil
