@@ -19,15 +19,24 @@ import (
 // victim is what to stop: one process, or those in a scope of it.
 type victim struct {
 	stop.Target
-	family  *proc.Family // nil for one process
-	leader  *proc.Handle // nil when only orphans are left
-	name    string       // "process 4711", for messages
-	refused error        // members that may not be signalled
-	Close   func() error
+	family *proc.Family // nil for one process
+	leader *proc.Handle // nil when only orphans are left
+	name   string       // "process 4711", for messages
+	Close  func() error
 }
 
 func newVictim(f *proc.Family, leader *proc.Handle, name string) *victim {
 	return &victim{Target: f, family: f, leader: leader, name: name, Close: f.Close}
+}
+
+// Signal passes over members that must not be signalled, so that the schedule goes on for the others: what is left of them
+// is said in the end, by Wait.
+func (t *victim) Signal(s syscall.Signal) error {
+	err := t.Target.Signal(s)
+	if refused := (*proc.Refused)(nil); errors.As(err, &refused) {
+		return nil
+	}
+	return err
 }
 
 // target is the process that the pidfile names, nil for none.
@@ -40,7 +49,7 @@ func (o *pidKillOptions) target(h *pidfile.Holder) (*victim, error) {
 	case p != nil && o.scope == proc.Process:
 		return &victim{Target: p, leader: p, name: name, Close: func() error { return nil }}, nil
 	case p != nil:
-		f, err := p.Family(o.scope)
+		f, err := p.Family(o.scope, h.Allow())
 		if err == nil {
 			return newVictim(f, p, name), nil
 		}
@@ -73,7 +82,7 @@ func orphans(h *pidfile.Holder, scope proc.Scope) (*proc.Family, error) {
 			return nil, err
 		}
 	}
-	f, err := proc.Orphans(was, scope)
+	f, err := proc.Orphans(was, scope, h.Allow())
 	if errors.Is(err, proc.ErrNotFound) {
 		return nil, nil
 	}
@@ -100,8 +109,6 @@ func (o *pidKillOptions) stop(c *applet.Call, t *victim) error {
 		c.Tell("sending %s, then waiting up to %s", signals.Name(s.Signal), duration.Format(s.Wait))
 	})
 	switch {
-	case t.refused != nil: // they were never to end by this
-		return fmt.Errorf("%s: %w", o.file, t.refused)
 	case errors.Is(err, stop.ErrSurvived):
 		return applet.Fail(applet.Survived, "%s: %s survived SIG%s (%s)", o.file, t.name, signals.Name(out.Last), t.survivors())
 	case err != nil:

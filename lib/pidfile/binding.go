@@ -1,7 +1,7 @@
 package pidfile
 
 import (
-	"strings"
+	"strconv"
 
 	"pidbox/lib/proc"
 	"pidbox/lib/resolve"
@@ -20,9 +20,9 @@ const (
 
 // bindingOf says whether the process is bound to the pidfile at p.
 func bindingOf(h *proc.Handle, p *resolve.Place) binding {
-	value, err := h.Binding()
+	value, ok := h.Bound()
 	switch {
-	case err != nil || !strings.Contains(value, "/"):
+	case !ok || value == "":
 		return unbound
 	case value == boundTo(p):
 		return boundHere
@@ -30,4 +30,7 @@ func bindingOf(h *proc.Handle, p *resolve.Place) binding {
 	return boundElsewhere
 }
 
-func boundTo(p *resolve.Place) string { return directory(p) + "/" + p.Name }
+func boundTo(p *resolve.Place) string {
+	dev, ino := p.DirID()
+	return strconv.FormatUint(dev, 10) + ":" + strconv.FormatUint(ino, 10) + "/" + p.Name
+}

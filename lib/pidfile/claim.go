@@ -223,12 +223,12 @@ func (r *Reservation) admit(claimant *proc.Handle) error {
 // names says that the file is p's already, with its record of this path.
 func (r *Reservation) names(p *proc.Handle) bool {
 	h := r.Holder
-	if p == nil || h.Recorded == nil || h.seen.content != string(format(p.PID())) || h.record.edition != 2 {
+	if p == nil || h.Recorded == nil || h.seen.content != string(format(p.PID())) || !h.record.Placed() {
 		return false
 	}
 	id, err := p.Identity()
 	here := newRecord(r.place, id)
-	return err == nil && id == *h.Recorded && h.record.path == here.path && h.record.dir == here.dir
+	return err == nil && id == *h.Recorded && h.record.Path == here.Path && h.record.Dir == here.Dir
 }
 
 // changeable fails if the caller may neither replace or remove the pidfile nor, where there is one, write into it.

@@ -308,4 +308,3 @@ func TestClaimsRace(t *testing.T) {
 		}
 	}
 }
-

@@ -146,10 +146,8 @@ func rewriteRecord(t testing.TB, path string, change func(*record)) {
 	fd, err := unix.Open(path, unix.O_RDWR, 0)
 	must(t, err)
 	defer unix.Close(fd)
-	r, ok := parseRecord(readRecord(fd))
-	if !ok {
-		t.Fatal("no record")
-	}
+	r, err := proc.ParseRecord(readRecord(fd))
+	must(t, err)
 	change(&r)
 	recorded, err := setRecord(fd, r.String())
 	if err != nil || !recorded {

@@ -10,6 +10,9 @@ import (
 // that, and on other file systems without it, trusted.* is left, for which CAP_SYS_ADMIN is needed (xattr(7)).
 func attributes() [2]string { return [...]string{"user.pidbox.claim", "trusted.pidbox.claim"} }
 
+// recordLimit is more than any record needs; ext4 keeps one block of attributes.
+const recordLimit = 4096
+
 // readRecord reads the record of an open file: the first that is there.
 func readRecord(fd int) string {
 	buf := make([]byte, recordLimit)

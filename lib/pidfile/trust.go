@@ -37,7 +37,7 @@ func (h *Holder) placed() resolve.Word {
 	if h.Recorded == nil || h.bound == boundElsewhere || h.State == Doubtful {
 		return w
 	}
-	path, name := h.record.madeAt(h.place)
+	path, name := madeAt(h.record, h.place)
 	return w.Without(func(p resolve.Party) bool { return entries(p) && (path || name && p.Last) })
 }
 
@@ -67,13 +67,13 @@ func (h *Holder) trust() error {
 
 // ownerOf is the process as the gate knows it.
 func ownerOf(p *proc.Handle) (resolve.Process, error) {
-	info, err := p.Info()
-	return resolve.Process{RUID: info.UID, SUID: info.UID}, err
+	who, err := p.Credentials()
+	return resolve.Process{RUID: who.RUID, SUID: who.SUID}, err
 }
 
 // Allow says who else may be signalled on the word of the pidfile, for the group, session or tree of its process. Nil
 // stands for every process: the pidfile is root's word, or the caller's.
-func (h *Holder) Allow() func(pid, ruid, suid int) error {
+func (h *Holder) Allow() proc.Allow {
 	w := h.word()
 	if w.May(resolve.Signal, ofRoot(), h.rules.Trust...) == nil {
 		return nil

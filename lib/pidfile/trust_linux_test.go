@@ -25,7 +25,7 @@ func TestNotPidfiles(t *testing.T) {
 		"directory": {func(d string) error { return os.Mkdir(d+"/f", 0o755) }, "is a directory", "name a file in it"},
 		"link":      {func(d string) error { return os.Symlink("/etc/passwd", d+"/f") }, "is a symbolic link", "rm DIR/f"},
 		"dangling":  {func(d string) error { return os.Symlink(d+"/none", d+"/f") }, "is a symbolic link", "rm DIR/f"},
-		"large": {func(d string) error { return os.WriteFile(d+"/f", make([]byte, readLimit+1), 0o644) }, "is larger", "check the path"},
+		"large":     {func(d string) error { return os.WriteFile(d+"/f", make([]byte, readLimit+1), 0o644) }, "is larger", "check the path"},
 		"large, a PID": {func(d string) error {
 			return os.WriteFile(d+"/f", []byte("2147483647\n"+strings.Repeat("\n", readLimit)), 0o644)
 		}, "is larger", "check the path"},

@@ -45,7 +45,7 @@ func look(p *resolve.Place, rules Rules) (*Holder, error) {
 		return h, nil
 	}
 	h.PID = pid
-	if r, ok := parseRecord(seen.record); ok && r.of(pid, seen.modified) {
+	if r, err := proc.ParseRecord(seen.record); err == nil && counts(r, pid, seen.modified) {
 		h.record, h.Recorded = r, &r.Identity
 	}
 	if err := h.judge(); err != nil {

@@ -64,7 +64,7 @@ func (r *Reservation) record(fd int, id proc.Identity) error {
 		return err
 	}
 	text := newRecord(r.place, id)
-	text.changed = time.Unix(st.Mtim.Unix()).UnixNano()
+	text.Changed = time.Unix(st.Mtim.Unix()).UnixNano()
 	var err error
 	r.Recorded, err = setRecord(fd, text.String())
 	return err
