@@ -18,8 +18,6 @@ package resolve
 import (
 	"io/fs"
 	"slices"
-	"strings"
-	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -33,6 +31,14 @@ type Policy struct {
 	Trust    []int       // users who count as the caller where directories are made
 	Follow   bool        // the last component may be a link, and is followed by the same rule
 	Magic    bool        // let the kernel enter magic links of /proc (root, cwd, exe, fd/N); else they are refused
+
+	hook func(call string) // of tests: runs before each system call that looks
+}
+
+func (p *Policy) before(call string) {
+	if p.hook != nil {
+		p.hook(call)
+	}
 }
 
 // Place is a name in a directory that is held open, so that it stays the same one. There may be no file of that name.
@@ -42,22 +48,17 @@ type Place struct {
 
 	fd     int
 	walked string // the directory's path as it was walked, links replaced by where they led
+	magic  bool   // the name is a magic link, which the kernel is to follow
 	stat   unix.Stat_t
 	word   Word
 	policy Policy
-	canon  func() string
+	users  *accounts
+	canon  func() (string, bool)
 }
 
 // Walk goes to the directory of path. A missing directory is fs.ErrNotExist, a link or a directory that a stranger could
 // have made is an *Unsafe.
-func Walk(path string, p Policy) (*Place, error) {
-	place, err := walk(path, p)
-	if err != nil {
-		return nil, err
-	}
-	place.canon = sync.OnceValue(place.canonical)
-	return place, nil
-}
+func Walk(path string, p Policy) (*Place, error) { return walk(path, p) }
 
 // Fd is the open directory; on Linux it is an O_PATH descriptor.
 func (p *Place) Fd() int { return p.fd }
@@ -70,12 +71,21 @@ func (p *Place) Close() {
 	}
 }
 
-// Dir is the directory's absolute path without links, as the kernel has it, if that leads to the directory from here; else
-// it is the path as it was walked. It is for messages and records, not for opening anything.
-func (p *Place) Dir() string { return p.canon() }
+// Dir is the directory's path, for messages: Canonical, or else the path as it was walked.
+func (p *Place) Dir() string {
+	if dir, ok := p.canon(); ok {
+		return dir
+	}
+	return p.walked
+}
+
+// Canonical is the directory's absolute path without links, as the kernel has it. It is not ok where that does not lead
+// here, since the directory was removed, is covered by a mount, or is of another mount namespace. It identifies a place in
+// records, and is not for opening anything.
+func (p *Place) Canonical() (dir string, ok bool) { return p.canon() }
 
 // File is Dir and the name.
-func (p *Place) File() string { return strings.TrimSuffix(p.Dir(), "/") + "/" + p.Name }
+func (p *Place) File() string { return join(p.Dir(), p.Name) }
 
 // DirID identifies the directory on this machine.
 func (p *Place) DirID() (dev, ino uint64) { return uint64(p.stat.Dev), uint64(p.stat.Ino) }
@@ -84,10 +94,14 @@ func (p *Place) DirID() (dev, ino uint64) { return uint64(p.stat.Dev), uint64(p.
 // name. What the file says is the word of others too: see FileWord.
 func (p *Place) Word() Word { return slices.Clone(p.word) }
 
-// Stat is fstatat(2) of the name, without following a link.
+// Stat is fstatat(2) of the name. A link is not followed, except a magic one that the walk was to follow.
 func (p *Place) Stat() (*unix.Stat_t, error) {
 	var st unix.Stat_t
-	if err := unix.Fstatat(p.fd, p.Name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+	flags := unix.AT_SYMLINK_NOFOLLOW
+	if p.magic {
+		flags = 0
+	}
+	if err := unix.Fstatat(p.fd, p.Name, &st, flags); err != nil {
 		return nil, &fs.PathError{Op: "stat", Path: p.Path, Err: err}
 	}
 	return &st, nil
