@@ -83,6 +83,7 @@ func TestClaimForTheDead(t *testing.T) {
 	if err := r.Write(h); !errors.Is(err, proc.ErrNotFound) {
 		t.Errorf("%v", err)
 	}
+	r.Close()
 	if entries, _ := os.ReadDir(dir); len(entries) > 0 {
 		t.Errorf("left behind: %v", entries)
 	}
@@ -197,6 +198,7 @@ func TestExchangedDirectory(t *testing.T) {
 		t.Error("nothing was written where the claim began")
 	}
 	must(t, r.Remove())
+	r.Close()
 	if entries, _ := os.ReadDir(dir + "/old"); len(entries) > 0 {
 		t.Errorf("left behind: %v", entries)
 	}

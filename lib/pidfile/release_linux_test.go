@@ -148,14 +148,12 @@ func TestMountedFile(t *testing.T) {
 	}
 	dir := safeDir(t)
 	path := dir + "/web.pid"
-	must(t, unix.Unshare(unix.CLONE_NEWNS))
-	must(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
 	must(t, os.Mkdir(dir+"/fs", 0o755))
 	must(t, unix.Mount("tmpfs", dir+"/fs", "tmpfs", 0, ""))
+	t.Cleanup(func() { _ = unix.Unmount(path, unix.MNT_DETACH); _ = unix.Unmount(dir+"/fs", unix.MNT_DETACH) })
 	write(t, dir+"/fs/real", dead)
 	write(t, path, "")
 	must(t, unix.Mount(dir+"/fs/real", path, "", unix.MS_BIND, ""))
-	defer unix.Unmount(path, unix.MNT_DETACH)
 	p := proctest.Sleeper(t)
 	must(t, claim(path, open(t, p)))
 	if got := state(t, path, Rules{}); got != Running || content(t, dir+"/fs/real") != content(t, path) {
