@@ -48,6 +48,7 @@ type Family struct {
 	unproven []int           // seen in the scope by the last search
 	room     int             // for handles of members
 	searches int
+	scan     func() ([]procfs.Stat, error) // processes
 	guards   guards
 }
 
@@ -91,7 +92,9 @@ func (h *Handle) Family(scope Scope, allow Allow) (*Family, error) {
 
 func newFamily(leader *Handle, scope Scope, allow Allow) *Family {
 	life, end := context.WithCancelCause(context.Background())
-	return &Family{leader: leader, scope: scope, allow: allow, life: life, close: end, known: map[int]*member{}}
+	f := &Family{leader: leader, scope: scope, allow: allow, life: life, close: end, known: map[int]*member{}}
+	f.scan = f.processes
+	return f
 }
 
 func (h *Handle) leads(scope Scope) error {

@@ -30,24 +30,9 @@ func (f *Family) look() error {
 		}
 	}
 	f.unproven = nil
-	pids, err := procfs.Numbers()
+	seen, err := f.scan()
 	if err != nil {
 		return f.wrap(err)
-	}
-	self := os.Getpid()
-	var seen []procfs.Stat
-	for _, pid := range pids {
-		// The leader's number may be another's by now, whose group or session is then not ours.
-		if pid == self || pid == f.leader.pid || f.guards.is(pid) {
-			continue
-		}
-		st, err := procfs.StatOf(pid)
-		switch {
-		case err == nil:
-			seen = append(seen, st)
-		case exhausted(err):
-			return f.wrap(err)
-		}
 	}
 	for more := true; more; { // a tree is found generation by generation
 		more = false
@@ -63,6 +48,26 @@ func (f *Family) look() error {
 		}
 	}
 	return nil
+}
+
+// processes are all that /proc shows, less the caller and its guards. The leader's number may be another's by now,
+// whose group or session is then not ours.
+func (f *Family) processes() (seen []procfs.Stat, err error) {
+	pids, err := procfs.Numbers()
+	self := os.Getpid()
+	for _, pid := range pids {
+		if pid == self || pid == f.leader.pid || f.guards.is(pid) {
+			continue
+		}
+		st, err := procfs.StatOf(pid)
+		switch {
+		case err == nil:
+			seen = append(seen, st)
+		case exhausted(err):
+			return nil, err
+		}
+	}
+	return seen, err
 }
 
 // claims says that st is in scope, if the numbers in it still mean the processes they meant.

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// settling is how long a round of stopping waits until all stand.
-const settling = 100 * time.Millisecond
+// looks bounds how often, a millisecond apart, a round of stopping looks whether all stand.
+const looks = 100
 
 // freeze stops all members, round by round, and waits a moment until they stand: one that is about to fork still does. It
 // is undone at the end of ctx, whose cause it returns, and by a guard if this process is killed. Those that no handle
@@ -28,7 +28,7 @@ func (f *Family) freeze(ctx context.Context) error {
 		}
 		f.guards.add(handles(held))
 		d.send(unix.SIGSTOP, held)
-		if err := f.settle(ctx, held); err != nil {
+		if _, err := settle(ctx, held); err != nil {
 			d.thaw()
 			return err
 		}
@@ -52,12 +52,12 @@ func (d *delivery) thaw() {
 	}
 }
 
-// settle waits until the members stand, or a moment.
-func (f *Family) settle(ctx context.Context, members []*member) error {
+// settle waits until the members stand, or a moment: then it reports false.
+func settle(ctx context.Context, members []*member) (stood bool, err error) {
 	asleep := map[*member]int{}
-	for until := time.Now().Add(settling); ; {
+	for range looks {
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return false, context.Cause(ctx)
 		}
 		var moving []*member
 		for _, m := range members {
@@ -65,11 +65,12 @@ func (f *Family) settle(ctx context.Context, members []*member) error {
 				moving = append(moving, m)
 			}
 		}
-		if members = moving; len(members) == 0 || !time.Now().Before(until) {
-			return nil
+		if members = moving; len(members) == 0 {
+			return true, nil
 		}
 		time.Sleep(time.Millisecond)
 	}
+	return false, nil
 }
 
 // stands says that the member runs no more code of its own. One that sleeps in the kernel (D), as one that waits for a
