@@ -15,7 +15,7 @@ import (
 	"pidbox/lib/stop"
 )
 
-// victim is whom to stop: one process, or those in a scope of it.
+// victim is what to stop: one process, or those in a scope of it.
 type victim struct {
 	stop.Target
 	family *proc.Family // nil for one process
@@ -24,9 +24,9 @@ type victim struct {
 	Close  func() error
 }
 
-// target is whom the pidfile names, nil for nobody.
+// target is what the pidfile names, nil for no process.
 func (o *pidKillOptions) target(h *pidfile.Holder) (*victim, error) {
-	scope, _ := o.scope()
+	scope := o.scope()
 	name := fmt.Sprintf("%s %d", scope, h.PID)
 	switch {
 	case h.State == pidfile.Doubtful:
@@ -77,8 +77,8 @@ func orphans(h *pidfile.Holder, scope proc.Scope) (*proc.Family, error) {
 // stop runs the schedule; nil says that all are gone.
 func (o *pidKillOptions) stop(c *applet.Call, h *pidfile.Holder, t *victim) error {
 	schedule := o.schedule
-	if o.budget != nil { // less what was spent already, and a moment for the check and the pidfile
-		schedule = schedule.Within(max(0, (*o.budget-time.Since(o.began))*49/50))
+	if o.budget > 0 { // less what was spent already, and a moment for the check and the pidfile
+		schedule = schedule.Within(max(0, (o.budget-time.Since(o.began))*49/50))
 	}
 	c.Tell("stopping %s by %s", t.name, schedule)
 	out, err := stop.Run(context.Background(), t, schedule, func(s signals.Step) {
@@ -133,7 +133,7 @@ func (o *pidKillOptions) release(c *applet.Call, h *pidfile.Holder) error {
 	}
 	err := pidfile.Release(context.Background(), h)
 	if errors.Is(err, pidfile.ErrChanged) {
-		c.Tell("%v: left to them", err)
+		c.Tell("%v: left alone", err)
 		return nil
 	}
 	return err
@@ -160,14 +160,14 @@ func (o *pidKillOptions) rehearse(c *applet.Call, h *pidfile.Holder, t *victim) 
 	switch {
 	case t != nil:
 		schedule := o.schedule
-		if o.budget != nil {
-			schedule = schedule.Within(*o.budget)
+		if o.budget > 0 {
+			schedule = schedule.Within(o.budget)
 		}
 		c.Say("would stop %s by %s", t.name, schedule)
 	case removes:
-		c.Say("would signal nobody, and remove %s: %s", o.file, h.Why)
+		c.Say("would send no signal, and remove %s: %s", o.file, h.Why)
 	default:
-		c.Say("would signal nobody: %s: %s", o.file, h.Why)
+		c.Say("would send no signal: %s: %s", o.file, h.Why)
 	}
 	if t == nil && o.strict {
 		return applet.Exit(applet.No)

@@ -22,26 +22,33 @@ func sipid() *applet.Applet {
 	list := []*sipidCommand{claim, kill, wait}
 	a := &applet.Applet{
 		Name:    "sipid",
-		Summary: "claim, kill and wait-until-healthy, as the tool of that name has them",
-		Description: []string{
-			"A drop-in replacement for scripts that call sipid. An option may have one dash or two, and its value behind = or as the next argument.",
-			"claim writes PID to FILE unless a live process is named there. kill sends TERM to the process that FILE names, KILL after 20 s, and removes FILE when it is gone; that there is nothing to kill is success. wait-until-healthy asks URL at once and then at each POLL until it answers with status 200.",
-		},
+		Summary: "claim, kill and wait-until-healthy, compatible with the tool of that name",
+		Description: `
+			A drop-in replacement for scripts that call sipid.
+			An option may have one dash or two, and its value behind = or as the next argument.
+
+			claim writes PID to FILE unless a live process is named there.
+			kill sends TERM to the process that FILE names, KILL after 20 s, and removes FILE when it is gone; nothing to kill
+			is success.
+			wait-until-healthy asks URL at once and then at each POLL until it answers with status 200.
+		`,
 		Statuses: []applet.Item{
 			{Name: "0", Text: "done: claimed, killed, healthy"},
-			{Name: "1", Text: "not done, for whatever reason"},
+			{Name: "1", Text: "not done, for any reason"},
 		},
-		Environment: []applet.Item{{Name: "HTTP_PROXY, HTTPS_PROXY, NO_PROXY", Text: "proxies of wait-until-healthy, as wait-healthy(1) has them"}},
-		Files:       []applet.Item{{Name: "FILE", Text: "the pidfile, as pid-claim(1) has it"}},
+		Environment: []applet.Item{{Name: "HTTP_PROXY, HTTPS_PROXY, NO_PROXY", Text: "proxies of wait-until-healthy, as in wait-healthy(1)"}},
+		Files:       []applet.Item{{Name: "FILE", Text: "the pidfile, as pid-claim(1) writes it"}},
 		Examples: []applet.Example{
 			{Text: "In the start script of a BOSH job:", Lines: []string{`sipid claim --pid "$$" --pid-file /var/vcap/sys/run/web/web.pid || exit 1`, "exec chpst -u vcap:vcap /var/vcap/packages/web/bin/web"}},
 			{Text: "In its stop script:", Lines: []string{"sipid kill --pid-file /var/vcap/sys/run/web/web.pid --show-stacks"}},
 			{Text: "In its post-start script:", Lines: []string{"sipid wait-until-healthy --url http://127.0.0.1:8080/health --timeout 2m"}},
 		},
-		Caveats: []string{
-			"What pid-claim, pid-kill and wait-healthy say of themselves holds here too: a pidfile that others could have written is refused, and one of which it cannot be told whom it names; nobody is signalled then.",
-			"An operand that the tool would have ignored is ignored, with a message.",
-		},
+		Caveats: `
+			The caveats of pid-claim, pid-kill and wait-healthy hold here too: a pidfile that others could have written is
+			refused, and so is one that does not show which process it names; then no signal is sent.
+
+			An operand that the original tool would have ignored is ignored, with a message.
+		`,
 		SeeAlso: []string{"pid-claim(1)", "pid-kill(1)", "wait-healthy(1)"},
 		Failure: applet.No,
 		Raw:     true,
@@ -72,7 +79,7 @@ func sipidClaim() *sipidCommand {
 	return &sipidCommand{
 		name: "claim", synopsis: "claim --pid PID --pid-file FILE", text: "write PID to FILE, unless a live process is named there",
 		options: []applet.Option{
-			applet.Parsed(&o.pid, "pid", "PID", "the process to claim for", parsePID),
+			applet.Parsed(&o.pid, "pid", "PID", "the process to claim for", applet.PID),
 			sipidFile(&o.file),
 		},
 		required: []string{"pid", "pid-file"},
@@ -84,7 +91,7 @@ func sipidKill() *sipidCommand {
 	o := &pidKillOptions{schedule: signals.Default(), began: time.Now()}
 	stacks := false
 	return &sipidCommand{
-		name: "kill", synopsis: "kill --pid-file FILE [--show-stacks]", text: "end the process that FILE names, and remove FILE",
+		name: "kill", synopsis: "kill --pid-file FILE [--show-stacks]", text: "stop the process that FILE names, and remove FILE",
 		options: []applet.Option{
 			sipidFile(&o.file),
 			applet.Switch(&stacks, "show-stacks", "kill: send QUIT and wait 1 s before KILL"),
@@ -100,7 +107,7 @@ func sipidKill() *sipidCommand {
 }
 
 func sipidFile(to *string) applet.Option {
-	return applet.Parsed(to, "pid-file", "FILE", "the pidfile", func(s string) (string, error) { return s, pidfileName(s) }).As(applet.File)
+	return applet.Parsed(to, "pid-file", "FILE", "the pidfile", pidfileName).As(applet.File)
 }
 
 func sipidWait() *sipidCommand {
@@ -110,8 +117,8 @@ func sipidWait() *sipidCommand {
 		name: "wait-until-healthy", synopsis: "wait-until-healthy --url URL [--timeout D] [--polling-frequency POLL]", text: "wait until URL answers with status 200",
 		options: []applet.Option{
 			applet.Set("url", "URL", "wait-until-healthy: what to ask", func(s string) error { o.urls = []string{s}; return nil }),
-			applet.Parsed(&o.timeout, "timeout", "D", "wait-until-healthy: give up after D (default 1m)", parsePositive),
-			applet.Parsed(&o.pace.Interval, "polling-frequency", "POLL", "wait-until-healthy: ask every POLL (default 5s)", parsePositive),
+			applet.Parsed(&o.timeout, "timeout", "D", "wait-until-healthy: give up after D (default 1m)", applet.Positive),
+			applet.Parsed(&o.pace.Interval, "polling-frequency", "POLL", "wait-until-healthy: ask every POLL (default 5s)", applet.Positive),
 		},
 		required: []string{"url"},
 		run:      o.run,
@@ -176,5 +183,5 @@ func failed(name string, err error) error {
 }
 
 func sipidUsage(format string, args ...any) error {
-	return applet.WithHint(applet.Fail(applet.No, format, args...), "'sipid --help' shows the command lines")
+	return applet.WithHint(applet.Fail(applet.No, format, args...), "see 'sipid --help'")
 }

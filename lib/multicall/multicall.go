@@ -12,14 +12,18 @@ import (
 	"pidbox/lib/applet"
 )
 
+// Judge gives an error of a mechanism its exit status, and a hint or "". OK means that the error has no status of its
+// own: it is a failure of the applet.
+type Judge func(error) (status applet.Status, hint string)
+
 // Main runs the applet that args name and returns the exit status. The applet is the base name of args[0], a
-// leading - of a login shell dropped; under any other name, args[1]. Main prints the one message of a failure;
-// it never panics and never exits, and a broken pipe is an error like any other.
-func Main(args []string, stdin io.Reader, stdout, stderr io.Writer, list []applet.Entry) int {
+// leading - of a login shell dropped; under any other name, args[1]. Main prints the one message of a failure, with the
+// status and the hint that judge has for it; it never panics and never exits, and a broken pipe is an error like any other.
+func Main(args []string, stdin io.Reader, stdout, stderr io.Writer, list []applet.Entry, judge Judge) int {
 	name, fresh, rest := choose(args, list)
-	call := &applet.Call{Name: "pidbox", Args: rest, Stdin: stdin, Stdout: &output{to: unbroken(stdout)}, Stderr: unbroken(stderr)}
+	call := &applet.Call{Name: "pidbox", Line: args, Args: rest, Stdin: stdin, Stdout: &output{to: unbroken(stdout)}, Stderr: unbroken(stderr)}
 	if fresh == nil {
-		return int(report(call, unknownApplet(name, list), applet.Failed))
+		return int(report(call, unknownApplet(name, list), applet.Failed, judge))
 	}
 	a := fresh()
 	call.Name = a.Name
@@ -31,7 +35,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer, list []apple
 	if err == nil {
 		err = run(a, call)
 	}
-	return int(report(call, err, failure))
+	return int(report(call, err, failure, judge))
 }
 
 // choose returns the name that was asked for, the constructor of what has it, or nil, and its arguments.
@@ -74,7 +78,7 @@ func unknownApplet(name string, list []applet.Entry) error {
 	if near := nearest(name, names); near != "" {
 		text += "; did you mean " + near + "?"
 	}
-	return applet.WithHint(applet.Fail(applet.NotFound, "%s", text), "'pidbox --list' names them all")
+	return applet.WithHint(applet.Fail(applet.NotFound, "%s", text), "'pidbox --list' prints all applets")
 }
 
 // run is a's action on the arguments in call, a panic made an error that says where.
