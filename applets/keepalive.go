@@ -47,11 +47,10 @@ func keepAlive() *applet.Applet {
 		`,
 		Operand:   applet.Command,
 		Options:   o.list(),
-		Exclusive: [][]string{{"status", "restart"}, {"detach", "notify"}, {"leave-on", "rotate-size"}},
+		Exclusive: [][]string{{"status", "restart"}, {"detach", "notify"}},
 		Requires: []applet.Need{
 			{Option: "json", OneOf: []string{"status", "restart"}},
-			{Option: "rotate-size", OneOf: []string{"stdout", "stderr"}},
-			{Option: "reopen-on", OneOf: []string{"log", "rotate-size"}},
+			{Option: "reopen-on", OneOf: []string{"log"}},
 		},
 		Statuses: keepAliveStatuses(),
 		Environment: []applet.Item{
@@ -84,13 +83,6 @@ func keepAlive() *applet.Applet {
 			So keep-alive cannot make a running COMMAND close a log that was renamed: let COMMAND do it (HUP is passed on to it),
 			or rotate by copying and truncating, which is safe because the logs are opened for append.
 			Each restart opens them anew.
-
-			--rotate-size is the other way, and has its price: the pipe dies with keep-alive.
-			A COMMAND whose keep-alive was killed gets SIGPIPE at its next write, and the next keep-alive stops and starts it
-			instead of adopting it.
-			What cannot be written to a full disk is dropped.
-			Because it opens the logs by name repeatedly, it refuses a directory where USER, or another user, could put a link in
-			their place.
 
 			A full disk never stops COMMAND: its own writes fail, and a restart waits by the back-off until its pidfile can be
 			written.

@@ -42,9 +42,6 @@ func (o *keepAliveOptions) check(c *applet.Call) error {
 	if applet.SameFile(o.childFile(), o.pidFile) {
 		return applet.Usage("--pid-file and --child-pid-file name the same file")
 	}
-	if o.rotates() && (o.output.Stdout == "-" || o.output.Stderr == "-") {
-		return applet.Usage("--rotate-size cannot be combined with '-o -' or '-e -': name a log file")
-	}
 	if o.dir != "" {
 		if info, err := os.Stat(o.dir); err != nil {
 			return err

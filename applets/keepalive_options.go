@@ -21,7 +21,6 @@ type keepAliveOptions struct {
 	output                supervise.Output
 	env                   []string
 	envFiles              []string
-	rotation              supervise.Rotation
 	clearEnv              bool
 	user                  *spawn.User
 	dir                   string
@@ -44,7 +43,6 @@ func keepAliveDefaults() *keepAliveOptions {
 		policy:       supervise.Policy{Free: 3, Max: time.Minute, HealthyAfter: 10 * time.Second},
 		schedule:     signals.Schedule{{Signal: syscall.SIGINT, Wait: 5 * time.Second}, {Signal: syscall.SIGKILL, Wait: 5 * time.Second}},
 		checks:       supervise.Health{Grace: 10 * time.Second, Interval: 10 * time.Second, Timeout: 5 * time.Second, Failures: 3},
-		rotation:     supervise.Rotation{Keep: 5},
 		readyTimeout: time.Minute,
 		means:        supervise.Signals{Forward: []syscall.Signal{syscall.SIGHUP}},
 	}
@@ -69,9 +67,6 @@ func (o *keepAliveOptions) commandOptions() []applet.Option {
 		applet.String(&o.output.Stdout, "stdout o", "FILE",
 			"append COMMAND's output to FILE; - is keep-alive's own (default /dev/null)").As(applet.File),
 		applet.String(&o.output.Stderr, "stderr e", "FILE", "append COMMAND's errors to FILE, which may be the same").As(applet.File),
-		applet.Parsed(&o.rotation.Megabytes, "rotate-size", "MIB",
-			"write -o and -e through a pipe, and rename each when it has grown to this size", applet.Int(1, 1<<31-1)),
-		applet.Parsed(&o.rotation.Keep, "rotate-keep", "N", "keep N rotated logs (default 5)", applet.Int(1, 1<<31-1)),
 		envOption(&o.env),
 		envFileOption(&o.envFiles),
 		clearEnvOption(&o.clearEnv),
@@ -116,7 +111,7 @@ func (o *keepAliveOptions) selfOptions() []applet.Option {
 		applet.Duration(&o.readyTimeout, "ready-timeout", "D", "how long --detach waits (default 1m)"),
 		applet.Signal(&o.means.Leave, "leave-on", "SIGNAL", "on SIGNAL, exit and leave COMMAND running"),
 		applet.Parsed(&o.means.Forward, "signal-forward", "LIST", "pass these signals on to COMMAND (default HUP)", applet.SignalList),
-		applet.Signal(&o.means.Reopen, "reopen-on", "SIGNAL", "on SIGNAL, reopen the log of --log, and with --rotate-size those of COMMAND"),
+		applet.Signal(&o.means.Reopen, "reopen-on", "SIGNAL", "on SIGNAL, reopen the log of --log"),
 		applet.String(&o.log, "log", "FILE", "append keep-alive's own log to FILE instead of standard error").As(applet.File),
 		applet.Switch(&o.logJSON, "log-json", "log in JSON"),
 		applet.Switch(&o.status, "status", "report what the keep-alive of FILE is doing"),
