@@ -1,8 +1,8 @@
 // Package proc answers who a process is, whether it still lives, and signals that very process and no other.
 //
 // A PID is only a number: between any two looks at it the process may end and the number pass to a stranger. A Handle
-// pins the process instead. Every fact is read after the handle was opened and is believed only if the process had
-// not been reaped once the reading was done, for as long as a process is not reaped its number belongs to it.
+// pins the process instead. Every fact is read after the handle was opened and is believed only if the process was still
+// not reaped after the read: until then its PID cannot be reused.
 //
 // On Linux 5.3 and later a Handle is a pidfd: signals and waits have no window at all. Where the kernel has no pidfds,
 // or a seccomp filter denies them, it is an open /proc/PID directory: facts are as safe, waiting is done by short
