@@ -22,7 +22,8 @@ func userOption(to **spawn.User) applet.Option {
 }
 
 func umaskOption(to **int) applet.Option {
-	return applet.Parsed(to, "umask", "MASK", "run COMMAND with this umask, in octal (default the caller's)", applet.Pointer(applet.Mask))
+	return applet.Parsed(to, "umask", "MASK", "run COMMAND with this umask, in octal (default the caller's)",
+		applet.Pointer(applet.Mask))
 }
 
 func envOption(to *[]string) applet.Option {

@@ -22,9 +22,11 @@ import (
 func daemonize() *applet.Applet {
 	o := &daemonizeOptions{order: daemon.Order{ReadyTimeout: time.Minute}}
 	return &applet.Applet{
-		Name:     "daemonize",
-		Summary:  "detach a command, and report truthfully whether it runs",
-		Synopsis: []string{"[-p FILE] [-o FILE] [-e FILE] [-c DIR] [-E K=V]... [-u USER[:GROUP]] [OPTION]... [--] COMMAND [ARG...]"},
+		Name:    "daemonize",
+		Summary: "detach a command, and report truthfully whether it runs",
+		Synopsis: []string{
+			"[-p FILE] [-o FILE] [-e FILE] [-c DIR] [-E K=V]... [-u USER[:GROUP]] [OPTION]... [--] COMMAND [ARG...]",
+		},
 		Description: `
 			Runs COMMAND in a session of its own that it does not lead, so that it never gets a controlling terminal; as the
 			leader of its process group (for pid-kill --group); adopted by init; in / with /dev/null as standard input; with no
@@ -64,9 +66,15 @@ func daemonize() *applet.Applet {
 		},
 		Files: []applet.Item{{Name: "FILE", Text: "the pidfile, as pid-claim(1) writes it"}},
 		Examples: []applet.Example{
-			{Text: "Start a server as a user of its own, with a pidfile and a log:", Lines: []string{"daemonize -p /run/web.pid -u www-data -e /var/log/web.log web --port 8080"}},
-			{Text: "Return when it answers, or report why not:", Lines: []string{"daemonize -p /run/web.pid --ready-url http://localhost:8080/ web --port 8080"}},
-			{Text: "A service that speaks sd_notify:", Lines: []string{"daemonize -p /run/redis.pid --notify-await redis-server --supervised systemd"}},
+			{Text: "Start a server as a user of its own, with a pidfile and a log:", Lines: []string{
+				"daemonize -p /run/web.pid -u www-data -e /var/log/web.log web --port 8080",
+			}},
+			{Text: "Return when it answers, or report why not:", Lines: []string{
+				"daemonize -p /run/web.pid --ready-url http://localhost:8080/ web --port 8080",
+			}},
+			{Text: "A service that speaks sd_notify:", Lines: []string{
+				"daemonize -p /run/redis.pid --notify-await redis-server --supervised systemd",
+			}},
 		},
 		Caveats: `
 			Without a readiness option, a COMMAND that exits right after it was executed counts as started: see --min-uptime.

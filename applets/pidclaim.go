@@ -76,9 +76,16 @@ func pidClaim() *applet.Applet {
 			{Name: "128+n", Text: "killed by signal n while waiting"},
 		},
 		Examples: []applet.Example{
-			{Text: "Start a server once, from a script:", Lines: []string{`pid-claim --pid "$$" -p /run/web.pid || exit`, "exec web --port 8080"}},
-			{Text: "The same as another user, in one line:", Lines: []string{"exec pid-claim -p /run/web.pid --user www-data -- web --port 8080"}},
-			{Text: "Wait until the old one has exited, for example in a restart:", Lines: []string{`pid-claim --pid "$$" -p /run/web.pid --wait 30`}},
+			{Text: "Start a server once, from a script:", Lines: []string{
+				`pid-claim --pid "$$" -p /run/web.pid || exit`,
+				"exec web --port 8080",
+			}},
+			{Text: "The same as another user, in one line:", Lines: []string{
+				"exec pid-claim -p /run/web.pid --user www-data -- web --port 8080",
+			}},
+			{Text: "Wait until the old one has exited, for example in a restart:", Lines: []string{
+				`pid-claim --pid "$$" -p /run/web.pid --wait 30`,
+			}},
 		},
 		Environment: []applet.Item{{Name: "PATH", Text: "where COMMAND is looked for"}},
 		Files: []applet.Item{

@@ -85,7 +85,9 @@ func pidKill() *applet.Applet {
 		},
 		Files: []applet.Item{{Name: "FILE", Text: "the pidfile; its extended attribute user.pidbox.claim holds the record of the claim"}},
 		Examples: []applet.Example{
-			{Text: "Stop a server and its workers, within Monit's 30 seconds:", Lines: []string{"pid-kill -p /run/web.pid --group --show-stacks --budget 25"}},
+			{Text: "Stop a server and its workers, within Monit's 30 seconds:", Lines: []string{
+				"pid-kill -p /run/web.pid --group --show-stacks --budget 25",
+			}},
 			{Text: "Make it read its configuration again:", Lines: []string{"pid-kill -p /run/web.pid --no-wait --signal HUP"}},
 		},
 		Caveats: `

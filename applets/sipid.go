@@ -36,12 +36,21 @@ func sipid() *applet.Applet {
 			{Name: "0", Text: "done: claimed, killed, healthy"},
 			{Name: "1", Text: "not done, for any reason"},
 		},
-		Environment: []applet.Item{{Name: "HTTP_PROXY, HTTPS_PROXY, NO_PROXY", Text: "proxies of wait-until-healthy, as in wait-healthy(1)"}},
-		Files:       []applet.Item{{Name: "FILE", Text: "the pidfile, as pid-claim(1) writes it"}},
+		Environment: []applet.Item{
+			{Name: "HTTP_PROXY, HTTPS_PROXY, NO_PROXY", Text: "proxies of wait-until-healthy, as in wait-healthy(1)"},
+		},
+		Files: []applet.Item{{Name: "FILE", Text: "the pidfile, as pid-claim(1) writes it"}},
 		Examples: []applet.Example{
-			{Text: "In the start script of a BOSH job:", Lines: []string{`sipid claim --pid "$$" --pid-file /var/vcap/sys/run/web/web.pid || exit 1`, "exec chpst -u vcap:vcap /var/vcap/packages/web/bin/web"}},
-			{Text: "In its stop script:", Lines: []string{"sipid kill --pid-file /var/vcap/sys/run/web/web.pid --show-stacks"}},
-			{Text: "In its post-start script:", Lines: []string{"sipid wait-until-healthy --url http://127.0.0.1:8080/health --timeout 2m"}},
+			{Text: "In the start script of a BOSH job:", Lines: []string{
+				`sipid claim --pid "$$" --pid-file /var/vcap/sys/run/web/web.pid || exit 1`,
+				"exec chpst -u vcap:vcap /var/vcap/packages/web/bin/web",
+			}},
+			{Text: "In its stop script:", Lines: []string{
+				"sipid kill --pid-file /var/vcap/sys/run/web/web.pid --show-stacks",
+			}},
+			{Text: "In its post-start script:", Lines: []string{
+				"sipid wait-until-healthy --url http://127.0.0.1:8080/health --timeout 2m",
+			}},
 		},
 		Caveats: `
 			The caveats of pid-claim, pid-kill and wait-healthy hold here too: a pidfile that others could have written is
@@ -114,11 +123,14 @@ func sipidWait() *sipidCommand {
 	o := &waitHealthyOptions{timeout: time.Minute, http: health.Options{MaxRedirects: health.DefaultRedirects}}
 	o.pace = health.Pace{TryTimeout: 30 * time.Second, Interval: 5 * time.Second}
 	return &sipidCommand{
-		name: "wait-until-healthy", synopsis: "wait-until-healthy --url URL [--timeout D] [--polling-frequency POLL]", text: "wait until URL answers with status 200",
+		name:     "wait-until-healthy",
+		synopsis: "wait-until-healthy --url URL [--timeout D] [--polling-frequency POLL]",
+		text:     "wait until URL answers with status 200",
 		options: []applet.Option{
 			applet.Set("url", "URL", "wait-until-healthy: what to ask", func(s string) error { o.urls = []string{s}; return nil }),
 			applet.Parsed(&o.timeout, "timeout", "D", "wait-until-healthy: give up after D (default 1m)", applet.Positive),
-			applet.Parsed(&o.pace.Interval, "polling-frequency", "POLL", "wait-until-healthy: ask every POLL (default 5s)", applet.Positive),
+			applet.Parsed(&o.pace.Interval, "polling-frequency", "POLL", "wait-until-healthy: ask every POLL (default 5s)",
+				applet.Positive),
 		},
 		required: []string{"url"},
 		run:      o.run,

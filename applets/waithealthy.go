@@ -16,7 +16,11 @@ import (
 // timeout, when the process that was to become healthy dies: its pidfd is watched, so that no number is taken for
 // another. An answer is of its moment; the service may fall ill while this returns.
 func waitHealthy() *applet.Applet {
-	o := &waitHealthyOptions{timeout: time.Minute, http: health.Options{MaxRedirects: health.DefaultRedirects}, pace: health.Pace{TryTimeout: 5 * time.Second, Successes: 1}}
+	o := &waitHealthyOptions{
+		timeout: time.Minute,
+		http:    health.Options{MaxRedirects: health.DefaultRedirects},
+		pace:    health.Pace{TryTimeout: 5 * time.Second, Successes: 1},
+	}
 	return &applet.Applet{
 		Name:    "wait-healthy",
 		Summary: "wait until a service answers, or report why it does not",
@@ -43,14 +47,21 @@ func waitHealthy() *applet.Applet {
 		Requires:  []applet.Need{{Option: "key", OneOf: []string{"cert"}}},
 		Statuses:  waitHealthyStatuses(),
 		Examples: []applet.Example{
-			{Text: "Wait for a server that was just started, but no longer than it lives:", Lines: []string{"wait-healthy --url http://localhost:8080/health -p /run/web.pid --timeout 2m"}},
-			{Text: "Ask once, for a container's health check:", Lines: []string{"wait-healthy --once --timeout 3s --url http://localhost:8080/health"}},
-			{Text: "Start a client when its database accepts connections:", Lines: []string{"wait-healthy --url tcp://db:5432 -- client --verbose"}},
+			{Text: "Wait for a server that was just started, but no longer than it lives:", Lines: []string{
+				"wait-healthy --url http://localhost:8080/health -p /run/web.pid --timeout 2m",
+			}},
+			{Text: "Ask once, for a container's health check:", Lines: []string{
+				"wait-healthy --once --timeout 3s --url http://localhost:8080/health",
+			}},
+			{Text: "Start a client when its database accepts connections:", Lines: []string{
+				"wait-healthy --url tcp://db:5432 -- client --verbose",
+			}},
 			{Text: "Wait by a command of the service's own:", Lines: []string{"wait-healthy --exec --timeout 30 -- pg_isready -q"}},
 		},
 		Environment: []applet.Item{
 			{Name: "PATH", Text: "where CHECK and COMMAND are looked for"},
-			{Name: "HTTP_PROXY, HTTPS_PROXY, NO_PROXY", Text: "proxies for http and https, also in lower case; not used for this machine"},
+			{Name: "HTTP_PROXY, HTTPS_PROXY, NO_PROXY",
+				Text: "proxies for http and https, also in lower case; not used for this machine"},
 			{Name: "NOTIFY_SOCKET", Text: "where --notify sends READY=1"},
 		},
 		Files: []applet.Item{{Name: "FILE", Text: "the pidfile of the watched process, never changed"}},

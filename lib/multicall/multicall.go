@@ -21,7 +21,8 @@ type Judge func(error) (status applet.Status, hint string)
 // status and the hint that judge has for it; it never panics and never exits, and a broken pipe is an error like any other.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer, list []applet.Entry, judge Judge) int {
 	name, fresh, rest := choose(args, list)
-	call := &applet.Call{Name: "pidbox", Line: args, Args: rest, Stdin: stdin, Stdout: &output{to: unbroken(stdout)}, Stderr: unbroken(stderr)}
+	call := &applet.Call{Name: "pidbox", Line: args, Args: rest, Stdin: stdin,
+		Stdout: &output{to: unbroken(stdout)}, Stderr: unbroken(stderr)}
 	if fresh == nil {
 		return int(report(call, unknownApplet(name, list), applet.Failed, judge))
 	}

@@ -24,7 +24,8 @@ func Self(list []applet.Entry) *applet.Applet {
 		Commands: commands(list),
 		Options: []applet.Option{
 			applet.Switch(&names, "list", "print the names of the applets, one per line"),
-			applet.Switch(&install, "install", "make a link for each applet in DIR; a file that is not a link to pidbox is left alone and reported"),
+			applet.Switch(&install, "install",
+				"make a link for each applet in DIR; a file that is not a link to pidbox is left alone and reported"),
 			applet.Switch(&hard, "hard", "with --install, make hard links instead of symbolic ones"),
 		},
 		Exclusive: [][]string{{"list", "install"}},
@@ -39,7 +40,10 @@ func Self(list []applet.Entry) *applet.Applet {
 		},
 		Files: []applet.Item{{Name: "/usr/local/bin/pidbox", Text: "the binary, and beside it a link for each applet"}},
 		Examples: []applet.Example{
-			{Text: "Link all applets beside the binary, and name them:", Lines: []string{"pidbox --install /usr/local/bin", "pidbox --list"}},
+			{Text: "Link all applets beside the binary, and list them:", Lines: []string{
+				"pidbox --install /usr/local/bin",
+				"pidbox --list",
+			}},
 		},
 		Caveats: `
 			--install replaces links to pidbox, also to an older one, and nothing else.

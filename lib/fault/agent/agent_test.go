@@ -522,7 +522,7 @@ func TestAddress(t *testing.T) {
 		t.Errorf("a second agent: %v", err)
 	}
 	l.Close()
-	if _, _, err := (Address{Listen: "unix:" + write("file", "", 0o600)}).Open(); err == nil || !strings.Contains(err.Error(), "no socket") {
+	if _, _, err := (Address{Listen: "unix:" + write("file", "", 0o600)}).Open(); err == nil || !strings.Contains(err.Error(), "is not a socket") {
 		t.Errorf("in place of a file: %v", err)
 	}
 	stale, _ := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
