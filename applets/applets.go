@@ -3,7 +3,11 @@
 // checks of pidfiles; command.go, those of a COMMAND; statuses.go, from errors to exit statuses.
 package applets
 
-import "pidbox/lib/applet"
+import (
+	"runtime"
+
+	"pidbox/lib/applet"
+)
 
 // List is every applet, by name. Adding one is its file, its line here, its scripts, and make generate.
 func List() []applet.Entry {
@@ -18,4 +22,12 @@ func List() []applet.Entry {
 		{Name: "sipid", New: sipid},
 		{Name: "wait-healthy", New: waitHealthy},
 	}
+}
+
+// needsLinux is the answer of an applet whose promises no other system lets it keep.
+func needsLinux() error {
+	if runtime.GOOS != "linux" {
+		return applet.Fail(applet.Failed, "needs Linux")
+	}
+	return nil
 }
