@@ -13,6 +13,7 @@ import (
 	"pidbox/lib/fault/plan"
 	"pidbox/lib/fault/report"
 	"pidbox/lib/fault/run"
+	"pidbox/lib/signals"
 )
 
 type faultTesterOptions struct {
@@ -202,7 +203,7 @@ func (o *faultTesterOptions) runCases(c *applet.Call, p *plan.Plan) error {
 		return err
 	}
 	defer html.Close()
-	ctx, stop := run.Interruptible(context.Background())
+	ctx, stop := signals.Until(context.Background())
 	defer stop()
 	r, failure := run.Run(ctx, p, o.options(c))
 	if junit != nil {
@@ -240,7 +241,7 @@ func create(name string) (*os.File, error) {
 // testerError gives what ended a run its words, and, where a case had failed before the cluster became unhealthy, its status.
 func testerError(err error, failed bool) error {
 	switch {
-	case is[*run.InterruptedError](err):
+	case is[*signals.Caught](err):
 		return fmt.Errorf("%w, everything healed", err)
 	case is[*run.UnhealthyError](err) && failed:
 		return applet.Fail(applet.No, "%w", err)

@@ -10,9 +10,9 @@ import (
 	"pidbox/lib/daemon"
 	"pidbox/lib/fault/agent"
 	"pidbox/lib/fault/run"
-	"pidbox/lib/health"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
+	"pidbox/lib/signals"
 	"pidbox/lib/spawn"
 	"pidbox/lib/stop"
 	"pidbox/lib/supervise"
@@ -45,18 +45,14 @@ func Status(err error) (status applet.Status, hint string) {
 	// A cluster and its agents
 	case is[*run.HoldError](err), run.Wrong(err), is[*agent.SyntaxError](err):
 		return applet.BadUsage, hint
-	case is[*run.InterruptedError](err):
-		return applet.Status(128 + as[*run.InterruptedError](err).Signal), hint
 	case is[*run.UnhealthyError](err), is[*run.UnreachableError](err), is[*run.RefusedError](err), is[*agent.ExposedError](err):
 		return applet.Unsafe, hint
 	case is[*agent.TakenError](err):
 		return applet.No, hint
 
 	// A signal to this program
-	case is[*struckError](err):
-		return applet.Status(128 + as[*struckError](err).signal), hint
-	case is[health.Signalled](err):
-		return applet.Status(128 + as[health.Signalled](err).Signal), hint
+	case is[*signals.Caught](err):
+		return applet.Status(128 + as[*signals.Caught](err).Signal), hint
 
 	// A daemon or a service
 	case is[*daemon.DiedError](err), errors.Is(err, supervise.ErrGaveUp):

@@ -13,9 +13,9 @@ import (
 	"pidbox/lib/daemon"
 	"pidbox/lib/fault/agent"
 	"pidbox/lib/fault/run"
-	"pidbox/lib/health"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
+	"pidbox/lib/signals"
 	"pidbox/lib/spawn"
 	"pidbox/lib/stop"
 	"pidbox/lib/supervise"
@@ -58,8 +58,7 @@ func TestEachErrorHasItsStatus(t *testing.T) {
 		{&run.UnhealthyError{}, applet.Unsafe, ""},
 		{&run.UnreachableError{}, applet.Unsafe, ""},
 		{&run.RefusedError{}, applet.Unsafe, ""},
-		{&run.InterruptedError{Signal: syscall.SIGTERM}, 128 + 15, ""},
-		{health.Signalled{Signal: syscall.SIGINT}, 128 + 2, ""},
+		{&signals.Caught{Signal: syscall.SIGTERM}, 128 + 15, ""},
 	} {
 		wrapped := fmt.Errorf("wrapped: %w", c.err)
 		if status, hint := Status(wrapped); status != c.status || hint != c.hint {

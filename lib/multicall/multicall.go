@@ -3,6 +3,7 @@
 package multicall
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"pidbox/lib/applet"
+	"pidbox/lib/signals"
 )
 
 // Judge gives an error of a mechanism its exit status, and a hint or "". OK means that the error has no status of its
@@ -18,8 +20,10 @@ type Judge func(error) (status applet.Status, hint string)
 
 // Main runs the applet that args name and returns the exit status. The applet is the base name of args[0], a
 // leading - of a login shell dropped; under any other name, args[1]. Main prints the one message of a failure, with the
-// status and the hint that judge has for it; it never panics and never exits, and a broken pipe is an error like any other.
+// status and the hint that judge has for it; it never panics, and a broken pipe is an error like any other. An applet that
+// a signal ended dies of it here.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer, list []applet.Entry, judge Judge) int {
+	signals.QuitAsUsual()
 	name, fresh, rest := choose(args, list)
 	call := &applet.Call{Name: "pidbox", Line: args, Args: rest, Stdin: stdin,
 		Stdout: &output{to: unbroken(stdout)}, Stderr: unbroken(stderr)}
@@ -36,7 +40,12 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer, list []apple
 	if err == nil {
 		err = run(a, call)
 	}
-	return int(report(call, err, failure, judge))
+	status := report(call, err, failure, judge)
+	var caught *signals.Caught
+	if errors.As(err, &caught) {
+		signals.Die(caught.Signal)
+	}
+	return int(status)
 }
 
 // choose returns the name that was asked for, the constructor of what has it, or nil, and its arguments.
