@@ -1,4 +1,6 @@
-// Package applets holds the commands: one file each, named like the command without its dashes.
+// Package applets holds the commands. Each is in the file of its name without dashes: its contract, texts, options and
+// run; what does not fit into one page is beside it, in NAME_PART.go. What several share: pidfile.go, the options and
+// checks of pidfiles; command.go, those of a COMMAND; statuses.go, from errors to exit statuses.
 package applets
 
 import (

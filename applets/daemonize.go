@@ -23,47 +23,77 @@ import (
 func daemonize() *applet.Applet {
 	o := &daemonizeOptions{order: daemon.Order{ReadyTimeout: time.Minute}}
 	return &applet.Applet{
-		Name:     "daemonize",
-		Summary:  "detach a command, and tell the truth about whether it runs",
-		Synopsis: []string{"[-p FILE] [-o FILE] [-e FILE] [-c DIR] [-E K=V]... [-u USER[:GROUP]] [OPTION]... [--] COMMAND [ARG...]"},
-		Description: []string{
-			"Runs COMMAND in a session of its own that it does not lead, so that it never has a controlling terminal, as the leader of its process group (for pid-kill --group), adopted by init, in / with /dev/null as standard input, no descriptor of the caller's but those asked for, an empty signal mask and every signal's default disposition. Its process id goes to standard output.",
-			"daemonize returns when the pidfile is complete, COMMAND was executed, lived for --min-uptime, and reported ready if one of --notify-await, --notify-fd and --ready-url asks for that. When it fails, COMMAND does not run and the pidfile is gone.",
-			"The pidfile is written by the caller, and the log files are opened by it: a user given with -u needs no right to their directories. COMMAND is searched for in the caller's PATH; a relative path is taken from the caller's directory.",
+		Name:    "daemonize",
+		Summary: "detach a command, and report truthfully whether it runs",
+		Synopsis: []string{
+			"[-p FILE] [-o FILE] [-e FILE] [-c DIR] [-E K=V]... [-u USER[:GROUP]] [OPTION]... [--] COMMAND [ARG...]",
 		},
-		Operand: applet.Command,
-		Options: o.options(),
+		Description: `
+			Runs COMMAND in a session of its own that it does not lead, so that it never gets a controlling terminal; as the
+			leader of its process group (for pid-kill --group); adopted by init; in / with /dev/null as standard input; with no
+			descriptor of the caller's but those asked for; with an empty signal mask and default signal dispositions.
+			Its PID goes to standard output.
+
+			daemonize returns when the pidfile is complete, COMMAND was executed, lived for --min-uptime, and reported ready if
+			--notify-await, --notify-fd or --ready-url asks for that.
+			When it fails, COMMAND does not run and the pidfile is gone.
+
+			The caller writes the pidfile and opens the log files: a user given with -u needs no right to their directories.
+			COMMAND is looked for in the caller's PATH; a relative path starts in the caller's directory.
+		`,
+		Operand:   applet.Command,
+		Options:   o.options(),
+		Exclusive: [][]string{{"append", "truncate"}, {"notify-await", "notify-fd", "ready-url"}},
+		Requires: []applet.Need{
+			{Option: "hold-lock", OneOf: []string{"pid-file"}},
+			{Option: "ready-timeout", OneOf: []string{"notify-await", "notify-fd", "ready-url"}},
+		},
 		Statuses: []applet.Item{
-			{Name: "0", Text: "COMMAND runs, and is ready if asked for"},
-			{Name: "1", Text: "it runs already: the pidfile is held by a live process; nothing was started"},
+			{Name: "0", Text: "COMMAND runs, and is ready if that was asked for"},
+			{Name: "1", Text: "already running: a live process holds the pidfile; nothing was started"},
 			{Name: "3", Text: "it died before it was ready"},
-			{Name: "4", Text: "unsafe, no permission, or it cannot be told whose the pidfile is; nothing was started"},
+			{Name: "4", Text: "unsafe, not permitted, or unclear which process the pidfile names; nothing was started"},
 			{Name: "64", Text: "usage"},
-			{Name: "75", Text: "the lock file, or the pidfile's lock, is held by another process"},
+			{Name: "75", Text: "another process holds the lock file or the pidfile's lock"},
 			{Name: "124", Text: "it was not ready within --ready-timeout, and was stopped"},
-			{Name: "125", Text: "own failure, as a full disk; or COMMAND runs, but its process id could not be printed"},
+			{Name: "125", Text: "own failure, for example a full disk; or COMMAND runs, but its PID could not be printed"},
 			{Name: "126", Text: "COMMAND cannot be executed"},
 			{Name: "127", Text: "COMMAND was not found"},
-			{Name: "128+n", Text: "interrupted by signal n while it waited; COMMAND was stopped"},
+			{Name: "128+n", Text: "killed by signal n while waiting; COMMAND was stopped"},
 		},
 		Environment: []applet.Item{
-			{Name: "PATH", Text: "where COMMAND is searched for"},
+			{Name: "PATH", Text: "where COMMAND is looked for"},
 			{Name: "NOTIFY_SOCKET", Text: "set for COMMAND by --notify-await; see sd_notify(3)"},
 		},
 		Files: []applet.Item{{Name: "FILE", Text: "the pidfile, as pid-claim(1) writes it"}},
 		Examples: []applet.Example{
-			{Text: "Start a server as a user of its own, with a pidfile and a log:", Lines: []string{"daemonize -p /run/web.pid -u www-data -e /var/log/web.log web --port 8080"}},
-			{Text: "Return when it answers, or say why not:", Lines: []string{"daemonize -p /run/web.pid --ready-url http://localhost:8080/ web --port 8080"}},
-			{Text: "A service that speaks sd_notify:", Lines: []string{"daemonize -p /run/redis.pid --notify-await redis-server --supervised systemd"}},
+			{Text: "Start a server as a user of its own, with a pidfile and a log:", Lines: []string{
+				"daemonize -p /run/web.pid -u www-data -e /var/log/web.log web --port 8080",
+			}},
+			{Text: "Return when it answers, or report why not:", Lines: []string{
+				"daemonize -p /run/web.pid --ready-url http://localhost:8080/ web --port 8080",
+			}},
+			{Text: "A service that speaks sd_notify:", Lines: []string{
+				"daemonize -p /run/redis.pid --notify-await redis-server --supervised systemd",
+			}},
 		},
-		Caveats: []string{
-			"Without a readiness option a COMMAND that ends right after it was executed was started: see --min-uptime. A COMMAND that forks and leaves its work to a child leaves a pidfile that names the parent: keep it in the foreground, or let it send MAINPID with --notify-await.",
-			"The locks of -l and --hold-lock are held until the last process that inherited the descriptor has ended: the daemon, and every child of it that does not close it.",
-			"--notify-await believes only processes of the daemon, its session and its descendants, told by the kernel. A sender that has ended before it was looked up is not believed: systemd-notify(1) waits, a hand-made one may not. The socket is an abstract one: it is not reached from another network namespace.",
-			"daemonize as PID 1 of a container refuses: all would end with it. Let the container execute COMMAND, or use keep-alive(1).",
-		},
+		Caveats: `
+			Without a readiness option, a COMMAND that exits right after it was executed counts as started: see --min-uptime.
+			A COMMAND that forks and leaves its work to a child leaves a pidfile that names the parent: keep it in the
+			foreground, or let it send MAINPID with --notify-await.
+
+			The locks of -l and --hold-lock are held until the last process that inherited the descriptor has exited: the
+			daemon, and every child of it that does not close it.
+
+			--notify-await believes only the daemon, its session and its descendants, as the kernel identifies them.
+			A sender that has exited before it was looked up is not believed: systemd-notify(1) waits, a hand-made one may not.
+			The socket is an abstract one: it cannot be reached from another network namespace.
+
+			daemonize refuses to run as PID 1 of a container, because the container would exit with it.
+			Let the container execute COMMAND, or use keep-alive(1).
+		`,
 		SeeAlso: []string{"keep-alive(1)", "pid-alive(1)", "pid-kill(1)", "wait-healthy(1)", "daemon(7)", "sd_notify(3)"},
-		Quiet:   "do not print the process id, and do not explain status 1 and 3",
+		Quiet:   "do not print the PID, and do not explain status 1 and 3",
 		Run:     o.run,
 	}
 }
@@ -93,7 +123,7 @@ func (o *daemonizeOptions) run(c *applet.Call) error {
 	}
 	if !c.Quiet {
 		if _, err := fmt.Fprintln(c.Stdout, pid); err != nil {
-			return fmt.Errorf("process %d runs, but its number could not be printed: %w", pid, err)
+			return fmt.Errorf("process %d runs, but its PID could not be printed: %w", pid, err)
 		}
 	}
 	return nil
@@ -105,7 +135,7 @@ func (o *daemonizeOptions) command(c *applet.Call) error {
 	cwd, err := os.Getwd()
 	switch {
 	case err != nil && strings.Contains(name, "/") && !filepath.IsAbs(name):
-		return fmt.Errorf("the current directory: %w", err)
+		return fmt.Errorf("current directory: %w", err)
 	case err != nil: // as it has been removed: what needs none is found all the same
 		path = strings.Join(slices.DeleteFunc(filepath.SplitList(path), func(dir string) bool { return !filepath.IsAbs(dir) }), ":")
 	}
@@ -119,7 +149,7 @@ func (o *daemonizeOptions) command(c *applet.Call) error {
 		o.order.Rules.Trust = []int{cmd.User.UID} // it may own the directory of its pidfile
 	}
 	_, other := os.Stat(cmd.Dir + "/" + name)
-	ambiguous := o.changed && strings.Contains(name, "/") && !strings.HasPrefix(name, "/") && other == nil
+	ambiguous := c.Given("chdir") && strings.Contains(name, "/") && !strings.HasPrefix(name, "/") && other == nil
 	if cmd.Path, err = spawn.LookPath(name, path, cwd); err != nil && ambiguous {
 		return applet.WithHint(err, "it was looked for in %s, the caller's directory, not in %s", cwd, cmd.Dir)
 	}
@@ -166,7 +196,7 @@ func (o *daemonizeOptions) explain(c *applet.Call, err error) error {
 		tail(c, late.Log, late.Tail)
 		return fmt.Errorf("%s: %w", name, err)
 	case errors.As(err, &caught):
-		return applet.Fail(128+applet.Status(caught.Signal), "%s: %w before it was ready, and stopped", name, err)
+		return fmt.Errorf("%s: %w before it was ready, and stopped", name, err)
 	}
 	return err
 }

@@ -43,57 +43,83 @@ func faultTester() *applet.Applet {
 			"list -c FILE [--case GLOB] [--rounds N] [--seed S] [--json]",
 			"check -c FILE [--json]",
 		},
-		Description: []string{
-			"Drives the cases of FILE, in YAML, on a cluster that has a fault-agent beside each member. A case passes if the cluster was healthy, the fault was put and had an effect, and, once it is healed, every member is healthy within the time to recover, the load has not failed, the check is fine, and no other member has ended by itself. What a kernel cannot do is SKIP, never PASS.",
-			"A line per case goes to standard error, the table at the end to standard output; with --json that has a line of JSON per case and one for the sum instead.",
-			"Whom a case hits is drawn from the seed, the round and the case's name, so the same seed hits the same. If a case fails, the load is stopped first, then on_failure is run, the members' data is moved away where the agents have a directory, everything is healed and the members started empty.",
-			"FILE has: name; members (name, agent, addresses, health as a URL or exec); token_file; tls (ca, cert, key); defaults (hold 5s, recover 60s, timeout 10s); leader, a command that prints the leader's name or address; load, a list of commands that run while a case lasts; check (exec, tries, pause, timeout); on_failure (exec, archive, stacks, stop); rounds; seed; shuffle; cases.",
-			"A case has: name; fault (kill, stop, pause, wipe, isolate, partition, slow, rate, loss, fill, exec, none); on (one, follower, leader, minority, majority, all, or names); shape of a partition (halves, ring, bridge); hold, or until (exec, timeout); recover; percent, delay, jitter, rate, leave, direction; inject and undo of exec; effect. A command is a list of words, or one text for sh -c.",
-		},
+		Description: `
+			Drives the cases of FILE, in YAML, on a cluster that has a fault-agent beside each member.
+			A case passes if the cluster was healthy, the fault was set and had an effect, and, once it is healed, every member
+			is healthy within the time to recover, the load has not failed, the check succeeds, and no other member has exited by
+			itself.
+			What a kernel cannot do is SKIP, never PASS.
+
+			A line per case goes to standard error, and the table after the last case to standard output; with --json, standard
+			output has a line of JSON per case and one for the totals instead.
+
+			The members that a case hits are drawn from the seed, the round and the case's name, so the same seed hits the same
+			members.
+			If a case fails, the load is stopped first, then on_failure is run, the members' data is moved away where the agents
+			have a directory, everything is healed and the members are started empty.
+
+			FILE has: name; members (name, agent, addresses, health as a URL or exec); token_file; tls (ca, cert, key); defaults
+			(hold 5s, recover 60s, timeout 10s); leader, a command that prints the leader's name or address; load, a list of
+			commands that run during a case; check (exec, tries, pause, timeout); on_failure (exec, archive, stacks, stop);
+			rounds; seed; shuffle; cases.
+
+			A case has: name; fault (kill, stop, pause, wipe, isolate, partition, slow, rate, loss, fill, exec, none); on (one,
+			follower, leader, minority, majority, all, or names); shape of a partition (halves, ring, bridge); hold, or until
+			(exec, timeout); recover; percent, delay, jitter, rate, leave, direction; inject and undo of exec; effect.
+			A command is a list of words, or one text for sh -c.
+		`,
 		Commands: []applet.Item{
 			{Name: "run", Text: "run the cases"},
-			{Name: "do", Text: "do one thing to WHOM (as a case's on) and leave it: " + strings.Join(run.Actions(), ", ")},
-			{Name: "list", Text: "tell the cases of each round and whom they hit, without asking anybody"},
+			{Name: "do", Text: "do one thing to WHOM (like a case's on) and leave it: " + strings.Join(run.Actions(), ", ")},
+			{Name: "list", Text: "print the cases of each round and the members they hit, without asking any agent"},
 			{Name: "check", Text: "ask every agent, health, the leader and the check once, and change nothing"},
 		},
 		Options: []applet.Option{
 			applet.String(&o.file, "config c", "FILE", "the members and the cases").As(applet.File),
-			applet.String(&o.pattern, "case", "GLOB", "only the cases with such a name"),
-			applet.Parsed(&o.rounds, "rounds", "N", "how often the cases are run (default as the file says)", atLeastOne),
-			applet.Parsed(&o.seed, "seed", "S", "draw from this number (default as the file says)", parseSeed),
+			applet.String(&o.pattern, "case", "GLOB", "only the cases with a matching name"),
+			applet.Parsed(&o.rounds, "rounds", "N", "how often to run the cases (default: what FILE says)", applet.Int(1, 1<<31-1)),
+			applet.Parsed(&o.seed, "seed", "S", "draw from this number (default: what FILE says)", parseSeed),
 			applet.Switch(&o.json, "json", "report in lines of JSON"),
-			applet.String(&o.junit, "junit", "F", "write the outcome to F as JUnit's XML").As(applet.File),
+			applet.String(&o.junit, "junit", "F", "write the outcome to F in JUnit's XML").As(applet.File),
 			applet.String(&o.html, "html", "F", "write a page with every member's timeline to F").As(applet.File),
 			applet.Duration(&o.hold, "hold", "D", "do: how long the fault lasts (default 5s); 0 for a stop that stays"),
-			applet.Duration(&o.delay, "delay", "D", "do slow: by how much"),
-			applet.Duration(&o.jitter, "jitter", "D", "do slow: and by how much more or less"),
-			applet.Parsed(&o.percent, "percent", "P", "do loss: of the packets", parsePercent),
-			applet.Parsed(&o.rate, "rate", "BYTES", "do rate: a second, as 64KiB", plan.ParseSize),
-			applet.Parsed(&o.leave, "leave", "BYTES", "do fill: left free", plan.ParseSize),
-			applet.String(&o.direction, "direction", "WAY", "do: both, in or out"),
+			applet.Duration(&o.delay, "delay", "D", "do slow: delay packets by D"),
+			applet.Duration(&o.jitter, "jitter", "D", "do slow: vary the delay by up to D"),
+			applet.Parsed(&o.percent, "percent", "P", "do loss: drop P percent of the packets", applet.Fraction(100)),
+			applet.Parsed(&o.rate, "rate", "BYTES", "do rate: allow BYTES per second, for example 64KiB", plan.ParseSize),
+			applet.Parsed(&o.leave, "leave", "BYTES", "do fill: leave BYTES free", plan.ParseSize),
+			applet.String(&o.direction, "direction", "WAY", "do: the direction of packets, both, in or out"),
 		},
 		Statuses: []applet.Item{
 			{Name: "0", Text: "all passed, or were skipped"},
-			{Name: "1", Text: "a case failed; check: something is not well"},
-			{Name: "4", Text: "an agent cannot be reached, is in other hands or refuses, or the cluster is not healthy to begin with"},
+			{Name: "1", Text: "a case failed; check: something is unhealthy"},
+			{Name: "4", Text: "an agent cannot be reached, serves another tester or refuses, or the cluster is unhealthy at the start"},
 			{Name: "64", Text: "usage, or the file is wrong"},
 			{Name: "125", Text: "own failure, or not on Linux"},
-			{Name: "128+n", Text: "ended by signal n, everything healed"},
+			{Name: "128+n", Text: "killed by signal n, everything healed"},
 		},
 		Examples: []applet.Example{
-			{Text: "Kill, stop and isolate members of etcd, and look at how it went:", Lines: []string{
+			{Text: "Kill, stop and isolate members of etcd, and look at the report:", Lines: []string{
 				"fault-tester check -c etcd.yaml",
 				"fault-tester run -c etcd.yaml --rounds 3 --html report.html",
 			}},
 			{Text: "Isolate the leader for 10 seconds by hand:", Lines: []string{"fault-tester do -c etcd.yaml --hold 10s isolate leader"}},
 		},
-		Caveats: []string{
-			"Two testers do not break one cluster together: a tester leases every agent, and others are refused. If it is killed, the lease runs out within 10 s and the agents heal; if they are killed too, the faults end with their hold, which is 5 s longer than the case's.",
-			"A network fault is put in the member's network namespace, and hits whatever else is in it: members that share one machine need a namespace each, or to isolate one is to isolate all, and a tester on a member's machine loses sight of the others with it, but for agents at the same port as its own.",
-			"The load, check and leader commands run on this machine: what they see of the cluster is what a client here sees.",
-			"A fault has an effect if the process is in the state that it means, or if it met packets. How much it hurt is for the load and the check to say.",
-		},
-		Environment: []applet.Item{{Name: run.KeepVariable, Text: "set by the tester for the process that ends a load with it; not for other uses"}},
+		Caveats: `
+			Two testers cannot break one cluster together: a tester leases every agent, and others are refused.
+			If it is killed, the lease expires within 10 s and the agents heal; if they are killed too, the faults end with their
+			hold, which is 5 s longer than the case's.
+
+			A network fault is set in the member's network namespace, and hits everything else in it: members that share one
+			machine need a namespace each, or isolating one isolates all, and a tester on a member's machine loses contact with
+			the other members too, except for agents at the same port as its own.
+
+			The load, check and leader commands run on this machine: they see of the cluster what a client here sees.
+
+			A fault has an effect if the process is in the state that it means, or if it met packets.
+			The load and the check decide how much it hurt.
+		`,
+		Environment: []applet.Item{{Name: run.KeepVariable, Text: "set by the tester for the process that stops a load with it; not for other uses"}},
 		Files:       []applet.Item{{Name: "FILE", Text: "the members and the cases, in YAML; never changed"}},
 		SeeAlso:     []string{"fault-agent(1)", "wait-healthy(1)"},
 		Quiet:       "no line per case",
@@ -200,7 +226,7 @@ func (o *faultTesterOptions) runCases(c *applet.Call, p *plan.Plan) error {
 	case err != nil:
 		return err
 	case r.Count(report.Fail) > 0:
-		return applet.Exit(applet.No) // the lines and the table have said it
+		return applet.Exit(applet.No) // the lines and the table have reported it
 	}
 	return nil
 }
@@ -212,22 +238,13 @@ func create(name string) (*os.File, error) {
 	return os.Create(name)
 }
 
-// testerError gives what ended a run its exit status.
+// testerError gives what ended a run its words, and, where a case had failed before the cluster became unhealthy, its status.
 func testerError(err error, failed bool) error {
-	var hold *run.HoldError
-	var ill *run.UnhealthyError
-	var gone *run.UnreachableError
-	var refused *run.RefusedError
-	var caught *signals.Caught
 	switch {
-	case errors.As(err, &hold), run.Wrong(err):
-		return applet.Fail(applet.BadUsage, "%w", err)
-	case errors.As(err, &caught):
-		return applet.Fail(128+applet.Status(caught.Signal), "%w, everything healed", err)
-	case errors.As(err, &ill) && failed:
+	case is[*signals.Caught](err):
+		return fmt.Errorf("%w, everything healed", err)
+	case is[*run.UnhealthyError](err) && failed:
 		return applet.Fail(applet.No, "%w", err)
-	case errors.As(err, &ill), errors.As(err, &gone), errors.As(err, &refused):
-		return applet.Fail(applet.Unsafe, "%w", err)
 	}
-	return addressError(err)
+	return err
 }

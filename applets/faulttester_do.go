@@ -20,7 +20,7 @@ func (o *faultTesterOptions) do(c *applet.Call, p *plan.Plan) error {
 		return applet.Usage("do takes an ACTION and WHOM")
 	}
 	if !slices.Contains(run.Actions(), c.Args[0]) {
-		return applet.Usage("unknown action %q, known are %s", c.Args[0], strings.Join(run.Actions(), ", "))
+		return applet.Usage("unknown action %q; known actions are %s", c.Args[0], strings.Join(run.Actions(), ", "))
 	}
 	one := plan.Case{Fault: c.Args[0], On: plan.ParseOn(c.Args[1]), Direction: fault.Direction(o.direction), Percent: o.percent,
 		Delay: plan.Duration(o.delay), Jitter: plan.Duration(o.jitter), Rate: plan.Size(o.rate), Leave: plan.Size(o.leave)}
@@ -37,7 +37,7 @@ func (o *faultTesterOptions) do(c *applet.Call, p *plan.Plan) error {
 	return nil
 }
 
-// list shows what is drawn; who leads is not known yet.
+// list shows what is drawn; the leader is not known yet.
 func (o *faultTesterOptions) list(c *applet.Call, p *plan.Plan) error {
 	cases := slices.DeleteFunc(slices.Clone(p.Cases), func(one plan.Case) bool {
 		ok, _ := path.Match(o.pattern, one.Name)
@@ -88,31 +88,15 @@ func (o *faultTesterOptions) check(c *applet.Call, p *plan.Plan) error {
 		}
 	}
 	if bad > 0 {
-		return applet.Fail(applet.No, "%d of %d are not well", bad, len(findings))
+		return applet.Fail(applet.No, "%d of %d are unhealthy", bad, len(findings))
 	}
 	return nil
-}
-
-func atLeastOne(s string) (int, error) {
-	n, err := parsePID(s) // the same numbers
-	if err != nil {
-		return 0, fmt.Errorf("%q is not a number of rounds", s)
-	}
-	return n, nil
 }
 
 func parseSeed(s string) (*uint64, error) {
 	var n uint64
 	if _, err := fmt.Sscanf(s+"\n", "%d\n", &n); err != nil {
-		return nil, fmt.Errorf("%q is not a number of 0 to 2^64-1", s)
+		return nil, fmt.Errorf("%q is not a number from 0 to 2^64-1", s)
 	}
 	return &n, nil
-}
-
-func parsePercent(s string) (float64, error) {
-	var n float64
-	if _, err := fmt.Sscanf(s+"\n", "%g\n", &n); err != nil {
-		return 0, fmt.Errorf("%q is not a percentage", s)
-	}
-	return n, nil
 }

@@ -26,7 +26,7 @@ func (o *keepAliveOptions) ask(c *applet.Call) error {
 	case pidfile.Doubtful:
 		return &pidfile.DoubtError{Holder: h}
 	default:
-		return applet.Fail(applet.Absent, "%s: no keep-alive runs: %s", o.pidFile, h.Why)
+		return applet.Fail(applet.Absent, "%s: no keep-alive is running: %s", o.pidFile, h.Why)
 	}
 	var st supervise.Status
 	if o.restart {
@@ -67,7 +67,7 @@ func statusLine(st supervise.Status) string {
 	if st.Next != nil {
 		line += fmt.Sprintf(", next start in %v", seconds(st.NextIn))
 	}
-	line += fmt.Sprintf(", %d restarts", st.Restarts)
+	line += ", " + applet.Count(st.Restarts, "restart")
 	if st.LastExit != "" {
 		line += ", last exit: " + st.LastExit
 	}

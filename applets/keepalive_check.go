@@ -14,26 +14,20 @@ import (
 
 // check refuses what does not go together, and makes every path absolute.
 func (o *keepAliveOptions) check(c *applet.Call) error {
-	asks := o.status || o.restart
+	if err := needPidfile(o.pidFile); err != nil {
+		return err
+	}
+	if o.status || o.restart {
+		return c.NoOperands()
+	}
 	switch {
-	case o.pidFile == "":
-		return applet.Usage("no pidfile given (-p FILE)")
-	case o.status && o.restart:
-		return applet.Usage("--status and --restart exclude each other")
-	case asks && len(c.Args) > 0:
-		return applet.Usage("unexpected operand %q", c.Args[0])
-	case asks:
-		return nil
-	case o.detach && o.notify:
-		return applet.Usage("--detach and --notify exclude each other")
 	case o.detach && (o.output.Stdout == "-" || o.output.Stderr == "-"):
-		return applet.Usage("--detach: there is no output of keep-alive to share: name a file")
+		return applet.Usage("--detach cannot be combined with '-o -' or '-e -': name a log file")
 	case o.detach && os.Getpid() == 1:
-		return applet.Usage("--detach: this is PID 1, and all would end with it")
-	case o.json:
-		return applet.Usage("--json goes with --status or --restart")
-	case len(c.Args) == 0 || c.Args[0] == "":
-		return applet.Usage("COMMAND is missing")
+		return applet.Usage("--detach cannot be used as PID 1: the container would exit")
+	}
+	if err := needCommand(c); err != nil {
+		return err
 	}
 	for _, path := range []*string{&o.pidFile, &o.childPidFile, &o.log, &o.output.Stdout, &o.output.Stderr, &o.dir} {
 		if *path == "" || *path == "-" {
@@ -45,11 +39,8 @@ func (o *keepAliveOptions) check(c *applet.Call) error {
 		}
 		*path = abs
 	}
-	if sameFile(o.childFile(), o.pidFile) {
-		return applet.Usage("--pid-file and --child-pid-file name one file")
-	}
-	if o.means.Reopen != 0 && o.log == "" {
-		return applet.Usage("--reopen-on goes with --log")
+	if applet.SameFile(o.childFile(), o.pidFile) {
+		return applet.Usage("--pid-file and --child-pid-file name the same file")
 	}
 	if o.dir != "" {
 		if info, err := os.Stat(o.dir); err != nil {
@@ -61,16 +52,16 @@ func (o *keepAliveOptions) check(c *applet.Call) error {
 	if err := checkMode(o.mode, o.rules); err != nil {
 		return err
 	}
-	return o.checkSignals()
+	return o.checkSignals(c)
 }
 
-func (o *keepAliveOptions) checkSignals() error {
+func (o *keepAliveOptions) checkSignals(c *applet.Call) error {
 	used := map[syscall.Signal]string{syscall.SIGKILL: "cannot be caught", syscall.SIGSTOP: "cannot be caught"}
 	claim := func(option string, sig syscall.Signal) error {
 		if by := used[sig]; by != "" {
 			return applet.Usage("%s %s: %s", option, signals.Name(sig), by)
 		}
-		used[sig] = "is used by " + option + " already"
+		used[sig] = "is already used by " + option
 		return nil
 	}
 	var errs []error
@@ -79,7 +70,7 @@ func (o *keepAliveOptions) checkSignals() error {
 			errs = append(errs, claim(option, sig))
 		}
 	}
-	if !o.forwardGiven { // the default gives way
+	if !c.Given("signal-forward") { // the default gives way
 		o.means.Forward = slices.DeleteFunc(forwarded(), func(s syscall.Signal) bool { return used[s] != "" })
 	} else {
 		used[syscall.SIGTERM], used[syscall.SIGINT] = "stops COMMAND", "stops COMMAND"
@@ -90,7 +81,7 @@ func (o *keepAliveOptions) checkSignals() error {
 	return errors.Join(errs...)
 }
 
-// forwarded is what COMMAND gets where nobody says. A HUP that was ignored when we began, as by nohup(1), stays so.
+// forwarded is what COMMAND gets without --signal-forward. A HUP that was ignored when we began, as by nohup(1), stays so.
 func forwarded() []syscall.Signal {
 	switch {
 	case os.Getpid() == 1:
@@ -99,18 +90,4 @@ func forwarded() []syscall.Signal {
 		return nil
 	}
 	return []syscall.Signal{syscall.SIGHUP}
-}
-
-// sameFile also holds for two names of a file that is not there yet.
-func sameFile(a, b string) bool {
-	return isOne(a, b) || filepath.Base(a) == filepath.Base(b) && isOne(filepath.Dir(a), filepath.Dir(b))
-}
-
-func isOne(a, b string) bool {
-	x, err := os.Stat(a)
-	if err != nil {
-		return a == b
-	}
-	y, err := os.Stat(b)
-	return err == nil && os.SameFile(x, y)
 }

@@ -24,7 +24,7 @@ func (o *keepAliveOptions) background(c *applet.Call) error {
 	}
 	exe, err := os.Executable()
 	if err != nil { // no /proc
-		exe, err = spawn.LookPath(os.Args[0], os.Getenv("PATH"), "")
+		exe, err = spawn.LookPath(c.Line[0], os.Getenv("PATH"), "")
 	}
 	if err != nil {
 		return err
@@ -35,7 +35,7 @@ func (o *keepAliveOptions) background(c *applet.Call) error {
 	}
 	defer r.Close()
 	_, err = daemon.Start(context.Background(), daemon.Order{
-		Command: spawn.Command{Path: exe, Args: foreground(os.Args, c.Args), Env: os.Environ(), Stderr: w},
+		Command: spawn.Command{Path: exe, Args: foreground(c.Line, c.Args), Env: os.Environ(), Stderr: w},
 		PIDFile: o.pidFile, Rules: o.rules, Mode: o.mode,
 		Ready: daemon.NotifySocket(), ReadyTimeout: o.readyTimeout,
 		Stop:       signals.Schedule{{Signal: syscall.SIGTERM, Wait: o.schedule.Total() + 5*time.Second}, {Signal: syscall.SIGKILL, Wait: 5 * time.Second}},

@@ -1,10 +1,8 @@
 package applets
 
 import (
-	"fmt"
 	"io/fs"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -32,7 +30,6 @@ type keepAliveOptions struct {
 	health                string
 	checks                supervise.Health
 	means                 supervise.Signals
-	forwardGiven          bool
 	notify, detach        bool
 	readyTimeout          time.Duration
 	log                   string
@@ -52,11 +49,10 @@ func keepAliveDefaults() *keepAliveOptions {
 }
 
 func (o *keepAliveOptions) list() []applet.Option {
-	own := pidfileOption(&o.pidFile)
-	own.Text = "the pidfile of keep-alive itself"
 	list := []applet.Option{
-		own,
-		applet.String(&o.childPidFile, "child-pid-file", "FILE", "the pidfile of COMMAND (default FILE with .child before its extension)").As(applet.File),
+		pidfileOption(&o.pidFile, "the pidfile of keep-alive itself"),
+		applet.String(&o.childPidFile, "child-pid-file", "FILE",
+			"the pidfile of COMMAND (default FILE with .child before its extension)").As(applet.File),
 		modeOption(&o.mode),
 	}
 	list = append(list, o.commandOptions()...)
@@ -68,53 +64,44 @@ func (o *keepAliveOptions) list() []applet.Option {
 
 func (o *keepAliveOptions) commandOptions() []applet.Option {
 	return []applet.Option{
-		applet.String(&o.output.Stdout, "stdout o", "FILE", "append COMMAND's output to FILE; - is keep-alive's own (default /dev/null)").As(applet.File),
+		applet.String(&o.output.Stdout, "stdout o", "FILE",
+			"append COMMAND's output to FILE; - is keep-alive's own (default /dev/null)").As(applet.File),
 		applet.String(&o.output.Stderr, "stderr e", "FILE", "append COMMAND's errors to FILE, which may be the same").As(applet.File),
-		repeated("env E", "K=V", "set a variable of COMMAND", func(s string) error {
-			kv, err := spawn.ParseEnv(s)
-			o.env = append(o.env, kv)
-			return err
-		}),
-		applet.Strings(&o.envFiles, "env-file", "FILE", "set the variables of FILE: lines of K=V; -E comes after").As(applet.File),
-		applet.Switch(&o.clearEnv, "clear-env", "start from an empty environment"),
-		applet.Parsed(&o.user, "user u", "USER[:GROUP]", "run COMMAND as USER, with its supplementary groups", spawn.ParseUser).As(applet.User),
+		envOption(&o.env),
+		envFileOption(&o.envFiles),
+		clearEnvOption(&o.clearEnv),
+		userOption(&o.user),
 		applet.String(&o.dir, "chdir c", "DIR", "run COMMAND in DIR").As(applet.Dir),
-		applet.Set("umask", "MASK", "the umask of COMMAND, in octal", func(s string) error {
-			n, err := strconv.ParseUint(s, 8, 12)
-			if err != nil || n > 0o777 {
-				return fmt.Errorf("%q is not an octal mask of 0 to 777", s)
-			}
-			o.umask = new(int(n))
-			return nil
-		}),
+		umaskOption(&o.umask),
 	}
 }
 
 func (o *keepAliveOptions) restartOptions() []applet.Option {
 	return []applet.Option{
-		applet.Parsed(&o.schedule, "stop-schedule", "SCHEDULE", "how COMMAND is stopped, as in pid-kill(1) (default INT/5/KILL/5)", signals.ParseSchedule),
-		applet.Parsed(&o.policy.Free, "free-restarts", "N", "so many restarts wait for nothing (default 3)", count),
+		applet.Parsed(&o.schedule, "stop-schedule", "SCHEDULE",
+			"how COMMAND is stopped, as in pid-kill(1) (default INT/5/KILL/5)", signals.ParseSchedule),
+		applet.Parsed(&o.policy.Free, "free-restarts", "N", "restart immediately up to N times (default 3)",
+			applet.Int(0, 1<<31-1)),
 		applet.Duration(&o.policy.Max, "backoff-max", "D", "the longest wait before a restart (default 1m)"),
 		applet.Duration(&o.policy.HealthyAfter, "healthy-after", "D", "a run this long starts the count of restarts over (default 10s)"),
-		applet.Parsed(&o.policy.Limit, "max-restarts", "N[/D]", "give up when more than N restarts are due (within D)", supervise.ParseLimit),
-		applet.Parsed(&o.policy.Final, "no-restart-codes", "LIST", "do not restart after these exit codes, as 0,125", exitCodes),
-		applet.Parsed(&o.policy.Jitter, "jitter", "PART", "lengthen each wait at random by up to this part of it, 0 to 1 (default 0)", func(s string) (float64, error) {
-			f, err := strconv.ParseFloat(s, 64)
-			if err != nil || !(f >= 0 && f <= 1) {
-				return 0, fmt.Errorf("%q is not a number from 0 to 1", s)
-			}
-			return f, nil
-		}),
+		applet.Parsed(&o.policy.Limit, "max-restarts", "N[/D]", "give up when more than N restarts are due (within D)",
+			supervise.ParseLimit),
+		applet.Parsed(&o.policy.Final, "no-restart-codes", "LIST", "do not restart after these exit codes, for example 0,125",
+			applet.Codes),
+		applet.Parsed(&o.policy.Jitter, "jitter", "PART",
+			"lengthen each wait at random by up to this part of it, 0 to 1 (default 0)", applet.Fraction(1)),
 	}
 }
 
 func (o *keepAliveOptions) healthOptions() []applet.Option {
 	return []applet.Option{
-		applet.String(&o.health, "health", "URL", "check COMMAND there, as wait-healthy(1) does, or by exec:SHELL-COMMAND, and restart it when it is unhealthy"),
-		applet.Parsed(&o.checks.Interval, "health-interval", "D", "the time between checks (default 10s)", parsePositive),
-		applet.Parsed(&o.checks.Timeout, "health-timeout", "D", "the time limit of a check (default 5s)", parsePositive),
-		applet.Parsed(&o.checks.Failures, "health-failures", "N", "so many failures in a row are too many (default 3)", positive),
-		applet.Duration(&o.checks.Grace, "health-grace", "D", "before the first success, failures do not count for so long (default 10s)"),
+		applet.String(&o.health, "health", "URL",
+			"check COMMAND there, as wait-healthy(1) does, or by exec:SHELL-COMMAND, and restart it when it is unhealthy"),
+		applet.Parsed(&o.checks.Interval, "health-interval", "D", "the time between checks (default 10s)", applet.Positive),
+		applet.Parsed(&o.checks.Timeout, "health-timeout", "D", "the time limit of a check (default 5s)", applet.Positive),
+		applet.Parsed(&o.checks.Failures, "health-failures", "N", "restart COMMAND after N consecutive failures (default 3)",
+			applet.Int(1, 1<<31-1)),
+		applet.Duration(&o.checks.Grace, "health-grace", "D", "until the first success, ignore failures for D (default 10s)"),
 		applet.Switch(&o.notify, "notify", "tell the service manager READY=1 when COMMAND runs (with --health: is healthy)"),
 	}
 }
@@ -123,19 +110,16 @@ func (o *keepAliveOptions) selfOptions() []applet.Option {
 	return []applet.Option{
 		applet.Switch(&o.detach, "detach", "go to the background, and return when COMMAND runs (with --health: is healthy)"),
 		applet.Duration(&o.readyTimeout, "ready-timeout", "D", "how long --detach waits (default 1m)"),
-		applet.Signal(&o.means.Leave, "leave-on", "SIGNAL", "on SIGNAL, end and let COMMAND run on"),
-		applet.Set("signal-forward", "LIST", "pass these signals on to COMMAND (default HUP)", func(s string) (err error) {
-			o.forwardGiven = true
-			o.means.Forward, err = signalList(s)
-			return err
-		}),
-		applet.Signal(&o.means.Reopen, "reopen-on", "SIGNAL", "on SIGNAL, open the log of --log anew"),
+		applet.Signal(&o.means.Leave, "leave-on", "SIGNAL", "on SIGNAL, exit and leave COMMAND running"),
+		applet.Parsed(&o.means.Forward, "signal-forward", "LIST", "pass these signals on to COMMAND (default HUP)",
+			applet.SignalList),
+		applet.Signal(&o.means.Reopen, "reopen-on", "SIGNAL", "on SIGNAL, reopen the log of --log"),
 		applet.String(&o.log, "log", "FILE", "append keep-alive's own log to FILE instead of standard error").As(applet.File),
 		applet.Switch(&o.logJSON, "log-json", "log in JSON"),
-		applet.Switch(&o.status, "status", "tell what the keep-alive of FILE is doing"),
-		applet.Switch(&o.restart, "restart", "have the keep-alive of FILE restart its COMMAND now, in good order"),
-		applet.Switch(&o.json, "json", "tell it in JSON"),
-		applet.Switch(&o.dryRun, "dry-run n", "say what would be done"),
+		applet.Switch(&o.status, "status", "report what the keep-alive of FILE is doing"),
+		applet.Switch(&o.restart, "restart", "make the keep-alive of FILE restart its COMMAND now, in order"),
+		applet.Switch(&o.json, "json", "report it in JSON"),
+		applet.Switch(&o.dryRun, "dry-run n", "print what would be done"),
 	}
 }
 

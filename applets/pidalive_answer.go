@@ -40,19 +40,19 @@ func (o *pidAliveOptions) ask(file string) answer {
 		a.judge(h)
 		p = h.Process
 	}
-	if o.limit == nil || a.err != nil {
+	if !o.waits || a.err != nil {
 		return a
 	}
 	if a.Status == applet.OK {
 		switch err := p.Wait(o.until); {
 		case errors.Is(err, context.DeadlineExceeded):
-			a.Status, a.Why = applet.TimedOut, fmt.Sprintf("process %d is still running after %s", a.PID, duration.Format(*o.limit))
+			a.Status, a.Why = applet.TimedOut, fmt.Sprintf("process %d is still running after %s", a.PID, duration.Format(o.limit))
 			return a
 		case err != nil:
 			a.fail(err)
 			return a
 		}
-		a.State, a.Why = pidfile.Stale.String(), fmt.Sprintf("process %d has ended", a.PID)
+		a.State, a.Why = pidfile.Stale.String(), fmt.Sprintf("process %d has exited", a.PID)
 	}
 	a.Status = applet.OK
 	return a
@@ -101,7 +101,7 @@ func (a *answer) process(match proc.Conditions) *proc.Handle {
 	case err != nil:
 		a.fail(err)
 	case !alive:
-		a.Why = fmt.Sprintf("process %d is a zombie: it has ended, and its parent has not noticed", a.PID)
+		a.Why = fmt.Sprintf("process %d is a zombie: it has exited, and its parent has not collected it", a.PID)
 	case !meets:
 		a.Why = fmt.Sprintf("process %d is not the one meant: %s", a.PID, why)
 	default:

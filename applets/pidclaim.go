@@ -3,10 +3,8 @@ package applets
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -31,7 +29,7 @@ type pidClaimOptions struct {
 }
 
 // pidClaim makes a pidfile name one live process: of any number of concurrent claims one succeeds, a reader sees the
-// old file or the new one, and a process that has ended is never written down. It cannot keep the process from ending
+// old file or the new one, and a process that has exited is never recorded. It cannot keep the process from exiting
 // a moment later, and it is of no use against programs that write the file without a lock.
 func pidClaim() *applet.Applet {
 	o := &pidClaimOptions{}
@@ -42,74 +40,89 @@ func pidClaim() *applet.Applet {
 			"--pid PID -p FILE [--wait D] [--mode MODE]",
 			"-p FILE [--user USER[:GROUP]] [--chdir DIR] [--umask MASK] [--env K=V]... [--] COMMAND [ARG...]",
 		},
-		Description: []string{
-			"The first form claims FILE for a running process, usually that of the calling script: \"$$\".",
-			"The second claims it for itself, drops privileges, and then becomes COMMAND by execve(2): same process, same number.",
-			"A file whose process has ended, or that was claimed before the last boot or in another PID namespace, is free. Missing directories are made. " +
-				"Who the process is goes on record in an extended attribute, so that a later process with its number is not taken for it.",
-		},
+		Description: `
+			The first form claims FILE for a running process, usually that of the calling script: "$$".
+
+			The second claims it for itself, drops privileges, and then becomes COMMAND by execve(2): same process, same PID.
+
+			A file is free if its process has exited, or if it was claimed before the last boot or in another PID namespace.
+			Missing directories are made.
+			An extended attribute records which process it is, so that a later process with the same PID is not mistaken for it.
+		`,
 		Operand: applet.Command,
 		Options: append([]applet.Option{
-			pidfileOption(&o.file),
-			applet.Parsed(&o.pid, "pid", "PID", "claim for this process", parsePID),
-			applet.Duration(&o.wait, "wait", "D", "wait up to D for the end of a live holder, instead of failing at once"),
+			pidfileOption(&o.file, "the pidfile"),
+			applet.Parsed(&o.pid, "pid", "PID", "claim for this process", applet.PID),
+			applet.Duration(&o.wait, "wait", "D", "wait up to D until a live holder exits, instead of failing at once"),
 			modeOption(&o.mode),
-			applet.Parsed(&o.user, "user u", "USER[:GROUP]", "run COMMAND as this user, with all groups of the user", spawn.ParseUser).As(applet.User),
+			userOption(&o.user),
 			applet.String(&o.dir, "chdir c", "DIR", "run COMMAND in DIR").As(applet.Dir),
-			applet.Parsed(&o.umask, "umask", "MASK", "run COMMAND with this umask, in octal", parseMask),
-			applet.Strings(&o.env, "env E", "K=V", "set a variable for COMMAND"),
-			applet.Switch(&o.dryRun, "dry-run n", "change nothing and lock nothing; say what would be done, with the status it would have"),
+			umaskOption(&o.umask),
+			envOption(&o.env),
+			applet.Switch(&o.dryRun, "dry-run n", "change nothing and lock nothing; print what would be done, and exit with the status it would have"),
 		}, ruleOptions(&o.rules)...),
+		Exclusive: [][]string{{"pid", "user"}, {"pid", "chdir"}, {"pid", "umask"}, {"pid", "env"}},
 		Statuses: []applet.Item{
-			{Name: "0", Text: "claimed, or it was the process's already"},
+			{Name: "0", Text: "claimed, or the process held it already"},
 			{Name: "1", Text: "held by another live process"},
 			{Name: "3", Text: "the process to claim it for is not running; nothing was written"},
-			{Name: "4", Text: "unsafe, no permission, or it cannot be told whose the file is; nothing was written"},
+			{Name: "4", Text: "unsafe, not permitted, or unclear which process the file names; nothing was written"},
 			{Name: "64", Text: "usage"},
 			{Name: "75", Text: "the pidfile is locked by another program"},
-			{Name: "124", Text: "the holder was still alive after --wait"},
-			{Name: "125", Text: "own failure, as a full disk; the old file is unharmed"},
+			{Name: "124", Text: "the holder was still running after --wait"},
+			{Name: "125", Text: "own failure, for example a full disk; the old file is unharmed"},
 			{Name: "126", Text: "COMMAND cannot be executed"},
 			{Name: "127", Text: "COMMAND was not found"},
-			{Name: "128+n", Text: "ended by signal n while it waited"},
+			{Name: "128+n", Text: "killed by signal n while waiting"},
 		},
 		Examples: []applet.Example{
-			{Text: "Start a server once, from a script:", Lines: []string{`pid-claim --pid "$$" -p /run/web.pid || exit`, "exec web --port 8080"}},
-			{Text: "The same as another user, in one line:", Lines: []string{"exec pid-claim -p /run/web.pid --user www-data -- web --port 8080"}},
-			{Text: "Wait until the old one has ended, as in a restart:", Lines: []string{`pid-claim --pid "$$" -p /run/web.pid --wait 30`}},
+			{Text: "Start a server once, from a script:", Lines: []string{
+				`pid-claim --pid "$$" -p /run/web.pid || exit`,
+				"exec web --port 8080",
+			}},
+			{Text: "The same as another user, in one line:", Lines: []string{
+				"exec pid-claim -p /run/web.pid --user www-data -- web --port 8080",
+			}},
+			{Text: "Wait until the old one has exited, for example in a restart:", Lines: []string{
+				`pid-claim --pid "$$" -p /run/web.pid --wait 30`,
+			}},
 		},
-		Environment: []applet.Item{{Name: "PATH", Text: "where COMMAND is searched for"}},
+		Environment: []applet.Item{{Name: "PATH", Text: "where COMMAND is looked for"}},
 		Files: []applet.Item{
-			{Name: "FILE", Text: "the process id in decimal and a newline, mode 644; its extended attribute user.pidbox.claim has the record of the claim"},
-			{Name: ".pidbox-*", Text: "a file beside it that is about to take its place; what a killed claim left is removed by the next"},
+			{Name: "FILE", Text: `the PID in decimal and a newline, mode 644;
+				its extended attribute user.pidbox.claim holds the record of the claim`},
+			{Name: ".pidbox-*", Text: "a file beside it that is about to replace it; the next claim removes what a killed one left"},
 		},
-		Caveats: []string{
-			"The directory and the file are locked with flock(2) while they are judged and replaced, so that two claims take turns. A program that writes the file without these locks can still do so.",
-			"Only the file system's xattrs tell a process from a later one with its number. Where there are none, as on tmpfs before Linux 6.6 without privilege, the file is judged by the number and by times.",
-			"The process may end right after it was claimed.",
-			"COMMAND ignores HUP and INT if the caller did, as under nohup(1). Other signals that the caller ignored have their default again: the Go runtime takes them over. daemonize(1) resets them all.",
-		},
+		Caveats: `
+			The directory and the file are locked with flock(2) while they are judged and replaced, so that two claims take turns.
+			A program that writes the file without these locks can still do so.
+
+			Only extended attributes of the file system distinguish a process from a later one with the same PID.
+			Without them, for example on tmpfs before Linux 6.6 without privilege, the file is judged by PID and times.
+
+			The process may exit right after it was claimed.
+
+			COMMAND ignores HUP and INT if the caller did, for example under nohup(1).
+			Other signals that the caller ignored have their default action again: the Go runtime resets them.
+			daemonize(1) resets them all.
+		`,
 		SeeAlso: []string{"pid-alive(1)", "pid-kill(1)", "daemonize(1)", "flock(2)", "xattr(7)"},
 		Run:     o.run,
 	}
 }
 
 func (o *pidClaimOptions) check(c *applet.Call) error {
-	switch {
-	case o.file == "":
-		return applet.Usage("no pidfile given (--pid-file FILE)")
-	case o.pid == 0 && len(c.Args) == 0:
-		return applet.Usage("neither a process (--pid PID) nor a COMMAND given")
-	case o.pid != 0 && len(c.Args) > 0:
-		return applet.Usage("unexpected operand %q: --pid is for a process that runs already", c.Args[0])
-	case o.pid != 0 && (o.user != nil || o.dir != "" || o.umask != nil || len(o.env) > 0):
-		return applet.Usage("--user, --chdir, --umask and --env are for a COMMAND, not for --pid")
-	case o.pid == 0 && c.Args[0] == "":
-		return applet.Usage("the COMMAND is empty")
+	if err := needPidfile(o.file); err != nil {
+		return err
 	}
-	for _, kv := range o.env {
-		if _, err := spawn.ParseEnv(kv); err != nil {
-			return applet.Usage("--env: %w", err)
+	switch {
+	case o.pid == 0 && len(c.Args) == 0:
+		return applet.Usage("no process (--pid PID) and no COMMAND given")
+	case o.pid != 0 && len(c.Args) > 0:
+		return applet.Usage("unexpected operand %q: --pid is for a process that is already running", c.Args[0])
+	case o.pid == 0:
+		if err := needCommand(c); err != nil {
+			return err
 		}
 	}
 	return checkMode(o.mode, o.rules)
@@ -178,7 +191,7 @@ func (o *pidClaimOptions) tell(c *applet.Call, r *pidfile.Reservation) {
 	was := r.Holder
 	switch {
 	case was.Garbage != "":
-		c.Say("%s: claimed over %s, which is not a process id", o.file, was.Garbage)
+		c.Say("%s: claimed over %s, which is not a PID", o.file, was.Garbage)
 	case was.State == pidfile.Foreign:
 		c.Say("%s: claimed over: %s", o.file, was.Why)
 	case was.State != pidfile.Absent:
@@ -186,7 +199,7 @@ func (o *pidClaimOptions) tell(c *applet.Call, r *pidfile.Reservation) {
 	}
 	c.Tell("%s: claimed for process %d", o.file, o.pid)
 	if !r.Recorded {
-		c.Tell("%s: its file system keeps no record of who that is", o.file)
+		c.Tell("%s: its file system cannot store the record of the claim", o.file)
 	}
 }
 
@@ -195,7 +208,7 @@ func (o *pidClaimOptions) rehearse(c *applet.Call, p *proc.Handle, command *spaw
 	h, err := pidfile.Peek(o.file, p, o.rules)
 	var held *pidfile.HeldError
 	if errors.As(err, &held) && o.wait > 0 {
-		return applet.Fail(applet.TimedOut, "%w; would wait up to %s for its end", err, duration.Format(o.wait))
+		return applet.Fail(applet.TimedOut, "%w; would wait up to %s until it exits", err, duration.Format(o.wait))
 	}
 	if err != nil {
 		return err
@@ -211,13 +224,4 @@ func (o *pidClaimOptions) rehearse(c *applet.Call, p *proc.Handle, command *spaw
 		c.Say("would then run %s", c.Args[0])
 	}
 	return nil
-}
-
-// parseMask reads a umask.
-func parseMask(s string) (*int, error) {
-	n, err := strconv.ParseUint(s, 8, 12)
-	if err != nil || n > 0o777 {
-		return nil, fmt.Errorf("%q is not an octal mask of 0 to 777", s)
-	}
-	return new(int(n)), nil
 }

@@ -39,27 +39,28 @@ func (t *victim) Signal(s syscall.Signal) error {
 	return err
 }
 
-// target is the process that the pidfile names, nil for none.
+// target is what the pidfile names, nil for no process.
 func (o *pidKillOptions) target(h *pidfile.Holder) (*victim, error) {
-	name := fmt.Sprintf("%s %d", o.scope, h.PID)
+	scope := o.scope()
+	name := fmt.Sprintf("%s %d", scope, h.PID)
 	p, err := h.Live()
 	switch {
 	case err != nil:
 		return nil, err
-	case p != nil && o.scope == proc.Process:
+	case p != nil && scope == proc.Process:
 		return &victim{Target: p, leader: p, name: name, Close: func() error { return nil }}, nil
 	case p != nil:
-		f, err := p.Family(o.scope, h.Allow())
+		f, err := p.Family(scope, h.Allow())
 		if err == nil {
 			return newVictim(f, p, name), nil
 		}
 		if !errors.Is(err, proc.ErrNotFound) {
 			return nil, fmt.Errorf("%s: %w", o.file, err)
 		}
-	case h.State != pidfile.Stale || o.scope == proc.Process:
+	case h.State != pidfile.Stale || scope == proc.Process:
 		return nil, nil
 	}
-	f, err := orphans(h, o.scope)
+	f, err := orphans(h, scope)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.file, err)
 	}
@@ -91,10 +92,10 @@ func orphans(h *pidfile.Holder, scope proc.Scope) (*proc.Family, error) {
 
 // planned is the schedule as it fits into what is left of the budget, less a moment for the check and the pidfile.
 func (o *pidKillOptions) planned() signals.Schedule {
-	if o.budget == nil {
+	if o.budget == 0 {
 		return o.schedule
 	}
-	schedule := o.schedule.Within(max(0, (*o.budget-time.Since(o.began))*49/50))
+	schedule := o.schedule.Within(max(0, (o.budget-time.Since(o.began))*49/50))
 	for i := range schedule {
 		schedule[i].Wait = schedule[i].Wait.Truncate(time.Millisecond)
 	}
@@ -170,15 +171,15 @@ func (o *pidKillOptions) release(c *applet.Call, h *pidfile.Holder) error {
 		return nil
 	}
 	ctx := context.Background()
-	if o.budget != nil {
+	if o.budget > 0 {
 		late := fmt.Errorf("%s: %w", o.file, pidfile.ErrBusy)
-		bounded, cancel := context.WithDeadlineCause(ctx, o.began.Add(*o.budget), late)
+		bounded, cancel := context.WithDeadlineCause(ctx, o.began.Add(o.budget), late)
 		defer cancel()
 		ctx = bounded
 	}
 	err := pidfile.Release(ctx, h)
 	if errors.Is(err, pidfile.ErrChanged) {
-		c.Tell("%v: left to them", err)
+		c.Tell("%v: left alone", err)
 		return nil
 	}
 	return err
@@ -206,9 +207,9 @@ func (o *pidKillOptions) rehearse(c *applet.Call, h *pidfile.Holder, t *victim) 
 	case t != nil:
 		c.Say("would stop %s by %s", t.name, o.planned())
 	case removes:
-		c.Say("would signal nobody, and remove %s: %s", o.file, h.Why)
+		c.Say("would send no signal, and remove %s: %s", o.file, h.Why)
 	default:
-		c.Say("would signal nobody: %s: %s", o.file, h.Why)
+		c.Say("would send no signal: %s: %s", o.file, h.Why)
 	}
 	if t == nil && o.strict {
 		return applet.Exit(applet.No)

@@ -23,33 +23,65 @@ func sipid() *applet.Applet {
 	list := []*sipidCommand{claim, kill, wait}
 	a := &applet.Applet{
 		Name:    "sipid",
-		Summary: "claim, kill and wait-until-healthy, as the tool of that name has them",
-		Description: []string{
-			"A drop-in replacement for scripts that call sipid. An option may have one dash or two, and its value behind = or as the next argument.",
-			"claim writes PID to FILE unless a live process is named there. kill sends TERM to the process that FILE names, KILL after 20 s, and removes FILE when it is gone; that there is nothing to kill is success. wait-until-healthy asks URL at once and then at each POLL until it answers with status 200.",
-		},
+		Summary: "claim, kill and wait-until-healthy, compatible with the tool of that name",
+		Description: `
+			A drop-in replacement for scripts that call sipid.
+			An option may have one dash or two, and its value behind = or as the next argument.
+
+			claim writes PID to FILE unless a live process is named there.
+			kill sends TERM to the process that FILE names, KILL after 20 s, and removes FILE when it is gone; nothing to kill
+			is success.
+			wait-until-healthy asks URL at once and then at each POLL until it answers with status 200.
+		`,
 		Statuses: []applet.Item{
 			{Name: "0", Text: "done: claimed, killed, healthy"},
-			{Name: "1", Text: "not done, for whatever reason"},
+			{Name: "1", Text: "not done, for any reason"},
 		},
-		Environment: []applet.Item{{Name: "HTTP_PROXY, HTTPS_PROXY, NO_PROXY", Text: "proxies of wait-until-healthy, as wait-healthy(1) has them"}},
-		Files:       []applet.Item{{Name: "FILE", Text: "the pidfile, as pid-claim(1) has it"}},
+		Environment: []applet.Item{
+			{Name: "HTTP_PROXY, HTTPS_PROXY, NO_PROXY", Text: "proxies of wait-until-healthy, as in wait-healthy(1)"},
+		},
+		Files: []applet.Item{{Name: "FILE", Text: "the pidfile, as pid-claim(1) writes it"}},
 		Examples: []applet.Example{
-			{Text: "In the start script of a BOSH job:", Lines: []string{`sipid claim --pid "$$" --pid-file /var/vcap/sys/run/web/web.pid || exit 1`, "exec chpst -u vcap:vcap /var/vcap/packages/web/bin/web"}},
-			{Text: "In its stop script:", Lines: []string{"sipid kill --pid-file /var/vcap/sys/run/web/web.pid --show-stacks"}},
-			{Text: "In its post-start script:", Lines: []string{"sipid wait-until-healthy --url http://127.0.0.1:8080/health --timeout 2m"}},
+			{Text: "In the start script of a BOSH job:", Lines: []string{
+				`sipid claim --pid "$$" --pid-file /var/vcap/sys/run/web/web.pid || exit 1`,
+				"exec chpst -u vcap:vcap /var/vcap/packages/web/bin/web",
+			}},
+			{Text: "In its stop script:", Lines: []string{
+				"sipid kill --pid-file /var/vcap/sys/run/web/web.pid --show-stacks",
+			}},
+			{Text: "In its post-start script:", Lines: []string{
+				"sipid wait-until-healthy --url http://127.0.0.1:8080/health --timeout 2m",
+			}},
 		},
-		Caveats: []string{
-			"What pid-claim, pid-kill and wait-healthy say of themselves holds here too: a pidfile that others could have written is refused, and one of which it cannot be told whom it names; nobody is signalled then.",
-			"An operand that the tool would have ignored is ignored, with a message.",
-			"Options that the tool of that name does not have: --allow-insecure, for pidfiles that are symbolic links, that other users can write (umask 002 with a shared group, mode 666) " +
-				"or that lie in directories which they can write (mode 777, or 770 with a group of several users, if FILE was not made by sipid claim); and --unrecorded, for a FILE without a record whose process seems to have started after it was written, as after the clock was set.",
-			"What is stricter than in that tool, on purpose: a PID that is not running, or not positive, is not claimed; a live holder that belongs to another user is a holder; a kill that was not permitted fails. " +
-				"What is more lenient: claiming again for the same process, and a holder that is a zombie, succeed; to kill what is not there succeeds; a stale or empty FILE is removed.",
-			"A FILE that another program has locked is waited for up to 5 s. If its process is gone, but another one that inherited the lock is not, kill fails and FILE stays.",
-			"FILE holds the PID and a newline. A new FILE has mode 644, and new directories 755, less the umask; an existing FILE keeps its mode and, if root claims it and that is safe, its owner. It is replaced and not written in place: a program that follows it, or a hard link, keeps the old one.",
-			"The wait asks at once and not after the first POLL, so that a process which is about to end may still answer; follow the kill of the old one by the start of the new one, and then wait.",
-		},
+		Caveats: `
+			The caveats of pid-claim, pid-kill and wait-healthy hold here too: a pidfile that others could have written is
+			refused, and so is one that does not show which process it names; then no signal is sent.
+
+			An operand that the original tool would have ignored is ignored, with a message.
+
+			Two options are ways out that the original tool does not have.
+			--allow-insecure is for pidfiles that are symbolic links, that other users can write (umask 002 with a shared
+			group, mode 666), or that lie in directories which they can write (mode 777, or 770 with a group of several
+			users, if FILE was not made by sipid claim).
+			--unrecorded is for a FILE without a record whose process seems to have started after FILE was written, for
+			example because the clock was set.
+
+			Stricter than the original, on purpose: a PID that is not running, or not positive, is not claimed; a live holder
+			that belongs to another user is a holder; a kill that was not permitted fails.
+			More lenient: claiming again for the same process succeeds, and so does claiming from a zombie; killing what is
+			not there succeeds; a stale or empty FILE is removed.
+
+			A FILE that another program has locked is waited for, up to 5 s.
+			If its process is gone, but another one that inherited the lock is not, kill fails and FILE stays.
+
+			FILE holds the PID and a newline.
+			A new FILE has mode 644, and new directories 755, less the umask.
+			An existing FILE keeps its mode and, if root claims it and that is safe, its owner.
+			It is replaced and not written in place: a program that follows it, or a hard link, keeps the old one.
+
+			The first check is made at once and not after the first POLL, so a process that is about to exit may still answer:
+			kill the old one, start the new one, and then wait.
+		`,
 		SeeAlso: []string{"pid-claim(1)", "pid-kill(1)", "wait-healthy(1)"},
 		Failure: applet.No,
 		Raw:     true,
@@ -78,9 +110,10 @@ type sipidCommand struct {
 func sipidClaim() *sipidCommand {
 	o := &pidClaimOptions{}
 	return &sipidCommand{
-		name: "claim", synopsis: "claim --pid PID --pid-file FILE [--allow-insecure] [--unrecorded VERDICT]", text: "write PID to FILE, unless a live process is named there",
+		name: "claim", synopsis: "claim --pid PID --pid-file FILE [--allow-insecure] [--unrecorded VERDICT]",
+		text: "write PID to FILE, unless a live process is named there",
 		options: append([]applet.Option{
-			applet.Parsed(&o.pid, "pid", "PID", "the process to claim for", parsePID),
+			applet.Parsed(&o.pid, "pid", "PID", "the process to claim for", applet.PID),
 			sipidFile(&o.file),
 		}, sipidRules(&o.rules)...),
 		required: []string{"pid", "pid-file"},
@@ -92,7 +125,8 @@ func sipidKill() *sipidCommand {
 	o := &pidKillOptions{schedule: signals.Default(), began: time.Now()}
 	stacks := false
 	return &sipidCommand{
-		name: "kill", synopsis: "kill --pid-file FILE [--show-stacks] [--allow-insecure] [--unrecorded VERDICT]", text: "end the process that FILE names, and remove FILE",
+		name: "kill", synopsis: "kill --pid-file FILE [--show-stacks] [--allow-insecure] [--unrecorded VERDICT]",
+		text: "stop the process that FILE names, and remove FILE",
 		options: append([]applet.Option{
 			sipidFile(&o.file),
 			applet.Switch(&stacks, "show-stacks", "kill: send QUIT and wait 1 s before KILL"),
@@ -108,7 +142,7 @@ func sipidKill() *sipidCommand {
 }
 
 func sipidFile(to *string) applet.Option {
-	return applet.Parsed(to, "pid-file", "FILE", "the pidfile", func(s string) (string, error) { return s, pidfileName(s) }).As(applet.File)
+	return applet.Parsed(to, "pid-file", "FILE", "the pidfile", pidfileName).As(applet.File)
 }
 
 // sipidRules are the ways out for a release whose pidfiles pid-kill would not trust, which the tool of that name lacks.
@@ -124,11 +158,14 @@ func sipidWait() *sipidCommand {
 	o := &waitHealthyOptions{timeout: time.Minute, http: health.Options{MaxRedirects: health.DefaultRedirects - 1}} // the tenth fails there
 	o.pace = health.Pace{TryTimeout: 30 * time.Second, Interval: 5 * time.Second}
 	return &sipidCommand{
-		name: "wait-until-healthy", synopsis: "wait-until-healthy --url URL [--timeout D] [--polling-frequency POLL]", text: "wait until URL answers with status 200",
+		name:     "wait-until-healthy",
+		synopsis: "wait-until-healthy --url URL [--timeout D] [--polling-frequency POLL]",
+		text:     "wait until URL answers with status 200",
 		options: []applet.Option{
 			applet.Set("url", "URL", "wait-until-healthy: what to ask", func(s string) error { o.urls = []string{s}; return nil }),
-			applet.Parsed(&o.timeout, "timeout", "D", "wait-until-healthy: give up after D (default 1m)", parsePositive),
-			applet.Parsed(&o.pace.Interval, "polling-frequency", "POLL", "wait-until-healthy: ask every POLL (default 5s)", parsePositive),
+			applet.Parsed(&o.timeout, "timeout", "D", "wait-until-healthy: give up after D (default 1m)", applet.Positive),
+			applet.Parsed(&o.pace.Interval, "polling-frequency", "POLL", "wait-until-healthy: ask every POLL (default 5s)",
+				applet.Positive),
 		},
 		required: []string{"url"},
 		run:      o.run,
@@ -193,5 +230,5 @@ func failed(name string, err error) error {
 }
 
 func sipidUsage(format string, args ...any) error {
-	return applet.WithHint(applet.Fail(applet.No, format, args...), "'sipid --help' shows the command lines")
+	return applet.WithHint(applet.Fail(applet.No, format, args...), "see 'sipid --help'")
 }

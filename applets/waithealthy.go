@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"runtime"
 	"time"
 
 	"pidbox/lib/applet"
@@ -19,41 +18,71 @@ import (
 // timeout, when the process that was to become healthy dies: its pidfd is watched, so that no number is taken for
 // another. An answer is of its moment; the service may fall ill while this returns.
 func waitHealthy() *applet.Applet {
-	o := &waitHealthyOptions{timeout: time.Minute, http: health.Options{MaxRedirects: health.DefaultRedirects}, pace: health.Pace{TryTimeout: 5 * time.Second, Successes: 1}}
+	o := &waitHealthyOptions{
+		timeout: time.Minute,
+		http:    health.Options{MaxRedirects: health.DefaultRedirects},
+		pace:    health.Pace{TryTimeout: 5 * time.Second, Successes: 1},
+	}
 	return &applet.Applet{
 		Name:    "wait-healthy",
-		Summary: "wait until a service answers, or say why it does not",
+		Summary: "wait until a service answers, or report why it does not",
 		Synopsis: []string{
 			"--url URL... [OPTION...] [-- COMMAND [ARG...]]",
 			"--exec [OPTION...] -- CHECK [ARG...]",
 		},
-		Description: []string{
-			"URL is http://HOST[:PORT]/PATH, https:, tcp://HOST:PORT or unix:/PATH. HTTP is healthy when the answer has status 200; tcp and unix when a connection is accepted. CHECK is healthy when it exits with 0. All targets must be healthy, one with --any; each is asked until it is, and not again.",
-			"The first attempt is made at once, the next after a tenth of the time waited so far, from 50 ms to 1 s; --interval fixes that. COMMAND is executed in place of wait-healthy once all is well.",
-			"At the timeout the number of attempts and the reason of the last failure are told. On a terminal, or with --verbose, each attempt is.",
-		},
-		Operand:  applet.Command,
-		Options:  append(o.options(), ruleOptions(&o.rules)...),
-		Statuses: waitHealthyStatuses(),
+		Description: `
+			URL is http://HOST[:PORT]/PATH, https:, tcp://HOST:PORT or unix:/PATH.
+			HTTP is healthy when the answer has status 200; tcp and unix when a connection is accepted.
+			CHECK is healthy when it exits with 0.
+			All targets must be healthy, or one with --any; each is asked until it is healthy, and not again.
+
+			The first attempt is made at once, the next after a tenth of the time waited so far, from 50 ms to 1 s; --interval
+			sets a fixed pace.
+			COMMAND is executed in place of wait-healthy once the targets are healthy.
+
+			At the timeout, the number of attempts and the reason for the last failure are reported.
+			On a terminal, or with --verbose, each attempt is reported.
+		`,
+		Operand:   applet.Command,
+		Options:   append(o.options(), ruleOptions(&o.rules)...),
+		Exclusive: [][]string{{"pid-file", "pid"}},
+		Requires:  []applet.Need{{Option: "key", OneOf: []string{"cert"}}},
+		Statuses:  waitHealthyStatuses(),
 		Examples: []applet.Example{
-			{Text: "Wait for a server that was just started, but no longer than it lives:", Lines: []string{"wait-healthy --url http://localhost:8080/health -p /run/web.pid --timeout 2m"}},
-			{Text: "Ask once, as a health check of a container:", Lines: []string{"wait-healthy --once --timeout 3s --url http://localhost:8080/health"}},
-			{Text: "Start a client when its database accepts connections:", Lines: []string{"wait-healthy --url tcp://db:5432 -- client --verbose"}},
+			{Text: "Wait for a server that was just started, but no longer than it lives:", Lines: []string{
+				"wait-healthy --url http://localhost:8080/health -p /run/web.pid --timeout 2m",
+			}},
+			{Text: "Ask once, for a container's health check:", Lines: []string{
+				"wait-healthy --once --timeout 3s --url http://localhost:8080/health",
+			}},
+			{Text: "Start a client when its database accepts connections:", Lines: []string{
+				"wait-healthy --url tcp://db:5432 -- client --verbose",
+			}},
 			{Text: "Wait by a command of the service's own:", Lines: []string{"wait-healthy --exec --timeout 30 -- pg_isready -q"}},
 		},
 		Environment: []applet.Item{
-			{Name: "PATH", Text: "where CHECK and COMMAND are searched for"},
-			{Name: "HTTP_PROXY, HTTPS_PROXY, NO_PROXY", Text: "proxies for http and https, also in lower case; never used for this machine"},
-			{Name: "NOTIFY_SOCKET", Text: "where --notify tells that all is well"},
+			{Name: "PATH", Text: "where CHECK and COMMAND are looked for"},
+			{Name: "HTTP_PROXY, HTTPS_PROXY, NO_PROXY",
+				Text: "proxies for http and https, also in lower case; not used for this machine"},
+			{Name: "NOTIFY_SOCKET", Text: "where --notify sends READY=1"},
 		},
 		Files: []applet.Item{{Name: "FILE", Text: "the pidfile of the watched process, never changed"}},
-		Caveats: []string{
-			"The state is that of one moment. What is asked later may find the service ill again; --successes makes that less likely.",
-			"A value of @FILE keeps a secret off the command line, which every user can read. Messages show URLs without password and query.",
-			"Each attempt opens a new connection and leaves none behind. Of a body 1 MiB is read at most, of headers 64 KiB. A redirect is followed to http and https only, and the headers that were given go to the first server only.",
-			"A CHECK runs in a process group of its own, which is killed when it ends or its time is up; what has left the group is not found.",
-			"A pidfile that names no running process is a failure at once: write it before waiting.",
-		},
+		Caveats: `
+			The state is that of one moment.
+			A later question may find the service unhealthy again; --successes makes that less likely.
+
+			A value of @FILE keeps a secret off the command line, which every user can read.
+			Messages show URLs without password and query.
+
+			Each attempt opens a new connection and leaves none behind.
+			Of a body at most 1 MiB is read, of headers 64 KiB.
+			A redirect is followed to http and https only, and the headers that were given go to the first server only.
+
+			A CHECK runs in a process group of its own, which is killed when it exits or its time is up; processes that have
+			left the group are not found.
+
+			A pidfile that names no running process is a failure at once: write it before waiting.
+		`,
 		SeeAlso: []string{"daemonize(1)", "keep-alive(1)", "pid-alive(1)", "sd_notify(3)", "curl(1)"},
 		Run:     o.run,
 	}
@@ -64,13 +93,13 @@ func waitHealthyStatuses() []applet.Item {
 		{Name: "0", Text: "healthy"},
 		{Name: "1", Text: "--once: unhealthy"},
 		{Name: "3", Text: "the watched process died, or was not running"},
-		{Name: "4", Text: "the pidfile is unsafe, or it cannot be told whose it is"},
+		{Name: "4", Text: "the pidfile is unsafe, or unclear which process it names"},
 		{Name: "64", Text: "usage"},
 		{Name: "124", Text: "not healthy within the time limit"},
-		{Name: "125", Text: "own failure, as a file that cannot be read"},
+		{Name: "125", Text: "own failure, for example a file that cannot be read"},
 		{Name: "126", Text: "COMMAND or CHECK cannot be executed"},
 		{Name: "127", Text: "COMMAND or CHECK was not found"},
-		{Name: "128+n", Text: "ended by signal n"},
+		{Name: "128+n", Text: "killed by signal n"},
 	}
 }
 
@@ -88,7 +117,7 @@ func (o *waitHealthyOptions) run(c *applet.Call) error {
 	}
 	socket := os.Getenv("NOTIFY_SOCKET")
 	if o.notify && socket == "" {
-		return errors.New("--notify: NOTIFY_SOCKET is not set: no service manager is listening")
+		return errors.New("--notify: NOTIFY_SOCKET is not set, so no service manager is listening")
 	}
 	watched, err := o.watched()
 	if err != nil {
@@ -148,7 +177,7 @@ func (o *waitHealthyOptions) command(c *applet.Call) (*spawn.Command, error) {
 	return &spawn.Command{Path: path, Args: c.Args, Env: os.Environ()}, err
 }
 
-// wait asks until all is well, or until the time, the watched process or a signal ends that.
+// wait asks until all targets are healthy, or until the time, the watched process or a signal ends that.
 func (o *waitHealthyOptions) wait(c *applet.Call, checks []health.Check, watched *watchedProcess) (health.Result, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), o.timeout)
 	defer cancel()
@@ -156,9 +185,8 @@ func (o *waitHealthyOptions) wait(c *applet.Call, checks []health.Check, watched
 	defer stopSignals()
 	ctx, stopWatch := watched.watch(ctx)
 	defer stopWatch()
-	if few := 8; len(checks) <= few && !o.exec {
-		// An attempt goes through several goroutines: handed from thread to thread, it costs a tenth more processor time.
-		runtime.GOMAXPROCS(1)
+	if !o.exec {
+		health.ShareThread(len(checks))
 	}
 	p := o.progress(c)
 	result, err := health.Until(ctx, checks, o.pace, p.show)

@@ -4,12 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
 	"pidbox/lib/applet"
-	"pidbox/lib/duration"
 	"pidbox/lib/health"
 	"pidbox/lib/pidfile"
 )
@@ -20,7 +18,6 @@ type waitHealthyOptions struct {
 	timeout time.Duration
 	pace    health.Pace
 	http    health.Options
-	webOnly []string // options given that mean something to HTTP alone
 	file    string
 	rules   pidfile.Rules
 	pid     int
@@ -29,58 +26,48 @@ type waitHealthyOptions struct {
 }
 
 func (o *waitHealthyOptions) options() []applet.Option {
-	positive := func(to *time.Duration, names, text string) applet.Option {
-		return applet.Parsed(to, names, "D", text, parsePositive)
-	}
-	given := func(to *string, names, arg, text string) applet.Option {
-		return applet.Parsed(to, names, arg, text, health.Given)
-	}
-	file := pidfileOption(&o.file)
-	file.Text = "give up at once when the process that this pidfile names dies"
-	web := func(opt applet.Option) applet.Option { return noting(&o.webOnly, opt) }
 	return []applet.Option{
 		applet.Strings(&o.urls, "url", "URL", "a target"),
 		applet.Switch(&o.exec, "exec", "the operands are a command that is the check"),
-		positive(&o.timeout, "timeout", "give up after D (default 1m)"),
-		positive(&o.pace.Interval, "interval polling-frequency", "ask every D"),
-		positive(&o.pace.TryTimeout, "try-timeout", "the limit of one attempt (default 5s)"),
+		applet.Parsed(&o.timeout, "timeout", "D", "give up after D (default 1m)", applet.Positive),
+		applet.Parsed(&o.pace.Interval, "interval polling-frequency", "D", "ask every D", applet.Positive),
+		applet.Parsed(&o.pace.TryTimeout, "try-timeout", "D", "the limit of one attempt (default 5s)", applet.Positive),
 		applet.Duration(&o.pace.InitialDelay, "initial-delay", "D", "wait before the first attempt"),
-		applet.Parsed(&o.pace.Successes, "successes", "N", "want N healthy answers in a row (default 1)", parseCount),
+		applet.Parsed(&o.pace.Successes, "successes", "N", "require N healthy answers in a row (default 1)", applet.Int(1, most)),
 		applet.Switch(&o.pace.Once, "once", "ask once: status 0 or 1"),
 		applet.Switch(&o.pace.Any, "any", "one healthy target is enough"),
 		applet.Switch(&o.pace.Invert, "invert", "wait until the targets are unhealthy"),
-		file,
-		applet.Parsed(&o.pid, "pid", "PID", "the same for a process by its number", parsePID),
-		web(applet.Parsed(&o.http.Statuses, "status", "LIST", "the HTTP statuses that are healthy, as 200,300-399 (default 200)", health.ParseStatuses)),
-		web(applet.Set("header H", "NAME:VALUE|@FILE", "send this header, or those in FILE, a line each", o.addHeaders)),
-		web(applet.String(&o.http.Method, "request X", "METHOD", "the method (default GET, or POST with --data)")),
-		web(given(&o.http.Body, "data d", "DATA|@FILE", "send this body")),
-		web(given(&o.http.Auth, "auth", "USER:PASSWORD|@FILE", "log in by basic authentication")),
-		web(applet.Parsed(&o.http.BodyMatch, "body-match", "RE", "the body, or a line of it, must match this regular expression", parseRegexp)),
-		web(applet.Parsed(&o.http.MaxRedirects, "max-redirects", "N", "follow so many redirects (default 10)", parseRedirects)),
-		web(applet.String(&o.http.UnixSocket, "unix-socket", "FILE", "speak HTTP through this socket").As(applet.File)),
-		web(applet.String(&o.http.CACert, "cacert", "FILE", "trust these authorities instead of the system's (PEM)").As(applet.File)),
-		web(applet.String(&o.http.Cert, "cert", "FILE", "show this certificate to the server (PEM)").As(applet.File)),
-		web(applet.String(&o.http.Key, "key", "FILE", "its key, if that is not in the same file (PEM)").As(applet.File)),
-		web(applet.String(&o.http.ServerName, "server-name", "NAME", "expect this name in the server's certificate")),
-		web(applet.Switch(&o.http.Insecure, "insecure k", "believe any certificate")),
+		pidfileOption(&o.file, "give up at once when the process that this pidfile names dies"),
+		applet.Parsed(&o.pid, "pid", "PID", "the same for a process by its PID", applet.PID),
+		applet.Parsed(&o.http.Statuses, "status", "LIST",
+			"the HTTP statuses that are healthy, for example 200,300-399 (default 200)", health.ParseStatuses),
+		applet.Set("header H", "NAME:VALUE|@FILE", "send this header, or those in FILE, one per line", o.addHeaders),
+		applet.String(&o.http.Method, "request X", "METHOD", "the method (default GET, or POST with --data)"),
+		applet.Parsed(&o.http.Body, "data d", "DATA|@FILE", "send this body", health.Given),
+		applet.Parsed(&o.http.Auth, "auth", "USER:PASSWORD|@FILE", "log in by basic authentication", health.Given),
+		applet.Parsed(&o.http.BodyMatch, "body-match", "RE", "the body, or a line of it, must match this regular expression",
+			parseRegexp),
+		applet.Parsed(&o.http.MaxRedirects, "max-redirects", "N", "follow at most N redirects (default 10)", applet.Int(0, most)),
+		applet.String(&o.http.UnixSocket, "unix-socket", "FILE", "speak HTTP through this socket").As(applet.File),
+		applet.String(&o.http.CACert, "cacert", "FILE", "trust these authorities instead of the system's (PEM)").As(applet.File),
+		applet.String(&o.http.Cert, "cert", "FILE", "show this certificate to the server (PEM)").As(applet.File),
+		applet.String(&o.http.Key, "key", "FILE", "its key, if that is not in the same file (PEM)").As(applet.File),
+		applet.String(&o.http.ServerName, "server-name", "NAME", "expect this name in the server's certificate"),
+		applet.Switch(&o.http.Insecure, "insecure k", "accept any certificate"),
 		applet.Switch(&o.notify, "notify", "tell the service manager READY=1 (sd_notify(3)) when healthy"),
 		applet.Switch(&o.json, "json", "print the result as JSON"),
 	}
 }
 
-// noting makes an option leave its name behind when it is given.
-func noting(names *[]string, opt applet.Option) applet.Option {
-	if _, isSwitch := opt.Value.(interface{ IsBoolFlag() bool }); isSwitch {
-		return opt
+// most is the bound of numbers that nobody needs higher.
+const most = 65535
+
+// webOnly are the options that have a meaning for HTTP alone.
+func webOnly() []string {
+	return []string{
+		"status", "header", "request", "data", "auth", "body-match", "max-redirects", "unix-socket", "cacert", "cert", "key",
+		"server-name", "insecure",
 	}
-	value := opt.Value
-	noted := applet.Set("", "", "", func(s string) error {
-		*names = append(*names, applet.Dashed(opt.Names[0]))
-		return value.Set(s)
-	})
-	opt.Value = noted.Value
-	return opt
 }
 
 func (o *waitHealthyOptions) addHeaders(s string) error {
@@ -98,9 +85,6 @@ func (o *waitHealthyOptions) addHeaders(s string) error {
 
 // check finds what is wrong with the command line beyond single options.
 func (o *waitHealthyOptions) check(c *applet.Call) error {
-	if o.http.Insecure {
-		o.webOnly = append(o.webOnly, "--insecure")
-	}
 	isWeb := o.http.UnixSocket != "" && len(o.urls) == 0
 	for _, url := range o.urls {
 		isWeb = isWeb || strings.HasPrefix(strings.ToLower(url), "http")
@@ -110,42 +94,19 @@ func (o *waitHealthyOptions) check(c *applet.Call) error {
 		return applet.Usage("--exec needs a command: --exec -- CHECK [ARG...]")
 	case !o.exec && len(o.urls) == 0 && o.http.UnixSocket == "":
 		return applet.Usage("nothing to ask (--url URL)")
-	case o.file != "" && o.pid != 0:
-		return applet.Usage("--pid-file and --pid both name the process to watch")
-	case o.http.Key != "" && o.http.Cert == "":
-		return applet.Usage("--key needs --cert")
 	case o.pace.Once && o.pace.Successes > 1:
-		return applet.Usage("--once asks once, and --successes wants %d answers", o.pace.Successes)
+		return applet.Usage("--once cannot be combined with --successes %d", o.pace.Successes)
 	case o.pace.InitialDelay >= o.timeout:
-		return applet.Usage("--initial-delay leaves no time before the --timeout for an attempt")
-	case len(o.webOnly) > 0 && !isWeb:
-		return applet.Usage("%s is for http and https, and no URL is of these", o.webOnly[0])
+		return applet.Usage("--initial-delay must be less than --timeout")
+	case isWeb:
+		return nil
+	}
+	for _, name := range webOnly() {
+		if c.Given(name) {
+			return applet.Usage("--%s needs an http or https URL", name)
+		}
 	}
 	return nil
-}
-
-func parsePositive(s string) (time.Duration, error) {
-	d, err := duration.Parse(s)
-	if err == nil && d == 0 {
-		err = fmt.Errorf("%q is no time at all", s)
-	}
-	return d, err
-}
-
-func parseCount(s string) (int, error) {
-	n, err := strconv.ParseUint(s, 10, 16)
-	if err != nil || n == 0 {
-		return 0, fmt.Errorf("%q is not a number of 1 to 65535", s)
-	}
-	return int(n), nil
-}
-
-func parseRedirects(s string) (int, error) {
-	n, err := strconv.ParseUint(s, 10, 16)
-	if err != nil {
-		return 0, fmt.Errorf("%q is not a number of 0 to 65535", s)
-	}
-	return int(n), nil
 }
 
 // parseRegexp takes ^ and $ for the ends of a line: few bodies end without a newline.

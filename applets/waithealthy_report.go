@@ -25,7 +25,7 @@ func (o *waitHealthyOptions) explain(err error, r health.Result, watched *watche
 	case errors.Is(err, errDied):
 		return applet.Fail(applet.Absent, "%s died%s; last answer: %s", watched.name, watched.lived(), o.last(r))
 	case errors.As(err, &caught):
-		return applet.Fail(128+applet.Status(caught.Signal), "%w after %s: %s", err, brief(r.Elapsed), o.last(r))
+		return fmt.Errorf("%w after %s: %s", err, brief(r.Elapsed), o.last(r))
 	case o.pace.Once && (errors.Is(err, health.ErrUnhealthy) || errors.Is(err, context.DeadlineExceeded)):
 		return applet.Fail(applet.No, "%s", o.last(r))
 	case errors.Is(err, context.DeadlineExceeded):
@@ -39,18 +39,11 @@ func (o *waitHealthyOptions) timedOut(r health.Result) error {
 	if o.pace.Invert {
 		not = "not unhealthy"
 	}
-	err := applet.Fail(applet.TimedOut, "%s after %s and %s: %s", not, brief(o.timeout), attempts(r.Attempts), o.last(r))
+	err := applet.Fail(applet.TimedOut, "%s after %s and %s: %s", not, brief(o.timeout), applet.Count(r.Attempts, "attempt"), o.last(r))
 	if o.pace.Interval >= o.timeout {
-		return applet.WithHint(err, "the interval of %s leaves time for one attempt only", brief(o.pace.Interval))
+		return applet.WithHint(err, "the interval of %s leaves time for only one attempt", brief(o.pace.Interval))
 	}
 	return err
-}
-
-func attempts(n int) string {
-	if n == 1 {
-		return "1 attempt"
-	}
-	return fmt.Sprintf("%d attempts", n)
 }
 
 // isDeath holds when the watched process has died: whoever answered last, it was not that.

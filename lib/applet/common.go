@@ -15,12 +15,12 @@ func (a *Applet) All(to *Common) []Option {
 	}
 	quiet := a.Quiet
 	if quiet == "" {
-		quiet = `do not explain an answer of "no" (errors are always told)`
+		quiet = `do not explain an answer of "no"; errors are always printed`
 	}
 	all := append([]Option(nil), a.Options...)
 	for _, o := range []Option{
 		Switch(&to.Quiet, "quiet q", quiet),
-		Switch(&to.Verbose, "verbose v", "tell each step on standard error"),
+		Switch(&to.Verbose, "verbose v", "report each step on standard error"),
 		Switch(&to.Help, "help h", "show this help"),
 		Switch(&to.Version, "version", "show the version"),
 	} {
@@ -68,13 +68,13 @@ func (a *Applet) Check() error {
 		return missing("the summary is one line, lower case, without a full stop")
 	case len(a.Synopsis) == 0:
 		return missing("there is no synopsis")
-	case len(a.Description) == 0:
+	case len(Paragraphs(a.Description)) == 0:
 		return missing("there is no description")
 	case len(a.Statuses) == 0 || a.Statuses[0].Name != "0":
 		return missing("the exit statuses do not begin with 0")
 	case len(a.Examples) == 0 || len(a.Examples[0].Lines) == 0:
 		return missing("there is no example")
-	case len(a.Caveats) == 0:
+	case len(Paragraphs(a.Caveats)) == 0:
 		return missing("there are no caveats")
 	case a.Run == nil:
 		return missing("it does nothing")
@@ -96,6 +96,11 @@ func (a *Applet) Check() error {
 				return missing("option " + Dashed(name) + " is there twice")
 			}
 			seen[name] = true
+		}
+	}
+	for _, name := range a.related() {
+		if !seen[name] {
+			return missing("no option " + Dashed(name) + ", which Exclusive or Requires names")
 		}
 	}
 	return nil

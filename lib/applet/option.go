@@ -3,7 +3,6 @@ package applet
 import (
 	"flag"
 	"fmt"
-	"io/fs"
 	"strconv"
 	"strings"
 	"syscall"
@@ -62,7 +61,18 @@ func String(to *string, names, arg, text string) Option {
 
 // Strings is an option that may be given again and again; commas are part of a value.
 func Strings(to *[]string, names, arg, text string) Option {
-	o := Set(names, arg, text, func(s string) error { *to = append(*to, s); return nil })
+	return Each(to, names, arg, text, func(s string) (string, error) { return s, nil })
+}
+
+// Each is an option that may be given again and again, each text a value of any type.
+func Each[T any](to *[]T, names, arg, text string, parse func(string) (T, error)) Option {
+	o := Set(names, arg, text, func(s string) error {
+		v, err := parse(s)
+		if err == nil {
+			*to = append(*to, v)
+		}
+		return err
+	})
 	o.Repeat = true
 	return o
 }
@@ -75,17 +85,6 @@ func Duration(to *time.Duration, names, arg, text string) Option {
 // Signal is an option that names a signal: TERM, SIGTERM or 15.
 func Signal(to *syscall.Signal, names, arg, text string) Option {
 	return Parsed(to, names, arg, text, signals.Parse).As(SignalName)
-}
-
-// Mode is an option with permission bits in octal.
-func Mode(to *fs.FileMode, names, arg, text string) Option {
-	return Parsed(to, names, arg, text, func(s string) (fs.FileMode, error) {
-		n, err := strconv.ParseUint(s, 8, 12)
-		if err != nil || n > 0o777 {
-			return 0, fmt.Errorf("%q is not an octal mode of 0 to 777", s)
-		}
-		return fs.FileMode(n), nil
-	})
 }
 
 // Parsed is an option whose text becomes a value of any type.

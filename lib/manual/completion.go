@@ -103,6 +103,7 @@ func Zsh(a *applet.Applet) string {
 			if o.Repeat {
 				spec = "*" + spec
 			}
+			spec = zshExclusive(a, o) + spec
 			if o.TakesValue() {
 				if strings.HasPrefix(name, "--") {
 					spec += "="
@@ -130,6 +131,22 @@ func Zsh(a *applet.Applet) string {
 	return b.String() + "\n"
 }
 
+// zshExclusive is the list of the options that are not offered once o is there, or "".
+func zshExclusive(a *applet.Applet, o applet.Option) string {
+	var words []string
+	for _, name := range o.Names {
+		for _, other := range a.Others(name) {
+			if found := applet.Find(a.Options, other); found != nil {
+				words = append(words, dashed(*found)...)
+			}
+		}
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return "(" + strings.Join(words, " ") + ")"
+}
+
 func zshValue(k applet.Kind) string {
 	switch k {
 	case applet.File:
@@ -147,7 +164,7 @@ func zshValue(k applet.Kind) string {
 }
 
 func zshText(text string) string {
-	return strings.NewReplacer(`\`, `\\`, "[", `\[`, "]", `\]`, ":", `\:`).Replace(text)
+	return strings.NewReplacer(`\`, `\\`, "[", `\[`, "]", `\]`, ":", `\:`).Replace(oneLine(text))
 }
 
 // Fish is the completion for fish(1).
@@ -204,8 +221,10 @@ func fishValue(k applet.Kind) string {
 }
 
 func fishText(text string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(text) + "'"
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(oneLine(text)) + "'"
 }
+
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 // single is text as one word of a POSIX shell.
 func single(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }

@@ -39,6 +39,12 @@ func Help(a *applet.Applet) string {
 			}
 			b.WriteString(entry(2, spelling(o), text, indent))
 		}
+		for i, clause := range a.Relations() {
+			if i == 0 {
+				b.WriteString("\n")
+			}
+			b.WriteString(hang("  ", clause, 4))
+		}
 	}
 	b.WriteString("\nexit status:\n")
 	for _, s := range a.Statuses {

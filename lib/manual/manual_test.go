@@ -18,7 +18,7 @@ func sample() *applet.Applet {
 	var d time.Duration
 	return &applet.Applet{
 		Name: "pid-sample", Summary: "do what the process's pidfile asks", Synopsis: []string{"-p FILE [--grace D] [--show-stacks[=D]] COMMAND [ARG...]", ""},
-		Description: []string{"First. Second with --grace and 'quotes' and back\\slash.", ".Dt is not a request here; a well-known thing, don't you think?"},
+		Description: "First. Second with --grace and 'quotes' and back\\slash.\n\n.Dt is not a request here; a well-known thing, don't you think?",
 		Operand:     applet.Command,
 		Options: []applet.Option{
 			applet.String(&file, "pid-file pidfile p", "FILE", "the pidfile [not: a directory]").As(applet.File),
@@ -32,7 +32,9 @@ func sample() *applet.Applet {
 		Environment: []applet.Item{{Name: "NOTIFY_SOCKET", Text: "where it's told"}},
 		Files:       []applet.Item{{Name: "/run/web.pid", Text: "the pidfile"}},
 		Examples:    []applet.Example{{Text: "Stop it:", Lines: []string{"pid-sample -p /run/web.pid || echo \"it's $?\" ~ `x` ^", "", ".hidden 'x'"}}, {Text: "Again:", Lines: []string{"pid-sample"}}},
-		Caveats:     []string{"None."},
+		Caveats:     "None.",
+		Exclusive:   [][]string{{"grace", "show-stacks"}, {"grace", "env"}},
+		Requires:    []applet.Need{{Option: "user", OneOf: []string{"chdir"}}},
 		SeeAlso:     []string{"kill(2)", "pid-alive(1)", "start-stop-daemon(8)"},
 		Run:         func(*applet.Call) error { return nil },
 	}
@@ -53,11 +55,14 @@ options:
   -E, --env K=V           a variable; may be repeated
   -u, --user USER         the user
   --chdir DIR             the directory
-  -q, --quiet             do not explain an answer of "no" (errors are always
-                          told)
-  -v, --verbose           tell each step on standard error
+  -q, --quiet             do not explain an answer of "no"; errors are always
+                          printed
+  -v, --verbose           report each step on standard error
   -h, --help              show this help
   --version               show the version
+
+  --grace cannot be combined with --show-stacks or --env
+  --user needs --chdir
 
 exit status:
   0      done
@@ -84,6 +89,7 @@ func TestPageShowsTextsAsTheyAre(t *testing.T) {
 		".It Fl p , Fl \\-pid\\-file , Fl \\-pidfile Ar FILE\n",
 		".It Fl \\-show\\-stacks Ns Oo = Ns Ar D Oc\n",
 		".Xr pid\\-alive 1 ,\n.Xr pidbox 1 ,\n.Xr kill 2 ,\n.Xr start\\-stop\\-daemon 8\n",
+		".El\n.Pp\n\\fB\\-\\-grace\\fR cannot be combined with \\fB\\-\\-show\\-stacks\\fR or \\fB\\-\\-env\\fR\\&.\n.br\n\\fB\\-\\-user\\fR needs \\fB\\-\\-chdir\\fR\\&.\n",
 		"\\&.hidden \\(aqx\\(aq\n",
 	} {
 		if !strings.Contains(page, want) {

@@ -58,8 +58,8 @@ func (p *page) line(text string)    { p.WriteString(text + "\n") }
 func (p *page) section(name string) { p.line(".Sh " + name) }
 
 // paragraphs are filled text, each sentence on a line of its own as mdoc(7) asks.
-func (p *page) paragraphs(texts []string) {
-	for i, text := range texts {
+func (p *page) paragraphs(text string) {
+	for i, text := range applet.Paragraphs(text) {
 		if i > 0 {
 			p.line(".Pp")
 		}
@@ -107,6 +107,14 @@ func (p *page) options(a *applet.Applet) {
 		p.text(o.Text)
 	}
 	p.line(".El")
+	for i, clause := range a.Relations() {
+		if i == 0 {
+			p.line(".Pp")
+		} else {
+			p.line(".br")
+		}
+		p.text(strings.ToUpper(clause[:1]) + clause[1:] + ".")
+	}
 }
 
 func optionMacro(o applet.Option) string {
@@ -191,7 +199,7 @@ func roff(text string) string {
 
 // synopsis is a form with its options bold and its placeholders slanted.
 func synopsis(form string) string {
-	return mark(form, `(?:^|[ \[|(])(-[a-zA-Z0-9-]+)|\b([A-Z][A-Z0-9]*)\b`, roff)
+	return mark(oneLine(form), `(?:^|[ \[|(])(-[a-zA-Z0-9-]+)|\b([A-Z][A-Z0-9]*)\b`, roff)
 }
 
 // highlight is prose with its options bold; hyphens and apostrophes inside words are those of prose.

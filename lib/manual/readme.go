@@ -66,4 +66,6 @@ func statusTable(all []*applet.Applet) string {
 	return b.String()
 }
 
-func markdown(text string) string { return strings.NewReplacer("|", `\|`, "<", "&lt;").Replace(text) }
+func markdown(text string) string {
+	return strings.NewReplacer("|", `\|`, "<", "&lt;").Replace(oneLine(text))
+}

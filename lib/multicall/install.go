@@ -54,7 +54,7 @@ func place(self, dir, temporary string, hard bool) error {
 		return os.Link(self, temporary)
 	}
 	target := self
-	if same(filepath.Dir(self), dir) {
+	if applet.SameFile(filepath.Dir(self), dir) {
 		target = filepath.Base(self) // so that the directory may move, as a package's staging tree does
 	}
 	return os.Symlink(target, temporary)
@@ -94,7 +94,7 @@ func linkTo(path, self string) (relation, error) {
 		return stranger, err
 	}
 	if info.Mode()&fs.ModeSymlink == 0 {
-		if same(path, self) {
+		if applet.SameFile(path, self) {
 			return hardLink, nil
 		}
 		return stranger, nil
@@ -103,17 +103,10 @@ func linkTo(path, self string) (relation, error) {
 	switch {
 	case err != nil:
 		return stranger, err
-	case same(path, self):
+	case applet.SameFile(path, self):
 		return softLink, nil
 	case filepath.Base(target) == "pidbox":
 		return oldLink, nil
 	}
 	return stranger, nil
-}
-
-// same says whether both paths lead to one file.
-func same(a, b string) bool {
-	x, errX := os.Stat(a)
-	y, errY := os.Stat(b)
-	return errX == nil && errY == nil && os.SameFile(x, y)
 }

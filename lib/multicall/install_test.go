@@ -80,8 +80,8 @@ func TestLinkFailureNamesTheDirectory(t *testing.T) {
 	self, bin, _ := tree(t)
 	missing := filepath.Join(bin, "missing")
 	_, err := link(self, missing, "pid-kill", false)
-	if err == nil || err.Error() != "directory "+missing+": no such file or directory" || hintOf(err) != "mkdir -p "+missing {
-		t.Errorf("%v; hint %q", err, hintOf(err))
+	if err == nil || err.Error() != "directory "+missing+": no such file or directory" || hint(err) != "mkdir -p "+missing {
+		t.Errorf("%v; hint %q", err, hint(err))
 	}
 	if _, err := link(self, self, "pid-kill", false); err == nil || !strings.Contains(err.Error(), "not a directory") {
 		t.Errorf("a file as directory: %v", err)
@@ -92,7 +92,7 @@ func TestInstallNamesWhatItLeft(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "sipid"), "somebody else's")
 	var stderr bytes.Buffer
-	status := Main([]string{"pidbox", "--install", dir}, nil, &stderr, &stderr, list())
+	status := Main([]string{"pidbox", "--install", dir}, nil, &stderr, &stderr, list(), judged)
 	if want := "pidbox: left " + dir + "/sipid: it is not a link to pidbox\n"; status != int(applet.No) || stderr.String() != want {
 		t.Errorf("status %d, said %q, want %q", status, &stderr, want)
 	}
@@ -103,7 +103,12 @@ func TestInstallNamesWhatItLeft(t *testing.T) {
 	}
 	os.Remove(filepath.Join(dir, "sipid"))
 	stderr.Reset()
-	if status := Main([]string{"pidbox", "-v", "--install", dir}, nil, &stderr, &stderr, list()); status != 0 || !strings.Contains(stderr.String(), "pidbox: made "+dir+"/sipid\n") {
+	if status := Main([]string{"pidbox", "-v", "--install", dir}, nil, &stderr, &stderr, list(), judged); status != 0 || !strings.Contains(stderr.String(), "pidbox: made "+dir+"/sipid\n") {
 		t.Errorf("status %d, said %q", status, &stderr)
 	}
+}
+
+func hint(err error) string {
+	_, _, text := outcome(err, applet.Failed, judged)
+	return text
 }

@@ -3,6 +3,7 @@
 package multicall
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -13,15 +14,21 @@ import (
 	"pidbox/lib/signals"
 )
 
+// Judge gives an error of a mechanism its exit status, and a hint or "". OK means that the error has no status of its
+// own: it is a failure of the applet.
+type Judge func(error) (status applet.Status, hint string)
+
 // Main runs the applet that args name and returns the exit status. The applet is the base name of args[0], a
-// leading - of a login shell dropped; under any other name, args[1]. Main prints the one message of a failure;
-// it never panics, and a broken pipe is an error like any other. An applet that a signal ended dies of it here.
-func Main(args []string, stdin io.Reader, stdout, stderr io.Writer, list []applet.Entry) int {
+// leading - of a login shell dropped; under any other name, args[1]. Main prints the one message of a failure, with the
+// status and the hint that judge has for it; it never panics, and a broken pipe is an error like any other. An applet that
+// a signal ended dies of it here.
+func Main(args []string, stdin io.Reader, stdout, stderr io.Writer, list []applet.Entry, judge Judge) int {
 	signals.QuitAsUsual()
 	name, fresh, rest := choose(args, list)
-	call := &applet.Call{Name: "pidbox", Args: rest, Stdin: stdin, Stdout: &output{to: unbroken(stdout)}, Stderr: unbroken(stderr)}
+	call := &applet.Call{Name: "pidbox", Line: args, Args: rest, Stdin: stdin,
+		Stdout: &output{to: unbroken(stdout)}, Stderr: unbroken(stderr)}
 	if fresh == nil {
-		return int(report(call, unknownApplet(name, list), applet.Failed))
+		return int(report(call, unknownApplet(name, list), applet.Failed, judge))
 	}
 	a := fresh()
 	call.Name = a.Name
@@ -33,8 +40,9 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer, list []apple
 	if err == nil {
 		err = run(a, call)
 	}
-	status := report(call, err, failure)
-	if caught := as[*signals.Caught](err); caught != nil {
+	status := report(call, err, failure, judge)
+	var caught *signals.Caught
+	if errors.As(err, &caught) {
 		signals.Die(caught.Signal)
 	}
 	return int(status)
@@ -80,7 +88,7 @@ func unknownApplet(name string, list []applet.Entry) error {
 	if near := nearest(name, names); near != "" {
 		text += "; did you mean " + near + "?"
 	}
-	return applet.WithHint(applet.Fail(applet.NotFound, "%s", text), "'pidbox --list' names them all")
+	return applet.WithHint(applet.Fail(applet.NotFound, "%s", text), "'pidbox --list' prints all applets")
 }
 
 // run is a's action on the arguments in call, a panic made an error that says where.

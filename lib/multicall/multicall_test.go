@@ -24,10 +24,10 @@ func probe(name string) applet.Entry {
 		var env []string
 		var group bool
 		return &applet.Applet{
-			Name: name, Summary: "probe", Synopsis: []string{"[OPERAND...]"}, Description: []string{"A probe."},
+			Name: name, Summary: "probe", Synopsis: []string{"[OPERAND...]"}, Description: "A probe.",
 			Statuses: []applet.Item{{Name: "0", Text: "done"}},
 			Examples: []applet.Example{{Text: "Run it:", Lines: []string{name}}},
-			Caveats:  []string{"None."},
+			Caveats:  "None.", Exclusive: [][]string{{"group", "fail"}}, Requires: []applet.Need{{Option: "grace", OneOf: []string{"pid-file", "fail"}}},
 			Options: []applet.Option{
 				applet.String(&file, "pid-file pidfile p", "FILE", "the pidfile"),
 				applet.Duration(&grace, "grace", "D", "the grace"),
@@ -67,9 +67,20 @@ func list() []applet.Entry {
 	return []applet.Entry{probe("pid-alive"), probe("pid-kill"), probe("sipid")}
 }
 
+// judged is what two kinds of errors come to.
+func judged(err error) (applet.Status, string) {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return applet.TimedOut, ""
+	case errors.Is(err, fs.ErrPermission):
+		return applet.Unsafe, "ask root"
+	}
+	return applet.OK, ""
+}
+
 func call(args ...string) (int, string, string) {
 	var out, err bytes.Buffer
-	status := Main(args, strings.NewReader(""), &out, &err, list())
+	status := Main(args, strings.NewReader(""), &out, &err, list(), judged)
 	return status, out.String(), err.String()
 }
 
@@ -110,22 +121,29 @@ func TestCommandLines(t *testing.T) {
 		{"pidbox --list", 0, "pid-alive\npid-kill\nsipid\n", ""},
 		{"pidbox", 64, "", "pidbox: no applet given\ntry 'pidbox --help'\n"},
 		{"", 64, "", "pidbox: no applet given\ntry 'pidbox --help'\n"},
-		{"pidbox --hard d", 64, "", "pidbox: --hard goes with --install\ntry 'pidbox --help'\n"},
+		{"pidbox --hard d", 64, "", "pidbox: --hard needs --install\ntry 'pidbox --help'\n"},
 		{"pidbox --install", 64, "", "pidbox: --install takes one directory\ntry 'pidbox --help'\n"},
 		{"pidbox --list x", 64, "", "pidbox: unexpected operand \"x\"\ntry 'pidbox --help'\n"},
-		{"pidbox pid-klil", 127, "", "pidbox: no applet \"pid-klil\"; did you mean pid-kill?\nhint: 'pidbox --list' names them all\n"},
-		{"pidbox frobnicate", 127, "", "pidbox: no applet \"frobnicate\"\nhint: 'pidbox --list' names them all\n"},
+		{"pidbox pid-klil", 127, "", "pidbox: no applet \"pid-klil\"; did you mean pid-kill?\nhint: 'pidbox --list' prints all applets\n"},
+		{"pidbox frobnicate", 127, "", "pidbox: no applet \"frobnicate\"\nhint: 'pidbox --list' prints all applets\n"},
+		{"pid-kill --fail no -g", 64, "", "pid-kill: --group cannot be combined with --fail\ntry 'pid-kill --help'\n"},
+		{"pid-kill --fail no -g --group=false", 1, "", "pid-kill: held\n"}, // a switch that is turned off is not given
+		{"pid-kill --grace 0", 64, "", "pid-kill: --grace needs one of --pid-file, --fail\ntry 'pid-kill --help'\n"},
+		{"pid-kill --grace 0 -g --fail no --help x", 0, "HELP", ""},
 		{"pid-kill --fail no", 1, "", "pid-kill: held\n"},
 		{"pid-kill --fail no -q", 1, "", ""},
 		{"pid-kill --fail absent -q", 3, "", ""},
 		{"pid-kill --fail hint -q", 4, "", "pid-kill: bad mode\nhint: chmod 644 a\\nb\n"},
 		{"pid-kill --fail deadline", 124, "", "pid-kill: waiting: context deadline exceeded\n"},
-		{"pid-kill --fail permission", 4, "", "pid-kill: open /a\\nforged: line\\x1b[31m\\xff: permission denied\n"},
+		{"pid-kill --fail permission", 4, "", "pid-kill: open /a\\nforged: line\\x1b[31m\\xff: permission denied\nhint: ask root\n"},
 		{"pid-kill --fail other -q", 125, "", "pid-kill: it broke\n"},
 		{"pid-kill --fail silent", 124, "", ""},
 		{"pid-kill --fail usage", 64, "", "pid-kill: no pidfile given\ntry 'pid-kill --help'\n"},
 	} {
 		status, out, err := call(strings.Split(c.line, " ")...)
+		if c.out == "HELP" && strings.HasPrefix(out, "pid-kill: probe\n") {
+			out = c.out
+		}
 		if status != c.status || out != c.out || err != c.err {
 			t.Errorf("%q: status %d, want %d\nstdout %q\n  want %q\nstderr %q\n  want %q", c.line, status, c.status, out, c.out, err, c.err)
 		}
@@ -160,11 +178,11 @@ func (brokenWriter) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
 
 func TestLostOutputIsNoSuccess(t *testing.T) {
 	var stderr bytes.Buffer
-	status := Main([]string{"pidbox", "--list"}, nil, brokenWriter{}, &stderr, list())
+	status := Main([]string{"pidbox", "--list"}, nil, brokenWriter{}, &stderr, list(), judged)
 	if status != 125 || stderr.String() != "pidbox: no space left on device\n" {
 		t.Errorf("status %d, stderr %q", status, &stderr)
 	}
-	if status := Main([]string{"pid-kill", "--xyz"}, nil, io.Discard, brokenWriter{}, list()); status != 64 {
+	if status := Main([]string{"pid-kill", "--xyz"}, nil, io.Discard, brokenWriter{}, list(), judged); status != 64 {
 		t.Errorf("with a full stderr: status %d", status)
 	}
 }
@@ -177,7 +195,7 @@ func TestBrokenPipeIsAnError(t *testing.T) {
 	r.Close()
 	defer w.Close()
 	var stderr bytes.Buffer
-	if status := Main([]string{"pidbox", "--list"}, nil, w, &stderr, list()); status != 125 || !strings.Contains(stderr.String(), "broken pipe") {
+	if status := Main([]string{"pidbox", "--list"}, nil, w, &stderr, list(), judged); status != 125 || !strings.Contains(stderr.String(), "broken pipe") {
 		t.Errorf("status %d, stderr %q", status, &stderr)
 	}
 }
@@ -191,7 +209,7 @@ func TestRawAppletSeesItsLine(t *testing.T) {
 		}}
 	}}
 	var stderr bytes.Buffer
-	status := Main([]string{"sipid", "claim", "-pid", "1", "--", "--help"}, nil, io.Discard, &stderr, []applet.Entry{entry})
+	status := Main([]string{"sipid", "claim", "-pid", "1", "--", "--help"}, nil, io.Discard, &stderr, []applet.Entry{entry}, judged)
 	if want := []string{"claim", "-pid", "1", "--", "--help"}; strings.Join(got, " ") != strings.Join(want, " ") || status != 1 {
 		t.Errorf("args %q, status %d", got, status)
 	}

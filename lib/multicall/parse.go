@@ -3,6 +3,7 @@ package multicall
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,7 +25,7 @@ func parse(a *applet.Applet, call *applet.Call) error {
 	var refused error
 	app := &cli.App{
 		Name:            a.Name,
-		Flags:           flags(options, words, &refused),
+		Flags:           flags(options, words, call, &refused),
 		HideHelp:        true, // and the help command, or an operand named "help" is swallowed
 		HideHelpCommand: true,
 		HideVersion:     true,
@@ -46,6 +47,9 @@ func parse(a *applet.Applet, call *applet.Call) error {
 				return err
 			case common.Version:
 				_, err := fmt.Fprintf(call.Stdout, "%s (pidbox) %s\n", a.Name, Version())
+				return err
+			}
+			if err := a.Related(call); err != nil {
 				return err
 			}
 			return a.Run(call)
@@ -78,7 +82,7 @@ func raw(a *applet.Applet, call *applet.Call) error {
 
 // flags makes a flag of each option as it is spelled in words, which are of spell. Of all others it makes none: cli
 // matches the name of each flag with regular expressions, which takes longer than what most applets do.
-func flags(options []applet.Option, words []string, refused *error) []cli.Flag {
+func flags(options []applet.Option, words []string, call *applet.Call, refused *error) []cli.Flag {
 	var all []cli.Flag
 	made := map[string]bool{}
 	for _, word := range words {
@@ -91,7 +95,7 @@ func flags(options []applet.Option, words []string, refused *error) []cli.Flag {
 			continue
 		}
 		made[name] = true
-		var v cli.Generic = &named{o.Value.Set, name, refused}
+		var v cli.Generic = &named{*o, name, call, refused}
 		if _, isSwitch := o.Value.(interface{ IsBoolFlag() bool }); isSwitch {
 			v = namedSwitch{v.(*named)}
 		}
@@ -100,16 +104,24 @@ func flags(options []applet.Option, words []string, refused *error) []cli.Flag {
 	return all
 }
 
-// named is an option's value that keeps why it refused a text, under the spelling that was used.
+// named is an option's value that records in the call that it was given, and keeps why it refused a text, under the
+// spelling that was used.
 type named struct {
-	set     func(string) error
+	option  applet.Option
 	name    string
+	call    *applet.Call
 	refused *error
 }
 
 func (n *named) Set(text string) error {
-	err := n.set(text)
-	if err != nil {
+	err := n.option.Value.Set(text)
+	switch {
+	case err == nil:
+		on, _ := strconv.ParseBool(text)
+		n.call.Note(n.option, n.option.Arg == "" && !on)
+	case strings.HasPrefix(err.Error(), "must "), strings.HasPrefix(err.Error(), "given "):
+		*n.refused = fmt.Errorf("%s %w", applet.Dashed(n.name), err)
+	default:
 		*n.refused = fmt.Errorf("%s: %w", applet.Dashed(n.name), err)
 	}
 	return err

@@ -14,20 +14,25 @@ func Self(list []applet.Entry) *applet.Applet {
 		Name:     "pidbox",
 		Summary:  "one binary, many applets, each doing one part of a process's life correctly",
 		Synopsis: []string{"APPLET [ARG...]", "--list", "--install [--hard] DIR"},
-		Description: []string{
-			"pidbox is the binary behind every applet. Called by the name of an applet, through a link, it is that applet. " +
-				"Called by any other name it takes the applet's name from its first argument.",
-			"'pidbox help APPLET' and 'pidbox APPLET --help' are the same as 'APPLET --help'.",
-		},
+		Description: `
+			pidbox is the binary behind every applet.
+			Called by the name of an applet, through a link, it is that applet.
+			Called by any other name, it takes the applet's name from its first argument.
+
+			'pidbox help APPLET' and 'pidbox APPLET --help' are the same as 'APPLET --help'.
+		`,
 		Commands: commands(list),
 		Options: []applet.Option{
-			applet.Switch(&names, "list", "print the names of the applets, one a line"),
-			applet.Switch(&install, "install", "make a link named like each applet in DIR; what is not a link to pidbox is left as it is and named"),
+			applet.Switch(&names, "list", "print the names of the applets, one per line"),
+			applet.Switch(&install, "install",
+				"make a link for each applet in DIR; a file that is not a link to pidbox is left alone and reported"),
 			applet.Switch(&hard, "hard", "with --install, make hard links instead of symbolic ones"),
 		},
+		Exclusive: [][]string{{"list", "install"}},
+		Requires:  []applet.Need{{Option: "hard", OneOf: []string{"install"}}},
 		Statuses: []applet.Item{
 			{Name: "0", Text: "done"},
-			{Name: "1", Text: "--install: a name was left, since a file that is not a link to pidbox has it"},
+			{Name: "1", Text: "--install: a file that is not a link to pidbox was left alone"},
 			{Name: "4", Text: "--install: no permission to write in DIR"},
 			{Name: "64", Text: "usage"},
 			{Name: "125", Text: "own failure (I/O)"},
@@ -35,22 +40,24 @@ func Self(list []applet.Entry) *applet.Applet {
 		},
 		Files: []applet.Item{{Name: "/usr/local/bin/pidbox", Text: "the binary, and beside it a link for each applet"}},
 		Examples: []applet.Example{
-			{Text: "Link all applets beside the binary, and name them:", Lines: []string{"pidbox --install /usr/local/bin", "pidbox --list"}},
+			{Text: "Link all applets beside the binary, and list them:", Lines: []string{
+				"pidbox --install /usr/local/bin",
+				"pidbox --list",
+			}},
 		},
-		Caveats: []string{
-			"--install replaces links to pidbox, also to an older one, and nothing else. Each link is made under a temporary name and " +
-				"renamed, so that at no time a name is missing.",
-			"Where no memory or no thread is to be had, the Go runtime ends any applet with a trace and status 2.",
-		},
+		Caveats: `
+			--install replaces links to pidbox, also to an older one, and nothing else.
+			Each link is made under a temporary name and renamed, so that no name is missing at any time.
+
+			Where there is no memory or no thread left, the Go runtime ends any applet with a trace and status 2.
+		`,
 		SeeAlso: pages(list),
 		Run: func(call *applet.Call) error {
 			switch {
-			case install && len(call.Args) == 1 && !names:
+			case install && len(call.Args) == 1:
 				return installLinks(call, call.Args[0], hard, list)
-			case install && !names:
+			case install:
 				return applet.Usage("--install takes one directory")
-			case hard:
-				return applet.Usage("--hard goes with --install")
 			case !names:
 				return applet.Usage("no applet given")
 			}
@@ -87,7 +94,7 @@ func pages(list []applet.Entry) []string {
 func installLinks(call *applet.Call, dir string, hard bool, list []applet.Entry) error {
 	self, err := os.Executable()
 	if err != nil {
-		return fmt.Errorf("where this binary is: %w", err)
+		return fmt.Errorf("find this binary: %w", err)
 	}
 	left := 0
 	for _, e := range list {

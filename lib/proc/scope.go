@@ -60,7 +60,7 @@ type DoubtError struct {
 }
 
 func (e *DoubtError) Error() string {
-	return fmt.Sprintf("%s %d has lost its leader, and nothing proves that these are of the one recorded: %s",
+	return fmt.Sprintf("leader of %s %d has exited; cannot confirm that %s belong to it",
 		e.Scope, e.PID, strings.Trim(fmt.Sprint(e.Members), "[]"))
 }
 

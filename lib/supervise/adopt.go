@@ -124,7 +124,7 @@ func (s *Service) proven(h *pidfile.Holder) (record, error) {
 	}
 	occupied.Reason = "which no supervisor started"
 	if err == nil && r.child.PID == now.PID && r.child.Compare(now) == proc.Unknown {
-		occupied.Reason = "and whether a supervisor started it cannot be told without /proc"
+		occupied.Reason = "and without /proc, cannot tell whether a supervisor started it"
 	}
 	return record{}, occupied
 }

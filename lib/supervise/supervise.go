@@ -18,7 +18,7 @@ import (
 )
 
 // ErrGaveUp says that the policy forbids another restart.
-var ErrGaveUp = errors.New("gave up restarting")
+var ErrGaveUp = errors.New("gave up")
 
 // Child is one run of the command, started or adopted.
 type Child interface {
@@ -66,7 +66,7 @@ func (e End) String() string {
 	case e.Signal != 0:
 		return "killed by " + signals.Name(e.Signal)
 	case e.Code < 0:
-		return "ended, no child of ours: exit code unknown"
+		return "exited; exit code unknown (adopted process)"
 	}
 	return fmt.Sprintf("exit code %d", e.Code)
 }

@@ -17,7 +17,7 @@ func (s *Supervisor) rest(end End, ran time.Duration) (verdict, error) {
 	delay, err := s.Backoff.Next(time.Now(), ran)
 	if err != nil {
 		s.Log.Error("gave up", "error", err.Error(), "last", end.String())
-		return given, fmt.Errorf("%w; the last: %v", err, end)
+		return given, fmt.Errorf("%w (last: %v)", err, end)
 	}
 	if delay == 0 { // starts that fail one after another would never come to a request
 		select {

@@ -1,6 +1,6 @@
 # fish completion for sipid
 complete -c sipid -f -n __fish_use_subcommand -a claim -d 'write PID to FILE, unless a live process is named there'
-complete -c sipid -f -n __fish_use_subcommand -a kill -d 'end the process that FILE names, and remove FILE'
+complete -c sipid -f -n __fish_use_subcommand -a kill -d 'stop the process that FILE names, and remove FILE'
 complete -c sipid -f -n __fish_use_subcommand -a wait-until-healthy -d 'wait until URL answers with status 200'
 complete -c sipid -l pid -x -d 'the process to claim for'
 complete -c sipid -l pid-file -r -F -d 'the pidfile'

@@ -506,7 +506,7 @@ func TestAddress(t *testing.T) {
 		if err := os.Chown(foreign, 65534, 0); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := ReadToken(foreign); err == nil || !strings.Contains(err.Error(), "is user 65534's, who knows it") {
+		if _, err := ReadToken(foreign); err == nil || !strings.Contains(err.Error(), "is owned by user 65534") {
 			t.Errorf("a token of another user: %v", err)
 		}
 	}
@@ -518,11 +518,11 @@ func TestAddress(t *testing.T) {
 	if info, _ := os.Stat(dir + "/s"); info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v", info.Mode())
 	}
-	if _, _, err := socket.Open(); err == nil || !strings.Contains(err.Error(), "another listens on") {
+	if _, _, err := socket.Open(); err == nil || !strings.Contains(err.Error(), "another process is listening on") {
 		t.Errorf("a second agent: %v", err)
 	}
 	l.Close()
-	if _, _, err := (Address{Listen: "unix:" + write("file", "", 0o600)}).Open(); err == nil || !strings.Contains(err.Error(), "no socket") {
+	if _, _, err := (Address{Listen: "unix:" + write("file", "", 0o600)}).Open(); err == nil || !strings.Contains(err.Error(), "is not a socket") {
 		t.Errorf("in place of a file: %v", err)
 	}
 	stale, _ := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)

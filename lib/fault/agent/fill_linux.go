@@ -25,7 +25,7 @@ func fill(root *os.Root, leave uint64) (*filler, error) {
 	defer dir.Close()
 	fd, err := unix.Openat(int(dir.Fd()), ".", unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
 	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EISDIR) {
-		return nil, refuse(501, "fill: %w: this file system knows no files without a name", cut.ErrUnsupported)
+		return nil, refuse(501, "fill: %w: this file system does not support O_TMPFILE", cut.ErrUnsupported)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("fill: %w", err)
@@ -49,7 +49,7 @@ func fill(root *os.Root, leave uint64) (*filler, error) {
 		if err != nil && f.bytes == 0 {
 			f.close()
 			if errors.Is(err, unix.EOPNOTSUPP) {
-				return nil, refuse(501, "fill: %w: this file system sets no space aside", cut.ErrUnsupported)
+				return nil, refuse(501, "fill: %w: this file system does not support fallocate", cut.ErrUnsupported)
 			}
 			return nil, fmt.Errorf("fill: %w", err)
 		}
@@ -59,7 +59,7 @@ func fill(root *os.Root, leave uint64) (*filler, error) {
 	}
 	if f.bytes == 0 {
 		f.close()
-		return nil, refuse(409, "fill: there is not so much space that %d bytes could be left", leave)
+		return nil, refuse(409, "fill: less than %d bytes are free", leave)
 	}
 	return f, nil
 }

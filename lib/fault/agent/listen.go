@@ -37,7 +37,7 @@ func (e *SyntaxError) Error() string { return e.Reason }
 // TakenError is an address where somebody listens already.
 type TakenError struct{ Address string }
 
-func (e *TakenError) Error() string { return "another listens on " + e.Address }
+func (e *TakenError) Error() string { return "another process is listening on " + e.Address }
 
 // Socket is the path of a UNIX socket, "" for other addresses.
 func (a Address) Socket() string {
@@ -98,7 +98,7 @@ func ReadToken(path string) (string, error) {
 		return "", &ExposedError{fmt.Sprintf("token file %s is open to others (mode %04o)", path, info.Mode().Perm()), "chmod 600 " + path}
 	}
 	if s, ok := info.Sys().(*syscall.Stat_t); ok && s.Uid != 0 && int(s.Uid) != os.Geteuid() {
-		return "", &ExposedError{fmt.Sprintf("token file %s is user %d's, who knows it", path, s.Uid), fmt.Sprintf("chown %d %s", os.Geteuid(), path)}
+		return "", &ExposedError{fmt.Sprintf("token file %s is owned by user %d", path, s.Uid), fmt.Sprintf("chown %d %s", os.Geteuid(), path)}
 	}
 	b, err := io.ReadAll(io.LimitReader(f, 4096))
 	if err != nil {
@@ -119,7 +119,7 @@ func listenUnix(path string) (net.Listener, error) {
 	defer unlock()
 	if info, err := os.Lstat(path); err == nil {
 		if info.Mode()&fs.ModeSocket == 0 {
-			return nil, fmt.Errorf("%s is there, and no socket", path)
+			return nil, fmt.Errorf("%s exists and is not a socket", path)
 		}
 		c, err := net.DialTimeout("unix", path, 5*time.Second)
 		if err == nil {

@@ -123,15 +123,15 @@ func checkAgent(agent string) error {
 func (p *Plan) checkCase(here string, c Case) *flaw {
 	switch {
 	case !slices.Contains(Faults(), c.Fault):
-		return at(here+".fault", "unknown fault %q, known are %s", c.Fault, strings.Join(Faults(), ", "))
+		return at(here+".fault", "unknown fault %q, known faults are %s", c.Fault, strings.Join(Faults(), ", "))
 	case c.Until != nil && c.Hold != nil:
-		return at(here+".until", "hold and until exclude each other")
+		return at(here+".until", "hold cannot be combined with until")
 	case c.Until != nil && len(c.Until.Exec) == 0:
 		return at(here+".until", "until has no exec")
 	case p.HoldOf(c) <= 0 && c.Fault != None:
-		return at(here+".hold", "a hold of nothing")
+		return at(here+".hold", "hold must be greater than zero")
 	case c.Recover != nil && *c.Recover <= 0:
-		return at(here+".recover", "a recover of nothing")
+		return at(here+".recover", "recover must be greater than zero")
 	case c.Fault == Exec && len(c.Inject) == 0:
 		return at(here, "fault exec has no inject")
 	case c.Fault != Exec && len(c.Inject)+len(c.Undo) > 0:
@@ -139,7 +139,7 @@ func (p *Plan) checkCase(here string, c Case) *flaw {
 	case c.Shape != "" && c.Fault != Partition:
 		return at(here+".shape", "shape is of fault partition")
 	case c.Fault == Partition && c.On.set():
-		return at(here+".on", "a partition is of all members, on cannot be said")
+		return at(here+".on", "'on' is not allowed with partition")
 	}
 	if f := checkParameters(here, c); f != nil {
 		return f
@@ -192,7 +192,7 @@ func checkParameters(here string, c Case) *flaw {
 
 func (p *Plan) checkOn(here string, c Case) *flaw {
 	if !c.On.set() && c.Fault != None && c.Fault != Exec {
-		return at(here, "%s on whom? on is missing", c.Fault)
+		return at(here, "'on' is required for %s", c.Fault)
 	}
 	for i, n := range c.On.Names {
 		if p.Member(n) == nil || p.Member(n).Name != n {

@@ -1,0 +1,41 @@
+package applets
+
+import (
+	"pidbox/lib/applet"
+	"pidbox/lib/spawn"
+)
+
+// needCommand wants a COMMAND among the operands.
+func needCommand(c *applet.Call) error {
+	switch {
+	case len(c.Args) == 0:
+		return applet.Usage("no COMMAND given")
+	case c.Args[0] == "":
+		return applet.Usage("the COMMAND is empty")
+	}
+	return nil
+}
+
+func userOption(to **spawn.User) applet.Option {
+	return applet.Parsed(to, "user u", "USER[:GROUP]",
+		"run COMMAND as this user, by name or ID, with all groups of the user", spawn.ParseUser).As(applet.User)
+}
+
+func umaskOption(to **int) applet.Option {
+	return applet.Parsed(to, "umask", "MASK", "run COMMAND with this umask, in octal (default the caller's)",
+		applet.Pointer(applet.Mask))
+}
+
+func envOption(to *[]string) applet.Option {
+	return applet.Each(to, "env E", "K=V", "set a variable for COMMAND", spawn.ParseEnv)
+}
+
+func envFileOption(to *[]string) applet.Option {
+	return applet.Strings(to, "env-file", "FILE",
+		`set the variables in FILE: lines of K=V, # comments, 'single' or "double" quotes, no expansion; -E comes after`).
+		As(applet.File)
+}
+
+func clearEnvOption(to *bool) applet.Option {
+	return applet.Switch(to, "clear-env", "start from an empty environment instead of the caller's")
+}
