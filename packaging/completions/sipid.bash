@@ -6,12 +6,13 @@ _sipid() {
 	case $prev in
 	--pid) :; return ;;
 	--pid-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	--unrecorded) :; return ;;
 	--url) :; return ;;
 	--timeout) :; return ;;
 	--polling-frequency) :; return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "--pid --pid-file --show-stacks --url --timeout --polling-frequency" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "--pid --pid-file --allow-insecure --unrecorded --show-stacks --url --timeout --polling-frequency" -- "$cur")
 	else
 		mapfile -t COMPREPLY < <(compgen -W "claim kill wait-until-healthy" -- "$cur")
 	fi

@@ -4,6 +4,8 @@ complete -c sipid -f -n __fish_use_subcommand -a kill -d 'stop the process that 
 complete -c sipid -f -n __fish_use_subcommand -a wait-until-healthy -d 'wait until URL answers with status 200'
 complete -c sipid -l pid -x -d 'the process to claim for'
 complete -c sipid -l pid-file -r -F -d 'the pidfile'
+complete -c sipid -l allow-insecure -d 'claim, kill: act on a pidfile that other users could have written'
+complete -c sipid -l unrecorded -x -d 'claim, kill: what a process is that started after a pidfile without a record was written: doubt (the default), running or stale'
 complete -c sipid -l show-stacks -d 'kill: send QUIT and wait 1 s before KILL'
 complete -c sipid -l url -x -d 'wait-until-healthy: what to ask'
 complete -c sipid -l timeout -x -d 'wait-until-healthy: give up after D (default 1m)'
