@@ -81,7 +81,9 @@ func (o *pidKillOptions) stop(c *applet.Call, h *pidfile.Holder, t *victim) erro
 		schedule = schedule.Within(max(0, (*o.budget-time.Since(o.began))*49/50))
 	}
 	c.Tell("stopping %s by %s", t.name, schedule)
-	out, err := stop.Run(context.Background(), t, schedule, func(s signals.Step) {
+	ctx, done := signals.Until(context.Background())
+	defer done()
+	out, err := stop.Run(ctx, t, schedule, func(s signals.Step) {
 		c.Tell("sending %s, then waiting up to %s", signals.Name(s.Signal), duration.Format(s.Wait))
 	})
 	switch {
