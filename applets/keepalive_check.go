@@ -9,7 +9,6 @@ import (
 
 	"pidbox/lib/applet"
 	"pidbox/lib/signals"
-	"pidbox/lib/supervise"
 )
 
 // check refuses what does not go together, and makes every path absolute.
@@ -86,7 +85,7 @@ func forwarded() []syscall.Signal {
 	switch {
 	case os.Getpid() == 1:
 		return []syscall.Signal{syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH}
-	case supervise.Ignored(syscall.SIGHUP):
+	case signals.Ignored(syscall.SIGHUP):
 		return nil
 	}
 	return []syscall.Signal{syscall.SIGHUP}
