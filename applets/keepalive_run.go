@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"pidbox/lib/applet"
+	"pidbox/lib/child"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
 	"pidbox/lib/stop"
@@ -85,7 +86,7 @@ func (o *keepAliveOptions) supervisor(c *applet.Call) (s *supervise.Supervisor, 
 		done = func() { _ = pipes.Close() }
 	}
 	if os.Getpid() == 1 {
-		service.Orphans = supervise.Reap()
+		service.Orphans = child.CollectOrphans()
 	}
 	s = supervise.New(&supervise.Supervisor{Command: service, Backoff: supervise.Backoff{Policy: o.policy}, Schedule: o.schedule, Log: log})
 	s.Health = o.watch(check, service.Orphans)

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"pidbox/lib/applet"
+	"pidbox/lib/child"
 	"pidbox/lib/health"
 	"pidbox/lib/spawn"
 	"pidbox/lib/supervise"
@@ -89,7 +90,7 @@ func (o *keepAliveOptions) checkHealth() (health.Check, error) {
 	return check, nil
 }
 
-func (o *keepAliveOptions) watch(check health.Check, orphans *supervise.Orphans) *supervise.Health {
+func (o *keepAliveOptions) watch(check health.Check, orphans *child.Orphans) *supervise.Health {
 	if check == nil {
 		return nil
 	}

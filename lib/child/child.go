@@ -1,19 +1,19 @@
 // Package child keeps the promise that the other packages are made of: a process that is started is on record before it
 // runs, its PID is nobody else's while anything of it is left, and its pidfile goes only if it is still its own.
 //
-//	    us                                    the child                        the pidfile
-//	    Reserve ── locks ───────────────────────────────────────────────────▶ reserved
-//	    Hold ──── fork, line ───────────────▶ held, one step before exec
-//	           ◀─ line: PID or why not ───────
-//	    Record ── identity ─────────────────────────────────────────────────▶ names the child
-//	    LetGo ─── line: a byte, files ──────▶ execve
-//	           ─── unlocks ─────────────────────────────────────────────────▶ names the child
-//	           ◀─ line: closed by the exec, or errno
-//	                                          runs
-//	    Done   ◀─ pidfd: readable ─────────── ended, a zombie                  stale
-//	    Clear ─── signals ──────────────────▶ the rest of its scope
-//	    Reap  ─── wait4 ────────────────────▶ gone
-//	    Release ─ locks, looks, unlinks ────────────────────────────────────▶ gone
+//	us                                    the child                        the pidfile
+//	Reserve ── locks ───────────────────────────────────────────────────▶ reserved
+//	Hold ──── fork, line ───────────────▶ held, one step before exec
+//	       ◀─ line: PID or why not ───────
+//	Record ── identity ─────────────────────────────────────────────────▶ names the child
+//	LetGo ─── line: a byte, files ──────▶ execve
+//	       ─── unlocks ─────────────────────────────────────────────────▶ names the child
+//	       ◀─ line: closed by the exec, or errno
+//	                                      runs
+//	Done   ◀─ pidfd: readable ─────────── ended, a zombie                  stale
+//	Clear ─── signals ──────────────────▶ the rest of its scope
+//	Reap  ─── wait4 ────────────────────▶ gone
+//	Release ─ locks, looks, unlinks ────────────────────────────────────▶ gone
 //
 // Whose death means what:
 //
@@ -34,7 +34,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"sync"
 	"time"
 
@@ -54,7 +53,6 @@ type Spec struct {
 	Rules    pidfile.Rules
 	Mode     fs.FileMode // 0: 0644 less the umask
 	HoldLock bool        // the command inherits the pidfile, locked, and keeps it locked while it lives
-	Inherit  []*os.File  // what else it inherits, on numbers of the kernel's choice
 
 	// Attach adds to the pidfile, before it has its name, what the owner keeps with it; Forget removes what of that is
 	// outside of the file, after its release.

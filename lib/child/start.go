@@ -65,12 +65,13 @@ func (c *Child) Record(ctx context.Context) error {
 	return nil
 }
 
-// LetGo has the process execute the command, and returns once it did. That takes long where somebody keeps it stopped, or
+// LetGo has the process execute the command, and returns once it did. It inherits the files, on numbers of the kernel's
+// choice. That takes long where somebody keeps it stopped, or
 // its file system does not answer: with the end of ctx it is killed, and the error is the cause of that. An error leaves
 // neither process nor pidfile.
-func (c *Child) LetGo(ctx context.Context) error {
+func (c *Child) LetGo(ctx context.Context, inherit ...*os.File) error {
 	kill := context.AfterFunc(ctx, func() { _ = c.handle.Signal(syscall.SIGKILL) })
-	err := c.letGo()
+	err := c.letGo(inherit)
 	if !kill() {
 		if err == nil { // executed just now
 			_ = c.handle.Wait(context.Background())
@@ -85,8 +86,7 @@ func (c *Child) LetGo(ctx context.Context) error {
 	return nil
 }
 
-func (c *Child) letGo() error {
-	files := c.spec.Inherit
+func (c *Child) letGo(files []*os.File) error {
 	if c.spec.HoldLock && c.place != nil {
 		f, err := c.place.LockFile()
 		if err != nil {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strconv"
 	"strings"
 	"syscall"
@@ -52,13 +51,13 @@ func (n *notify) await(ctx context.Context, s *start, post func(event)) {
 		size, oobSize, flags, _, err := n.conn.ReadMsgUnix(text, oob)
 		if err != nil {
 			if !errors.Is(err, net.ErrClosed) {
-				post(event{err: fmt.Errorf("read the notify socket: %w", err)})
+				post(failed(fmt.Errorf("read the notify socket: %w", err)))
 			}
 			return
 		}
 		sender, files := ancillary(oob[:oobSize])
 		switch {
-		case !s.owns(sender):
+		case !s.child.Owns(sender):
 			s.tell("process %d: not one of the daemon's, its message is ignored", sender)
 		case flags&unix.MSG_TRUNC != 0: // the line that it was cut in would say what it does not
 			s.tell("process %d: a message of more than %d bytes is ignored", sender, len(text))
@@ -101,41 +100,6 @@ func ancillary(oob []byte) (sender int, files []int) {
 	return sender, files
 }
 
-// owns says that a process is of the daemon's session, or descends from it: this process adopts the orphans, also of an
-// ancestor that ends while it is looked up.
-func (s *start) owns(pid int) bool {
-	for range 2 {
-		if s.descends(pid) {
-			return true
-		}
-	}
-	return false
-}
-
-func (s *start) descends(pid int) bool {
-	for range 100 {
-		if pid == s.process.PID() {
-			return true
-		}
-		h, err := proc.Open(pid)
-		if err != nil {
-			return false
-		}
-		info, err := h.Info()
-		h.Close()
-		switch {
-		case err != nil:
-			return false
-		case info.Session == s.session && s.session != 0:
-			return true
-		case info.Parent == os.Getpid():
-			return !s.others.own(pid, info.Session)
-		}
-		pid = info.Parent
-	}
-	return false
-}
-
 // events are what a message says, in the order in which it matters: the status before its meaning.
 func (s *start) events(text string) (list []event) {
 	values := map[string]string{}
@@ -145,22 +109,23 @@ func (s *start) events(text string) (list []event) {
 		}
 	}
 	if n, err := strconv.Atoi(values["ERRNO"]); err == nil && n > 0 {
-		list = append(list, event{status: syscall.Errno(n).Error()})
+		list = append(list, said(syscall.Errno(n).Error()))
 	}
 	if status := values["STATUS"]; status != "" {
 		status = status[:min(len(status), 200)] // for a line of a message
-		list = append(list, event{status: status})
+		list = append(list, said(status))
 	}
-	if n, err := strconv.ParseInt(values["EXTEND_TIMEOUT_USEC"], 10, 64); err == nil && n > 0 && n < int64(24*365*time.Hour/time.Microsecond) {
-		list = append(list, event{extend: time.Duration(n) * time.Microsecond})
+	const most = int64(24 * 365 * time.Hour / time.Microsecond)
+	if n, err := strconv.ParseInt(values["EXTEND_TIMEOUT_USEC"], 10, 64); err == nil && n > 0 && n < most {
+		list = append(list, extended(time.Duration(n)*time.Microsecond))
 	}
 	if pid, err := strconv.Atoi(values["MAINPID"]); err == nil {
 		if h := s.mainProcess(pid); h != nil {
-			list = append(list, event{main: h})
+			list = append(list, named(h))
 		}
 	}
 	if values["READY"] == "1" {
-		list = append(list, event{ready: true})
+		list = append(list, ready(""))
 	}
 	return list
 }
@@ -168,7 +133,7 @@ func (s *start) events(text string) (list []event) {
 // mainProcess opens the process that MAINPID names, if it is the daemon's.
 func (s *start) mainProcess(pid int) *proc.Handle {
 	h, err := proc.Open(pid)
-	if err == nil && s.owns(pid) {
+	if err == nil && s.child.Owns(pid) {
 		if alive, _ := h.Alive(); alive {
 			return h
 		}

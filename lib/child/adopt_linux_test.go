@@ -1,8 +1,7 @@
-package supervise
+package child
 
 import (
 	"context"
-	"log/slog"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -32,12 +31,11 @@ func TestAdoptedChildHasItsAgeByTheMonotonicClock(t *testing.T) {
 	}
 	claim.Close()
 	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
-		holder, err := pidfile.Read(path, pidfile.Rules{})
-		if err != nil {
-			t.Fatal(err)
-		}
 		now := time.Now()
-		c := adopted(holder, proc.Identity{PID: cmd.Process.Pid}, slog.New(slog.DiscardHandler))
+		c, err := Adopt(t.Context(), Spec{PIDFile: path})
+		if err != nil || c == nil {
+			t.Fatal(c, err)
+		}
 		began := c.Began()
 		c.Close()
 		if age := now.Sub(began); age > 0 { // start times are known to 10 ms
