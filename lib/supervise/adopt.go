@@ -67,7 +67,7 @@ func (s *Service) Foresee() (pid int, same bool, err error) {
 	return holder.PID, s.same(r), nil
 }
 
-func (s *Service) same(r record) bool { return !s.Never && r.runs(s.Fingerprint) }
+func (s *Service) same(r record) bool { return r.runs(s.Fingerprint) }
 
 // adoption is the spec of a child of an earlier supervisor, of which r is to be the record.
 func (s *Service) adoption(r *record) child.Spec {
