@@ -25,11 +25,13 @@ func (c *Child) Stop(ctx context.Context, schedule signals.Schedule, report func
 	c.clearing.Lock()
 	defer c.clearing.Unlock()
 	family, err := c.family()
-	if errors.Is(err, proc.ErrNotFound) {
+	switch {
+	case gone(err):
+		return nil
+	case errors.Is(err, proc.ErrNotFound):
 		<-c.Done()
 		return nil
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
 	if family != c.group {
@@ -60,16 +62,16 @@ func (c *Child) Clear() error {
 // Within does something with all of the scope: ErrNotFound says that nothing of it is left.
 func (c *Child) Within(do func(*proc.Family) error) error {
 	family, err := c.family()
-	if err != nil {
-		return err
+	if err == nil {
+		if family != c.group {
+			defer family.Close()
+		}
+		err = do(family)
 	}
-	if family != c.group {
-		defer family.Close()
+	if gone(err) {
+		return proc.ErrNotFound
 	}
-	if err := do(family); !gone(err) {
-		return err
-	}
-	return proc.ErrNotFound
+	return err
 }
 
 // leftover says whether the process, which has ended, left others of its scope. Of a group the kernel knows: the process is
@@ -100,8 +102,6 @@ func (c *Child) family() (*proc.Family, error) {
 		return c.handle.Family(proc.Process)
 	case errors.Is(err, proc.ErrNotFound):
 		return proc.Orphans(c.identity, c.spec.Scope)
-	case gone(err):
-		return nil, proc.ErrNotFound
 	}
 	return f, err
 }
