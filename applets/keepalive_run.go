@@ -14,6 +14,9 @@ import (
 )
 
 func (o *keepAliveOptions) run(c *applet.Call) error {
+	if err := needsLinux(); err != nil {
+		return err
+	}
 	if err := o.check(c); err != nil {
 		return err
 	}
