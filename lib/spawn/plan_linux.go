@@ -80,6 +80,9 @@ func compose(cmd Command, ends *ends, session, detach bool) (*plan, error) {
 	if err := p.properties(); err != nil {
 		return nil, err
 	}
+	if cmd.Mortal { // a change of credentials would have cleared it
+		p.do("bind its life to ours", must, unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL))
+	}
 	p.do("unblock signals", must, unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, address(p, &p.none), 0, 8)
 	p.do("report", must, unix.SYS_WRITE, p.report, address(p, &p.word), unsafe.Sizeof(p.word))
 	p.do("inherit a lock", gated, unix.SYS_RECVMSG, uintptr(ends.child), p.envelope(), 0)
