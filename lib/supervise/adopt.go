@@ -44,27 +44,13 @@ func (s *Service) Adopt() (Child, error) {
 	if s.same(r) {
 		return &process{c, s.Log}, nil
 	}
-	_, done, err := s.Prepare()
+	_, done, err := s.program.ready()
 	if err != nil {
 		c.Close()
 		return nil, err
 	}
 	done()
 	return &process{c, s.Log}, ErrOther
-}
-
-// Foresee tells which process Adopt would find, 0 if none, and whether it runs the same command.
-func (s *Service) Foresee() (pid int, same bool, err error) {
-	if err := s.know(); err != nil {
-		return 0, false, err
-	}
-	var r record
-	holder, err := child.Find(s.adoption(&r))
-	if err != nil || holder == nil {
-		return 0, false, err
-	}
-	defer holder.Close()
-	return holder.PID, s.same(r), nil
 }
 
 func (s *Service) same(r record) bool { return r.runs(s.Fingerprint) }

@@ -9,7 +9,6 @@ import (
 	"pidbox/lib/child"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
-	"pidbox/lib/spawn"
 )
 
 // Service is a command and the pidfile of its runs: the Commander of real processes. Each leads a session of its own, so
@@ -19,14 +18,22 @@ type Service struct {
 	Rules       pidfile.Rules
 	Mode        fs.FileMode
 	Fingerprint Fingerprint
-	// Prepare is called before each start: it finds the program and opens its logs, anew each time, so that neither an
-	// upgrade nor a rotation is missed. The second result lets go of what was opened.
-	Prepare func() (spawn.Command, func(), error)
-	Orphans *child.Orphans
-	Log     *slog.Logger
+	Orphans     *child.Orphans
+	Log         *slog.Logger
 
-	self proc.Identity
-	last *child.Child // the one last on record
+	program program
+	self    proc.Identity
+	last    *child.Child // the one last on record
+}
+
+func newService(c Config, log logger) (*Service, error) {
+	p, print, err := c.Command.program(c.Notify)
+	if err != nil {
+		return nil, err
+	}
+	return &Service{
+		PidFile: c.ChildPIDFile, Rules: c.Rules, Mode: c.Mode, Fingerprint: print, Log: log.Logger, program: p,
+	}, nil
 }
 
 func (s *Service) know() error {
@@ -60,7 +67,7 @@ func (s *Service) Start() (Child, error) {
 	if err := s.know(); err != nil {
 		return nil, err
 	}
-	cmd, done, err := s.Prepare()
+	cmd, done, err := s.program.ready()
 	if err != nil {
 		return nil, err
 	}
