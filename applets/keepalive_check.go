@@ -13,14 +13,14 @@ import (
 
 // check refuses what does not go together, and makes every path absolute.
 func (o *keepAliveOptions) check(c *applet.Call) error {
-	if err := needPidfile(o.pidFile); err != nil {
+	if err := needPidfile(o.PIDFile); err != nil {
 		return err
 	}
 	if o.status || o.restart {
 		return c.NoOperands()
 	}
 	switch {
-	case o.detach && (o.output.Stdout == "-" || o.output.Stderr == "-"):
+	case o.detach && (o.Command.Output.Stdout == "-" || o.Command.Output.Stderr == "-"):
 		return applet.Usage("--detach cannot be combined with '-o -' or '-e -': name a log file")
 	case o.detach && os.Getpid() == 1:
 		return applet.Usage("--detach cannot be used as PID 1: the container would exit")
@@ -28,7 +28,7 @@ func (o *keepAliveOptions) check(c *applet.Call) error {
 	if err := needCommand(c); err != nil {
 		return err
 	}
-	for _, path := range []*string{&o.pidFile, &o.childPidFile, &o.log, &o.output.Stdout, &o.output.Stderr, &o.dir} {
+	for _, path := range []*string{&o.PIDFile, &o.ChildPIDFile, &o.Log.Path, &o.Command.Output.Stdout, &o.Command.Output.Stderr, &o.Command.Dir} {
 		if *path == "" || *path == "-" {
 			continue
 		}
@@ -38,17 +38,17 @@ func (o *keepAliveOptions) check(c *applet.Call) error {
 		}
 		*path = abs
 	}
-	if applet.SameFile(o.childFile(), o.pidFile) {
+	if applet.SameFile(o.childFile(), o.PIDFile) {
 		return applet.Usage("--pid-file and --child-pid-file name the same file")
 	}
-	if o.dir != "" {
-		if info, err := os.Stat(o.dir); err != nil {
+	if o.Command.Dir != "" {
+		if info, err := os.Stat(o.Command.Dir); err != nil {
 			return err
 		} else if !info.IsDir() {
-			return applet.Fail(applet.Failed, "%s: not a directory", o.dir)
+			return applet.Fail(applet.Failed, "%s: not a directory", o.Command.Dir)
 		}
 	}
-	if err := checkMode(o.mode, o.rules); err != nil {
+	if err := checkMode(o.Mode, o.Rules); err != nil {
 		return err
 	}
 	return o.checkSignals(c)
@@ -64,16 +64,16 @@ func (o *keepAliveOptions) checkSignals(c *applet.Call) error {
 		return nil
 	}
 	var errs []error
-	for option, sig := range map[string]syscall.Signal{"--leave-on": o.means.Leave, "--reopen-on": o.means.Reopen} {
+	for option, sig := range map[string]syscall.Signal{"--leave-on": o.Signals.Leave, "--reopen-on": o.Signals.Reopen} {
 		if sig != 0 {
 			errs = append(errs, claim(option, sig))
 		}
 	}
 	if !c.Given("signal-forward") { // the default gives way
-		o.means.Forward = slices.DeleteFunc(forwarded(), func(s syscall.Signal) bool { return used[s] != "" })
+		o.Signals.Forward = slices.DeleteFunc(forwarded(), func(s syscall.Signal) bool { return used[s] != "" })
 	} else {
 		used[syscall.SIGTERM], used[syscall.SIGINT] = "stops COMMAND", "stops COMMAND"
-		for _, sig := range o.means.Forward {
+		for _, sig := range o.Signals.Forward {
 			errs = append(errs, claim("--signal-forward", sig))
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"os"
 	"strconv"
 	"syscall"
 	"time"
@@ -38,12 +37,12 @@ func (n *notified) await(ctx context.Context, s *start, post func(event)) {
 		m, err := n.socket.Receive()
 		if err != nil {
 			if !errors.Is(err, net.ErrClosed) {
-				post(event{err: err})
+				post(failed(err))
 			}
 			return
 		}
 		switch {
-		case !s.owns(m.Sender):
+		case !s.child.Owns(m.Sender):
 			s.tell("process %d: not one of the daemon's, its message is ignored", m.Sender)
 		case m.Cut: // the line that it was cut in would say what it does not
 			s.tell("process %d: a message of more than %d bytes is ignored", m.Sender, len(m.Text))
@@ -67,60 +66,25 @@ func (n *notified) close() {
 	}
 }
 
-// owns says that a process is of the daemon's session, or descends from it: this process adopts the orphans, also of an
-// ancestor that ends while it is looked up.
-func (s *start) owns(pid int) bool {
-	for range 2 {
-		if s.descends(pid) {
-			return true
-		}
-	}
-	return false
-}
-
-func (s *start) descends(pid int) bool {
-	for range 100 {
-		if pid == s.process.PID() {
-			return true
-		}
-		h, err := proc.Open(pid)
-		if err != nil {
-			return false
-		}
-		info, err := h.Info()
-		h.Close()
-		switch {
-		case err != nil:
-			return false
-		case info.Session == s.session && s.session != 0:
-			return true
-		case info.Parent == os.Getpid():
-			return !s.others.own(pid, info.Session)
-		}
-		pid = info.Parent
-	}
-	return false
-}
-
 // events are what a message says, in the order in which it matters: the status before its meaning.
 func (s *start) events(values map[string]string) (list []event) {
 	if n, err := strconv.Atoi(values["ERRNO"]); err == nil && n > 0 {
-		list = append(list, event{status: syscall.Errno(n).Error()})
+		list = append(list, said(syscall.Errno(n).Error()))
 	}
 	if status := values["STATUS"]; status != "" {
 		status = status[:min(len(status), 200)] // for a line of a message
-		list = append(list, event{status: status})
+		list = append(list, said(status))
 	}
 	if n, err := strconv.ParseInt(values["EXTEND_TIMEOUT_USEC"], 10, 64); err == nil && n > 0 && n < int64(24*365*time.Hour/time.Microsecond) {
-		list = append(list, event{extend: time.Duration(n) * time.Microsecond})
+		list = append(list, extended(time.Duration(n)*time.Microsecond))
 	}
 	if pid, err := strconv.Atoi(values["MAINPID"]); err == nil {
 		if h := s.mainProcess(pid); h != nil {
-			list = append(list, event{main: h})
+			list = append(list, named(h))
 		}
 	}
 	if values["READY"] == "1" {
-		list = append(list, event{ready: true})
+		list = append(list, ready(""))
 	}
 	return list
 }
@@ -128,7 +92,7 @@ func (s *start) events(values map[string]string) (list []event) {
 // mainProcess opens the process that MAINPID names, if it is the daemon's.
 func (s *start) mainProcess(pid int) *proc.Handle {
 	h, err := proc.Open(pid)
-	if err == nil && s.owns(pid) {
+	if err == nil && s.child.Owns(pid) {
 		if alive, _ := h.Alive(); alive {
 			return h
 		}

@@ -3,7 +3,6 @@ package supervise
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -36,8 +35,8 @@ func TestHealthGraceEnds(t *testing.T) {
 		f, began, ready := &fake{takes: time.Second}, time.Now(), false
 		h := &Health{Grace: 20 * time.Second, Interval: 10 * time.Second, Timeout: time.Second, Failures: 3,
 			Check: func(context.Context) error { return errors.New("never") }}
-		s := New(&Supervisor{Command: f, Backoff: Backoff{Policy: standard}, Health: h, Log: slog.New(slog.DiscardHandler),
-			Ending: func() {}, Ready: func() { ready = true }})
+		s := of(f, standard, h)
+		s.Ready = func() { ready = true }
 		go func() { time.Sleep(50 * time.Second); askStop(s) }()
 		if _, err := s.Run(); err != nil {
 			t.Fatal(err)
@@ -65,8 +64,8 @@ func TestHealthRestsDuringAStop(t *testing.T) {
 			}
 			return nil
 		}}
-		s := New(&Supervisor{Command: f, Backoff: Backoff{Policy: standard}, Health: h, Log: slog.New(slog.DiscardHandler),
-			Ending: func() {}, Ready: func() { ready.Store(true) }})
+		s := of(f, standard, h)
+		s.Ready = func() { ready.Store(true) }
 		go func() {
 			time.Sleep(5500 * time.Millisecond)
 			if err := s.Ask(Request{Kind: Restart}); err != nil { // until 65.5 s

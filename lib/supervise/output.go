@@ -2,7 +2,6 @@ package supervise
 
 import (
 	"os"
-	"sync"
 
 	"pidbox/lib/daemon"
 )
@@ -40,38 +39,4 @@ func closeLog(f *os.File) {
 	if f != nil && f != os.Stdout && f != os.Stderr {
 		f.Close()
 	}
-}
-
-// LogFile is a log of the supervisor's own, which can be rotated away and reopened.
-type LogFile struct {
-	path string
-	mu   sync.Mutex
-	file *os.File
-}
-
-// OpenLogFile opens the log at path for append.
-func OpenLogFile(path string) (*LogFile, error) {
-	l := &LogFile{path: path}
-	return l, l.Reopen()
-}
-
-// Reopen opens the path anew; where that fails the old file is written on.
-func (l *LogFile) Reopen() error {
-	f, err := openLog(l.path, os.Stderr)
-	if err != nil {
-		return err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.file != nil {
-		closeLog(l.file)
-	}
-	l.file = f
-	return nil
-}
-
-func (l *LogFile) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.file.Write(b)
 }

@@ -19,7 +19,7 @@ type Signals struct {
 
 // Route turns signals into requests until the returned function is called. A broken pipe behind the supervisor's own
 // output does not end it: signals are caught, not ignored, so that the child inherits nothing.
-func (s *Supervisor) Route(means Signals, reopen func() error) (stop func()) {
+func (s *Supervisor) Route(means Signals) (stop func()) {
 	c := make(chan os.Signal, 16)
 	own := []os.Signal{syscall.SIGTERM, syscall.SIGPIPE}
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT} {
@@ -43,7 +43,7 @@ func (s *Supervisor) Route(means Signals, reopen func() error) (stop func()) {
 				sig := got.(syscall.Signal)
 				switch {
 				case sig == means.Reopen:
-					if err := reopen(); err != nil {
+					if err := s.logFile.Reopen(); err != nil {
 						s.Log.Warn("logs not opened anew", "error", err.Error()) // to the old one, which can still be read
 					}
 				case sig == means.Leave:
