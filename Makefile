@@ -70,17 +70,17 @@ fuzz: ## each fuzz target, $(FUZZ) inputs
 		done; \
 	done
 
-bench: build peers ## speed beside other tools, in interleaved runs; writes packaging/bench/results.*
-	$(GO) run ./packaging/bench -out packaging/bench ./$(BINARY)
+bench: build peers ## speed beside other tools, in interleaved runs; writes testscripts/bench/results.*
+	$(GO) run ./testscripts/bench -out testscripts/bench ./$(BINARY)
 
-faults: build peers ## a table of faults, and who comes through; writes packaging/faults/results.md
-	$(GO) run ./packaging/faults -out packaging/faults/results.md ./$(BINARY)
+faults: build peers ## a table of faults, and who comes through; writes testscripts/faults/results.md
+	$(GO) run ./testscripts/faults -out testscripts/faults/results.md ./$(BINARY)
 
 peers: ## the tools that pidbox is measured against, from Debian
-	packaging/bench/peers
+	testscripts/bench/peers
 
 soak: build ## random lives of processes for D, with a checker that knows who owns what
-	$(GO) run ./packaging/soak -for $(D) ./$(BINARY)
+	$(GO) run ./testscripts/soak -for $(D) ./$(BINARY)
 
 generate: ## man pages, completions and the README's tables, from the applets' descriptions
 	packaging/generate

@@ -15,6 +15,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
+
+	"pidbox/testscripts/lab"
 )
 
 // setxattr NAME VALUE PATH: sets an extended attribute, of a symbolic link the link's. A bare - removes it.
@@ -177,7 +179,7 @@ func moment(ts *testscript.TestScript, text string) (time.Time, error) {
 		if err != nil {
 			return now, err
 		}
-		fields := stat(pid)
+		fields := lab.Stat(pid)
 		if len(fields) < 20 {
 			return now, fmt.Errorf("no process %d", pid)
 		}

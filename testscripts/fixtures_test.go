@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"pidbox/testscripts/lab"
 )
 
 // lifetime is when every fixture ends by itself, whatever went wrong around it.
@@ -128,7 +130,7 @@ func zombie() {
 	if err := child.Start(); err != nil {
 		fail(err)
 	}
-	for running(child.Process.Pid) {
+	for lab.Running(child.Process.Pid) {
 		time.Sleep(time.Millisecond)
 	}
 	put(os.Args[1], strconv.Itoa(child.Process.Pid))

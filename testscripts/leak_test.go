@@ -7,13 +7,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"pidbox/testscripts/lab"
 )
 
 // marker is the variable that every process of a script inherits, with the script's work directory as value.
@@ -53,7 +52,7 @@ func survivors(workDir string, patience time.Duration) []string {
 	deadline := time.Now().Add(patience)
 	for {
 		var left []string
-		for _, pid := range processes() {
+		for _, pid := range lab.PIDs() {
 			if marked(pid, workDir) {
 				left = append(left, describe(pid))
 			}
@@ -69,18 +68,17 @@ func survivors(workDir string, patience time.Duration) []string {
 func kill(workDir string) (killed []string) {
 	for range 100 { // until those are gone that were forked meanwhile
 		found := false
-		for _, pid := range processes() {
-			fd, err := unix.PidfdOpen(pid, 0)
+		for _, pid := range lab.PIDs() {
+			p, err := lab.Hold(pid)
 			if err != nil {
 				continue
 			}
 			if marked(pid, workDir) {
 				found = true
 				killed = append(killed, describe(pid))
-				unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
-				unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 1000)
+				p.Kill()
 			}
-			unix.Close(fd)
+			p.Close()
 		}
 		if !found {
 			break
@@ -97,8 +95,8 @@ func strays() []string {
 	deadline := time.Now().Add(10 * time.Second)
 	for {
 		var left []string
-		for _, pid := range processes() {
-			if pid != 1 && pid != os.Getpid() && running(pid) {
+		for _, pid := range lab.PIDs() {
+			if pid != 1 && pid != os.Getpid() && lab.Running(pid) {
 				left = append(left, describe(pid))
 			}
 		}
@@ -109,40 +107,9 @@ func strays() []string {
 	}
 }
 
-func processes() (pids []int) {
-	entries, _ := os.ReadDir("/proc")
-	for _, e := range entries {
-		if pid, err := strconv.Atoi(e.Name()); err == nil {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
-}
-
 func marked(pid int, workDir string) bool {
 	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-	return err == nil && bytes.Contains(environ, []byte(marker+"="+workDir+"\x00")) && running(pid)
-}
-
-// running says whether the process is there and no zombie. Of one with threads the first may be a zombie before the
-// others have ended: its pidfd tells.
-func running(pid int) bool {
-	fd, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
-		return false
-	}
-	defer unix.Close(fd)
-	ended, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
-	return err == nil && ended == 0
-}
-
-// stat is what follows the name in /proc/PID/stat, the state first: see proc_pid_stat(5).
-func stat(pid int) []string {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return nil
-	}
-	return strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	return err == nil && bytes.Contains(environ, []byte(marker+"="+workDir+"\x00")) && lab.Running(pid)
 }
 
 func describe(pid int) string {

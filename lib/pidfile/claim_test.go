@@ -13,14 +13,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"pidbox/lib/proc"
-	"pidbox/lib/proc/proctest"
+	"pidbox/testscripts/lab"
 )
 
 // patience is how long a test waits for what must come: long, for a loaded machine.
 const patience = time.Minute
 
 // open is the handle of a child of the test.
-func open(t testing.TB, p *proctest.Process) *proc.Handle {
+func open(t testing.TB, p *lab.Process) *proc.Handle {
 	t.Helper()
 	h, err := proc.Open(p.PID)
 	must(t, err)
@@ -68,7 +68,7 @@ func state(t testing.TB, path string, rules Rules) State {
 
 func TestClaim(t *testing.T) {
 	path := safeDir(t) + "/run/web.pid"
-	one, two := open(t, proctest.Sleeper(t)), open(t, proctest.Sleeper(t))
+	one, two := open(t, lab.Sleeper(t)), open(t, lab.Sleeper(t))
 	r, err := Claim(context.Background(), path, one, Rules{}, 0, 0)
 	must(t, err)
 	if r.Holder.State != Absent {
@@ -105,7 +105,7 @@ func TestClaim(t *testing.T) {
 
 func TestClaimMode(t *testing.T) {
 	path := safeDir(t) + "/web.pid"
-	r, err := Claim(context.Background(), path, open(t, proctest.Sleeper(t)), Rules{}, 0o604, 0)
+	r, err := Claim(context.Background(), path, open(t, lab.Sleeper(t)), Rules{}, 0o604, 0)
 	must(t, err)
 	r.Close()
 	if info, err := os.Stat(path); err != nil || info.Mode() != 0o604 {
@@ -115,7 +115,7 @@ func TestClaimMode(t *testing.T) {
 
 func TestClaimForTheDead(t *testing.T) {
 	dir := safeDir(t)
-	p := proctest.Sleeper(t)
+	p := lab.Sleeper(t)
 	h := open(t, p)
 	p.Kill()
 	if err := claim(dir+"/new/web.pid", h); !errors.Is(err, proc.ErrNotFound) {
@@ -124,7 +124,7 @@ func TestClaimForTheDead(t *testing.T) {
 	if _, err := os.Stat(dir + "/new"); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("a directory was made for it")
 	}
-	live := proctest.Sleeper(t)
+	live := lab.Sleeper(t)
 	r, err := Reserve(context.Background(), dir+"/web.pid", Rules{}, 0, 0)
 	must(t, err)
 	defer r.Close()
@@ -140,7 +140,7 @@ func TestClaimForTheDead(t *testing.T) {
 
 func TestClaimOver(t *testing.T) {
 	dir := safeDir(t)
-	p := open(t, proctest.Sleeper(t))
+	p := open(t, lab.Sleeper(t))
 	for text, want := range map[string]State{
 		"": Nobody, " \n": Nobody, "junk\n": Nobody, "0\n": Nobody, "2147483647\n": Stale,
 	} {
@@ -166,9 +166,9 @@ func TestClaimOver(t *testing.T) {
 
 func TestClaimWaits(t *testing.T) {
 	path := safeDir(t) + "/web.pid"
-	first := proctest.Sleeper(t)
+	first := lab.Sleeper(t)
 	must(t, claim(path, open(t, first)))
-	second := open(t, proctest.Sleeper(t))
+	second := open(t, lab.Sleeper(t))
 	var held *HeldError
 	began := time.Now()
 	if _, err := Claim(context.Background(), path, second, Rules{}, 0, 50*time.Millisecond); !errors.As(err, &held) || held.Waited != 50*time.Millisecond {
@@ -198,7 +198,7 @@ func TestClaimWaits(t *testing.T) {
 // Somebody who asks for no lock writes between the look and the claim.
 func TestWriteFindsChanges(t *testing.T) {
 	dir := safeDir(t)
-	p := open(t, proctest.Sleeper(t))
+	p := open(t, lab.Sleeper(t))
 	for name, c := range map[string]struct{ before, after string }{
 		"new": {"", "12\n"}, "other": {"2147483647\n", "2147483646\n"}, "same": {"2147483647\n", "2147483647\n"}, "gone": {"2147483647\n", ""},
 	} {
@@ -236,7 +236,7 @@ func TestExchangedDirectory(t *testing.T) {
 	defer r.Close()
 	must(t, os.Rename(dir+"/run", dir+"/old"))
 	must(t, os.Symlink("/etc", dir+"/run"))
-	must(t, r.Write(open(t, proctest.Sleeper(t))))
+	must(t, r.Write(open(t, lab.Sleeper(t))))
 	if content(t, dir+"/old/web.pid") == "" {
 		t.Error("nothing was written where the claim began")
 	}
@@ -250,7 +250,7 @@ func TestExchangedDirectory(t *testing.T) {
 func TestAttach(t *testing.T) {
 	path := safeDir(t) + "/web.pid"
 	must(t, os.WriteFile(path, []byte("2147483647\n"), 0o644))
-	p, refusal := open(t, proctest.Sleeper(t)), errors.New("no")
+	p, refusal := open(t, lab.Sleeper(t)), errors.New("no")
 	for _, write := range []func(*Reservation) error{
 		func(r *Reservation) error { return r.Write(p) },
 		func(r *Reservation) error { return r.overwrite(proc.Identity{PID: p.PID()}) },
@@ -280,7 +280,7 @@ func TestAttach(t *testing.T) {
 
 func TestOverwrite(t *testing.T) {
 	path := safeDir(t) + "/web.pid"
-	p := open(t, proctest.Sleeper(t))
+	p := open(t, lab.Sleeper(t))
 	must(t, os.WriteFile(path, []byte("2147483647\nfurther lines\n"), 0o644))
 	before, err := os.Stat(path)
 	must(t, err)
@@ -301,7 +301,7 @@ func TestSweep(t *testing.T) {
 	dir := safeDir(t)
 	must(t, os.WriteFile(dir+"/"+temporary+"0123456789abcdef", nil, 0o644))
 	must(t, os.WriteFile(dir+"/"+temporary+"keep", nil, 0o644))
-	must(t, claim(dir+"/web.pid", open(t, proctest.Sleeper(t))))
+	must(t, claim(dir+"/web.pid", open(t, lab.Sleeper(t))))
 	entries, err := os.ReadDir(dir)
 	must(t, err)
 	if len(entries) != 2 || entries[0].Name() != temporary+"keep" || entries[1].Name() != "web.pid" {
@@ -315,7 +315,7 @@ func TestClaimsRace(t *testing.T) {
 	const claimants = 16
 	var processes [claimants]*proc.Handle
 	for i := range processes {
-		processes[i] = open(t, proctest.Sleeper(t))
+		processes[i] = open(t, lab.Sleeper(t))
 	}
 	for round := range 60 {
 		path := fmt.Sprintf("%s/%d", dir, round)
@@ -351,7 +351,7 @@ func TestClaimsRace(t *testing.T) {
 func TestLocks(t *testing.T) {
 	dir := safeDir(t)
 	path := dir + "/web.pid"
-	p := open(t, proctest.Sleeper(t))
+	p := open(t, lab.Sleeper(t))
 	must(t, os.WriteFile(path, nil, 0o644))
 	lock, err := HoldLock(path)
 	must(t, err)
@@ -381,7 +381,7 @@ func TestLocks(t *testing.T) {
 	must(t, err)
 	r.Close()
 	var held *HeldError
-	if err := claim(dir+"/own.pid", open(t, proctest.Sleeper(t))); !errors.As(err, &held) {
+	if err := claim(dir+"/own.pid", open(t, lab.Sleeper(t))); !errors.As(err, &held) {
 		t.Errorf("%v", err)
 	}
 	must(t, lock.Close())

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"pidbox/lib/proc"
-	"pidbox/lib/proc/proctest"
+	"pidbox/testscripts/lab"
 )
 
 // forge changes the record of a pidfile.
@@ -33,7 +33,7 @@ func forge(t *testing.T, path string, change func(*proc.Identity)) {
 func TestRecords(t *testing.T) {
 	recording(t)
 	path := safeDir(t) + "/web.pid"
-	p := open(t, proctest.Sleeper(t))
+	p := open(t, lab.Sleeper(t))
 	for name, c := range map[string]struct {
 		change func(*proc.Identity)
 		want   State
@@ -55,25 +55,25 @@ func TestRecords(t *testing.T) {
 		}
 		h.Close()
 		if c.want != Running {
-			must(t, claim(path, open(t, proctest.Sleeper(t))))
+			must(t, claim(path, open(t, lab.Sleeper(t))))
 		}
 	}
 }
 
 func TestEnded(t *testing.T) {
 	path := safeDir(t) + "/web.pid"
-	p := proctest.Sleeper(t)
+	p := lab.Sleeper(t)
 	must(t, claim(path, open(t, p)))
 	p.Kill()
 	if got := state(t, path, Rules{}); got != Stale {
 		t.Errorf("a claimed process that ended is %v", got)
 	}
 	recording(t) // without /proc a zombie and a thread look alive
-	must(t, os.WriteFile(path, fmt.Appendln(nil, proctest.Zombie(t).PID), 0o644))
+	must(t, os.WriteFile(path, fmt.Appendln(nil, lab.Zombie(t).PID), 0o644))
 	if got := state(t, path, Rules{}); got != Stale {
 		t.Errorf("a zombie is %v", got)
 	}
-	must(t, os.WriteFile(path, fmt.Appendln(nil, proctest.ThreadID(t)), 0o644))
+	must(t, os.WriteFile(path, fmt.Appendln(nil, lab.ThreadID(t)), 0o644))
 	if got := state(t, path, Rules{}); got != Stale {
 		t.Errorf("a thread is %v", got)
 	}
@@ -81,7 +81,7 @@ func TestEnded(t *testing.T) {
 
 func TestUnrecorded(t *testing.T) {
 	path := safeDir(t) + "/web.pid"
-	p := open(t, proctest.Sleeper(t))
+	p := open(t, lab.Sleeper(t))
 	write := func(pid int) { must(t, os.WriteFile(path, fmt.Appendln(nil, pid), 0o644)) }
 	write(p.PID())
 	if got := state(t, path, Rules{}); got != Running {
@@ -108,7 +108,7 @@ func TestUnrecorded(t *testing.T) {
 		h.Close()
 	}
 	var doubt *DoubtError
-	if err := claim(path, open(t, proctest.Sleeper(t))); !errors.As(err, &doubt) {
+	if err := claim(path, open(t, lab.Sleeper(t))); !errors.As(err, &doubt) {
 		t.Errorf("a claim over a doubtful file: %v", err)
 	}
 	doubt.Holder.Close()
@@ -132,7 +132,7 @@ func TestOwners(t *testing.T) {
 	dir := safeDir(t)
 	path := dir + "/web.pid"
 	const stranger = 54321
-	p := open(t, proctest.Sleeper(t))
+	p := open(t, lab.Sleeper(t))
 	must(t, os.WriteFile(path, fmt.Appendln(nil, p.PID()), 0o644))
 	must(t, os.Chown(path, stranger, -1))
 	var u *UnsafeError
@@ -207,7 +207,7 @@ func TestRelease(t *testing.T) {
 	for name, change := range map[string]func(){
 		"content": func() { write("2147483646\n") },
 		"file":    func() { must(t, os.Remove(path)); write("2147483647\n") },
-		"claim":   func() { must(t, claim(path, open(t, proctest.Sleeper(t)))) },
+		"claim":   func() { must(t, claim(path, open(t, lab.Sleeper(t)))) },
 		"link":    func() { must(t, os.Rename(path, dir+"/old")); must(t, os.Symlink("old", path)) },
 	} {
 		os.Remove(path)

@@ -11,14 +11,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"pidbox/lib/proc/proctest"
+	"pidbox/testscripts/lab"
 )
 
 // A claim that waits for a program that keeps its file locked is in the way of no other claim in that directory.
 func TestWaitsWithoutTheDirectory(t *testing.T) {
 	dir := safeDir(t)
 	path := dir + "/web.pid"
-	p := open(t, proctest.Sleeper(t))
+	p := open(t, lab.Sleeper(t))
 	must(t, os.WriteFile(path, nil, 0o644))
 	var st unix.Stat_t
 	must(t, unix.Stat(path, &st))

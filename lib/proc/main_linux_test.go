@@ -11,12 +11,15 @@ import (
 	"syscall"
 	"testing"
 
+	"pidbox/testscripts/lab"
+
 	"golang.org/x/sys/unix"
 )
 
 const helper = "PIDBOX_PROC_HELPER"
 
 func TestMain(m *testing.M) {
+	lab.Enter()
 	switch os.Getenv(helper) {
 	case "headless":
 		beheaded()

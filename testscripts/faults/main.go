@@ -18,7 +18,7 @@ import (
 	"strings"
 	"time"
 
-	"pidbox/packaging/lab"
+	"pidbox/testscripts/lab"
 )
 
 func main() {

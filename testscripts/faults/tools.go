@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
-	"pidbox/packaging/lab"
+	"pidbox/testscripts/lab"
 )
 
 // tool is one column: how it does each operation, nil where it has none.

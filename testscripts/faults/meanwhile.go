@@ -13,7 +13,7 @@ import (
 	"strconv"
 	"time"
 
-	"pidbox/packaging/lab"
+	"pidbox/testscripts/lab"
 )
 
 // calls are what stands between a look at a pidfile or a process and an act on it, in one tool or another.
@@ -109,7 +109,7 @@ func (s *scene) claimant() (*lab.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p, s.claimed(pidfile, p.PID())
+	return p, s.claimed(pidfile, p.PID)
 }
 
 func strangerMeanwhile(s *scene) error {
@@ -121,7 +121,7 @@ func strangerMeanwhile(s *scene) error {
 		var stranger *lab.Process
 		meanwhile := func() (err error) {
 			first.Kill()
-			stranger, err = lab.Reuse(first.PID(), lab.Plain)
+			stranger, err = lab.FixtureAs(first.PID, lab.Plain)
 			return err
 		}
 		return s.tool.stop(pidfile), meanwhile, func(int) error {
@@ -147,12 +147,12 @@ func successorMeanwhile(s *scene) error {
 		}
 		meanwhile := func() error {
 			first.Kill()
-			return s.claimed(pidfile, next.PID())
+			return s.claimed(pidfile, next.PID)
 		}
 		return s.tool.stop(pidfile), meanwhile, func(int) error {
 			defer next.Kill()
 			text, _ := os.ReadFile(pidfile)
-			if !died(next) && string(text) != fmt.Sprintln(next.PID()) { // the tool may have read the successor's claim
+			if !died(next) && string(text) != fmt.Sprintln(next.PID) { // the tool may have read the successor's claim
 				return fmt.Errorf("the successor's pidfile holds %q", text)
 			}
 			return nil
@@ -187,18 +187,18 @@ func rival(s *scene, remove bool) error {
 			if remove {
 				os.Rename(pidfile, pidfile+".removed") // to see what it was
 				text, _ := os.ReadFile(pidfile + ".removed")
-				late = string(text) != fmt.Sprintln(old.PID())
+				late = string(text) != fmt.Sprintln(old.PID)
 			}
-			second = s.do(s.tool.claim(pidfile, other.PID())).status
+			second = s.do(s.tool.claim(pidfile, other.PID)).status
 			return nil
 		}
-		return s.tool.claim(pidfile, first.PID()), meanwhile, func(status int) error {
+		return s.tool.claim(pidfile, first.PID), meanwhile, func(status int) error {
 			defer first.Kill()
 			defer other.Kill()
 			text, _ := os.ReadFile(pidfile)
-			winner := map[bool]int{status == 0: first.PID(), second == 0: other.PID()}[true]
+			winner := map[bool]int{status == 0: first.PID, second == 0: other.PID}[true]
 			if status == 0 && second == 0 && !late || status != 0 && second != 0 || !late && string(text) != fmt.Sprintln(winner) {
-				return fmt.Errorf("statuses %d and %d, and the pidfile of %d or %d holds %q", status, second, first.PID(), other.PID(), text)
+				return fmt.Errorf("statuses %d and %d, and the pidfile of %d or %d holds %q", status, second, first.PID, other.PID, text)
 			}
 			return nil
 		}, nil

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"pidbox/packaging/lab"
+	"pidbox/testscripts/lab"
 )
 
 func TestMain(m *testing.M) {

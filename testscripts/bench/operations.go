@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"pidbox/packaging/lab"
+	"pidbox/testscripts/lab"
 )
 
 // operation is one piece of work that several tools can do; the first contender is pidbox.

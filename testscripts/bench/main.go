@@ -1,13 +1,12 @@
 //go:build linux
 
 // Command bench measures pidbox beside its peers on the same work, in interleaved runs, so that what else the machine does
-// falls on all alike. It prints medians and ratios and writes results.json and results.svg beside its sources.
+// falls on all alike. It prints medians and ratios and writes results.md and results.svg beside its sources.
 //
 // usage: bench [-out DIR] [-run REGEXP] [-rounds N] PIDBOX
 package main
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
 	"log"
@@ -22,7 +21,7 @@ import (
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("bench: ")
-	out := flag.String("out", "", "write results.json and results.svg to `DIR`")
+	out := flag.String("out", "", "write results.md and results.svg to `DIR`")
 	only := flag.String("run", ".", "run the operations that match `REGEXP`")
 	rounds := flag.Float64("rounds", 1, "multiply every count of rounds by `N`")
 	flag.Parse()
@@ -37,13 +36,7 @@ func main() {
 	if *out == "" {
 		return
 	}
-	text, err := json.MarshalIndent(results, "", "  ")
-	if err == nil {
-		err = os.WriteFile(filepath.Join(*out, "results.json"), append(text, '\n'), 0o644)
-	}
-	if err == nil {
-		err = os.WriteFile(filepath.Join(*out, "results.svg"), chart(results), 0o644)
-	}
+	err = os.WriteFile(filepath.Join(*out, "results.svg"), chart(results), 0o644)
 	if err == nil {
 		err = os.WriteFile(filepath.Join(*out, "results.md"), table(results), 0o644)
 	}

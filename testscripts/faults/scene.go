@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"pidbox/packaging/lab"
+	"pidbox/testscripts/lab"
 )
 
 // scene is where one tool meets one fault.

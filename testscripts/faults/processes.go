@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"pidbox/packaging/lab"
+	"pidbox/testscripts/lab"
 )
 
 func reused(s *scene) (*lab.Process, error) {
@@ -22,11 +22,11 @@ func reused(s *scene) (*lab.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.claimed(pidfile, first.PID()); err != nil {
+	if err := s.claimed(pidfile, first.PID); err != nil {
 		return nil, err
 	}
 	first.Kill()
-	return lab.Reuse(first.PID(), lab.Plain)
+	return lab.FixtureAs(first.PID, lab.Plain)
 }
 
 func reusedStop(s *scene) error {
@@ -91,7 +91,7 @@ func threadStatus(s *scene) error {
 }
 
 func zombie(s *scene, argv func(string) []string, want func(int) bool) error {
-	parent, err := actor(lab.Zombie)
+	parent, err := actor(lab.Parent)
 	if err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func otherUser(s *scene) error {
 		return err
 	}
 	defer p.Kill()
-	if err := s.claimed(pidfile, p.PID()); err != nil {
+	if err := s.claimed(pidfile, p.PID); err != nil {
 		return err
 	}
 	r := s.do(s.tool.alive(pidfile), func(c *exec.Cmd) {
@@ -141,16 +141,16 @@ func otherUser(s *scene) error {
 }
 
 func stubborn(s *scene) error {
-	p, err := actor(lab.Stubborn)
+	p, err := actor(lab.Resistant)
 	if err != nil {
 		return err
 	}
 	defer p.Kill()
-	if err := s.claimed(pidfile, p.PID()); err != nil {
+	if err := s.claimed(pidfile, p.PID); err != nil {
 		return err
 	}
 	r := s.do(s.tool.stop(pidfile))
-	if alive := lab.Running(p.PID()); alive && r.status == 0 {
+	if alive := lab.Running(p.PID); alive && r.status == 0 {
 		return errors.New("status 0, and it runs on")
 	}
 	return nil
@@ -162,7 +162,7 @@ func earlierBoot(s *scene) error {
 		return err
 	}
 	defer p.Kill()
-	if err := os.WriteFile(pidfile, fmt.Appendln(nil, p.PID()), 0o644); err != nil {
+	if err := os.WriteFile(pidfile, fmt.Appendln(nil, p.PID), 0o644); err != nil {
 		return err
 	}
 	then := time.Unix(1e9, 0)
@@ -182,7 +182,7 @@ func otherNamespace(s *scene) error {
 		return err
 	}
 	defer p.Kill()
-	number := strconv.Itoa(p.PID())
+	number := strconv.Itoa(p.PID)
 	// In the other namespace a process of the same number claims the file, and lives on there.
 	claim := fmt.Sprintf("echo %s >%s", number, pidfile)
 	if s.tool.name == "pidbox" {

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"pidbox/packaging/lab"
+	"pidbox/testscripts/lab"
 )
 
 // fault is one row: which tools it asks, and what it does to them.

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"pidbox/packaging/lab"
+	"pidbox/testscripts/lab"
 )
 
 // supervisor starts itself over the fixture that stamps; stop ends it and its child.

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package proctest
+package lab
 
 import "testing"
 
@@ -18,3 +18,6 @@ func Reuse(t testing.TB, pid int) *Process { t.Skip("needs Linux"); return nil }
 
 // InNamespace is built on Linux only.
 func InNamespace(t *testing.T) bool { t.Skip("needs Linux"); return false }
+
+// Enter is built on Linux only.
+func Enter() bool { return false }

@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"time"
 
-	"pidbox/packaging/lab"
+	"pidbox/testscripts/lab"
 )
 
 func execFails(s *scene, command string) error {

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"time"
 
-	"pidbox/packaging/lab"
+	"pidbox/testscripts/lab"
 )
 
 // life runs one random life.
@@ -38,7 +38,7 @@ func (s *service) claimed() *guarded {
 		s.violation("%v", err)
 		return nil
 	}
-	if !s.want(0, "pid-claim", "--pid", strconv.Itoa(p.PID()), "-p", s.file) || !s.names(p.PID()) {
+	if !s.want(0, "pid-claim", "--pid", strconv.Itoa(p.PID), "-p", s.file) || !s.names(p.PID) {
 		p.end()
 		return nil
 	}
@@ -57,27 +57,27 @@ func (s *service) claim() {
 		return
 	}
 	defer other.end()
-	s.want(1, "pid-claim", "--pid", strconv.Itoa(other.PID()), "-p", s.file)
-	s.want(0, "pid-claim", "--pid", strconv.Itoa(p.PID()), "-p", s.file)
+	s.want(1, "pid-claim", "--pid", strconv.Itoa(other.PID), "-p", s.file)
+	s.want(0, "pid-claim", "--pid", strconv.Itoa(p.PID), "-p", s.file)
 	s.want(0, "pid-alive", "-p", s.file)
-	s.names(p.PID())
+	s.names(p.PID)
 	if s.rand.IntN(3) == 0 {
 		s.succeeded(p, other)
 		return
 	}
-	s.finish(p.PID(), p.giveUp)
+	s.finish(p.PID, p.giveUp)
 }
 
 // succeeded has other wait for the pidfile while p is stopped: it gets it, and is not touched.
 func (s *service) succeeded(p, other *guarded) {
 	p.giveUp()
-	_, claim := s.begin("pid-claim", "--wait", "1h", "--pid", strconv.Itoa(other.PID()), "-p", s.file)
+	_, claim := s.begin("pid-claim", "--wait", "1h", "--pid", strconv.Itoa(other.PID), "-p", s.file)
 	s.want(0, "pid-kill", "-p", s.file)
 	if r := <-claim; r.status != 0 && r.status != 75 {
 		s.violation("%v: wanted 0", r)
 	} else if r.status == 0 {
-		s.names(other.PID())
-		s.finish(other.PID(), other.giveUp)
+		s.names(other.PID)
+		s.finish(other.PID, other.giveUp)
 	}
 	s.count("succession")
 }
@@ -134,7 +134,7 @@ func (s *service) kill(p lab.Pin) {
 
 func (s *service) stranger(pid int) {
 	s.reuse.Lock()
-	p, err := lab.Reuse(pid, lab.Plain)
+	p, err := lab.FixtureAs(pid, lab.Plain)
 	s.reuse.Unlock()
 	if err != nil { // the others start processes all the time
 		s.want(0, "pid-kill", "-p", s.file)
@@ -377,5 +377,5 @@ func (s *service) waitHealthy() {
 	s.want(0, "wait-healthy", "--timeout", "1h", "-p", s.file, "--url", "tcp://"+server.Addr().String())
 	server.Close()
 	s.want(124, "wait-healthy", "--timeout", "0.02", "-p", s.file, "--url", "tcp://127.0.0.1:1")
-	s.finish(p.PID(), p.giveUp)
+	s.finish(p.PID, p.giveUp)
 }

@@ -16,7 +16,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"pidbox/packaging/lab"
+	"pidbox/testscripts/lab"
 )
 
 func main() { os.Exit(command(lab.Enter())) }

@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"pidbox/packaging/lab"
+	"pidbox/testscripts/lab"
 )
 
 // bench is a directory with the binaries that are compared, and the processes that are to end with it.
@@ -56,8 +56,8 @@ func newBench(pidbox string) (*bench, error) {
 		return nil, err
 	}
 	for _, argv := range [][]string{
-		{"gcc", "-O2", "-static", "-o", l.fixture, "packaging/bench/fixture/fixture.c"},
-		{"go", "build", "-trimpath", "-ldflags", "-s -w", "-o", l.hello, "./packaging/bench/hello"},
+		{"gcc", "-O2", "-static", "-o", l.fixture, "testscripts/bench/fixture/fixture.c"},
+		{"go", "build", "-trimpath", "-ldflags", "-s -w", "-o", l.hello, "./testscripts/bench/hello"},
 		{pidbox, "--install", dir + "/bin"},
 	} {
 		if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {

@@ -5,7 +5,9 @@ package lab
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -23,9 +25,14 @@ func LookPath(tool string) (string, error) {
 
 // Processes lists the running processes whose command line is accepted.
 func Processes(accept func(argv []string) bool) (pids []int) {
-	dirs, _ := filepath.Glob("/proc/[0-9]*")
-	for _, dir := range dirs {
-		if pid, err := strconv.Atoi(filepath.Base(dir)); err == nil && accepted(dir, accept) {
+	return slices.DeleteFunc(PIDs(), func(pid int) bool { return !accepted(fmt.Sprintf("/proc/%d", pid), accept) })
+}
+
+// PIDs lists the processes, zombies too.
+func PIDs() (pids []int) {
+	entries, _ := os.ReadDir("/proc")
+	for _, e := range entries {
+		if pid, err := strconv.Atoi(e.Name()); err == nil {
 			pids = append(pids, pid)
 		}
 	}
@@ -47,4 +54,16 @@ func accepted(dir string, accept func(argv []string) bool) bool {
 	status, err := root.ReadFile("status")
 	return err == nil && strings.Contains(string(status), "\nTgid:\t"+filepath.Base(dir)+"\n") &&
 		!strings.Contains(string(status), "\nState:\tZ") && !strings.Contains(string(status), "\nState:\tX")
+}
+
+// Install links the applets into dir and is that directory.
+func Install(pidbox, dir string) (string, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	out, err := exec.Command(pidbox, "--install", dir).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%s --install: %w: %s", pidbox, err, out)
+	}
+	return dir, nil
 }

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"pidbox/packaging/lab"
+	"pidbox/testscripts/lab"
 )
 
 // malformed content names nobody: nothing may be signalled, and the tool must end.
@@ -22,7 +22,7 @@ func malformed(s *scene, content string) error {
 	}
 	var bystanders []*lab.Process
 	if n, _ := strconv.Atoi(strings.TrimRight(content, "abc\n")); n > 1 && n < 1000 {
-		p, err := lab.Reuse(n, lab.Plain)
+		p, err := lab.FixtureAs(n, lab.Plain)
 		if err != nil {
 			return err
 		}
@@ -56,11 +56,11 @@ func readable(s *scene, format string) error {
 		return err
 	}
 	defer p.Kill()
-	if err := os.WriteFile(pidfile, fmt.Appendf(nil, format, p.PID()), 0o644); err != nil {
+	if err := os.WriteFile(pidfile, fmt.Appendf(nil, format, p.PID), 0o644); err != nil {
 		return err
 	}
-	if r := s.do(s.tool.stop(pidfile)); r.status != 0 || lab.Running(p.PID()) {
-		return fmt.Errorf("status %d, running %t: %s", r.status, lab.Running(p.PID()), r.text)
+	if r := s.do(s.tool.stop(pidfile)); r.status != 0 || lab.Running(p.PID) {
+		return fmt.Errorf("status %d, running %t: %s", r.status, lab.Running(p.PID), r.text)
 	}
 	return nil
 }
@@ -115,7 +115,7 @@ func writable(s *scene) error {
 		return err
 	}
 	defer victim.Kill()
-	if err := errors.Join(os.WriteFile(pidfile, fmt.Appendln(nil, victim.PID()), 0o666), os.Chmod(pidfile, 0o666)); err != nil {
+	if err := errors.Join(os.WriteFile(pidfile, fmt.Appendln(nil, victim.PID), 0o666), os.Chmod(pidfile, 0o666)); err != nil {
 		return err
 	}
 	s.do(s.tool.stop(pidfile))

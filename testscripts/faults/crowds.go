@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"pidbox/packaging/lab"
+	"pidbox/testscripts/lab"
 )
 
 func stormOfStarts(s *scene) error {
@@ -76,7 +76,7 @@ func claimedAnew(s *scene) error {
 		if err != nil {
 			return err
 		}
-		if err := s.claimed(pidfile, first.PID()); err != nil {
+		if err := s.claimed(pidfile, first.PID); err != nil {
 			return err
 		}
 		done := make(chan result, 1)
@@ -86,16 +86,16 @@ func claimedAnew(s *scene) error {
 		case <-time.After(limit):
 		}
 		// As a start script would, at once: with the tool's own claim.
-		r := s.do(s.tool.claim(pidfile, next.PID()))
+		r := s.do(s.tool.claim(pidfile, next.PID))
 		<-done
 		text, _ := os.ReadFile(pidfile)
-		alive := lab.Running(next.PID())
+		alive := lab.Running(next.PID)
 		first.Kill()
 		next.Kill()
 		if !alive {
 			return fmt.Errorf("round %d: the successor was killed", round)
 		}
-		if want := fmt.Sprintln(next.PID()); r.status == 0 && string(text) != want {
+		if want := fmt.Sprintln(next.PID); r.status == 0 && string(text) != want {
 			return fmt.Errorf("round %d: the successor's pidfile holds %q", round, text)
 		}
 		os.Remove(pidfile)

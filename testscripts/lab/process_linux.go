@@ -1,8 +1,11 @@
-package proctest
+package lab
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
-	"os/exec"
 	"regexp"
 	"runtime"
 	"strconv"
@@ -57,54 +60,70 @@ func ThreadID(t testing.TB) int {
 // Reuse is a Sleeper with that number, which must be free. It works within InNamespace only.
 func Reuse(t testing.TB, pid int) *Process {
 	t.Helper()
-	if _, err := os.Stat("/proc/sys/kernel/ns_last_pid"); err != nil {
+	var p *Process
+	err := Force(pid, func() (int, error) {
+		p = start(t, nil, "cat")
+		return p.PID, nil
+	}, func() { p.Kill() })
+	if errors.Is(err, fs.ErrNotExist) {
 		t.Skip(err)
 	}
-	for range 1000 { // a thread or another process may snatch the number, and end
-		if err := os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(strconv.Itoa(pid-1)), 0); err != nil {
-			t.Fatal(err)
-		}
-		p := start(t, nil, "cat")
-		if p.PID == pid {
-			p.echo(t)
-			return p
-		}
-		p.Kill()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatalf("number %d was never given out", pid)
-	return nil
+	p.echo(t)
+	return p
 }
 
-const inside = "PIDBOX_PROCTEST_INSIDE"
+// attempts bounds Force, by work: a slow machine is no failure.
+const attempts = 2000
 
-// InNamespace runs the calling test again, in a PID and a mount namespace of its own with its own /proc and an init
-// that reaps orphans. It returns true there, and false to the caller, who is to return at once. It skips the test
-// unless it runs as root.
+// Force calls start until what it starts gets this number, which must be free, and undo after each start that got another:
+// threads of this program, or another process, may snatch the number first. It needs a PID namespace of its own. The
+// error is fs.ErrNotExist where the kernel lets nobody choose.
+func Force(pid int, start func() (int, error), undo func()) error {
+	for range attempts {
+		if err := os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(strconv.Itoa(pid-1)), 0); err != nil {
+			return err
+		}
+		got, err := start()
+		if err != nil || got == pid {
+			return err
+		}
+		undo()
+	}
+	return fmt.Errorf("PID %d was not to be had in %d starts", pid, attempts)
+}
+
+// inside is the variable that names the one test to be run in namespaces of its own.
+const inside = "PIDBOX_LAB_TEST"
+
+// InNamespace runs the calling test again by Again. It returns true there, and false to the caller, who is to return at
+// once. It skips the test unless it runs as root. TestMain has to call Enter.
 func InNamespace(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv(inside) == t.Name() {
+		if os.Getenv(roleVar) != "" {
+			t.Fatal("TestMain does not call lab.Enter")
+		}
 		return true
 	}
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
 	}
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var names []string
 	for name := range strings.SplitSeq(t.Name(), "/") {
 		names = append(names, "^"+regexp.QuoteMeta(name)+"$")
 	}
-	cmd := exec.Command("unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "--",
-		"sh", "-c", `"$@"; exit "$?"`, "init",
-		program, "-test.run="+strings.Join(names, "/"), "-test.count=1", "-test.v", "-test.timeout=5m")
-	cmd.Env = append(os.Environ(), inside+"="+t.Name())
-	out, err := cmd.CombinedOutput()
-	text := string(out)
+	cmd := Again("-test.run="+strings.Join(names, "/"), "-test.count=1", "-test.v", "-test.timeout=5m")
+	cmd.Env = append(cmd.Env, inside+"="+t.Name())
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := Run(cmd)
+	text := out.String()
 	switch {
-	case !strings.Contains(text, "=== RUN") && strings.Contains(text, "not permitted"):
-		t.Skipf("no namespaces: %s", text)
+	case errors.Is(err, unix.EPERM) || !strings.Contains(text, "=== RUN") && strings.Contains(text, "not permitted"):
+		t.Skipf("no namespaces: %v: %s", err, text)
 	case err == nil && strings.Contains(text, "--- SKIP: "+t.Name()+" ("):
 		t.Skipf("inside:\n%s", text)
 	case err != nil || !strings.Contains(text, "--- PASS: "+t.Name()+" ("):

@@ -18,7 +18,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"pidbox/packaging/lab"
+	"pidbox/testscripts/lab"
 )
 
 // patience is when a thing that must come counts as missing, on a machine however loaded.
@@ -126,7 +126,7 @@ func (r *run) guard(p *lab.Process) *guarded {
 	go func() {
 		<-p.Gone()
 		if !g.free.Load() && !r.closed.Load() {
-			r.violation("process %d, which nobody was to signal, was ended", p.PID())
+			r.violation("process %d, which nobody was to signal, was ended", p.PID)
 		}
 	}()
 	return g

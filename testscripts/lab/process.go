@@ -1,6 +1,9 @@
-// Package proctest makes processes for tests. Each is ready when the function returns, which it has said itself over a
-// pipe, and ends with the test, also with a test that is killed: then its standard input does.
-package proctest
+// Package lab is what tests and measuring programs share: namespaces that end with them, processes to work on, looks at
+// /proc, and where the tools are. On other systems than Linux it has the plainest of the processes only.
+//
+// Each process is ready when the function returns, which it has said itself over a pipe. Those made with a testing.TB end
+// with the test, also with one that is killed: then their standard input does.
+package lab
 
 import (
 	"bufio"
@@ -15,29 +18,34 @@ import (
 	"testing"
 )
 
-// Process is a child of the test.
+// Process is a child of this program.
 type Process struct {
-	PID  int
+	PID    int
+	Number int // what a Fixture said: another thread's id, or its zombie's PID
+
 	cmd  *exec.Cmd
 	in   io.Writer
 	out  *bufio.Reader
 	once sync.Once
+	gone chan struct{}
 }
 
 // Kill ends the process and reaps it. Again, it does nothing.
 func (p *Process) Kill() {
-	p.once.Do(func() {
-		_ = p.cmd.Process.Kill() // it may have ended
-		_ = p.cmd.Wait()         // that it was killed is no news
-	})
+	_ = p.cmd.Process.Kill() // it may have ended
+	p.Reap()
 }
 
 // Reap waits for the process to end and reaps it.
 func (p *Process) Reap() {
 	p.once.Do(func() {
 		_ = p.cmd.Wait() // how it ended is the test's to look at before
+		close(p.gone)
 	})
 }
+
+// Gone is closed once the process is reaped.
+func (p *Process) Gone() <-chan struct{} { return p.gone }
 
 // Sleeper does nothing. Its name is cat; its group and session are the test's.
 func Sleeper(t testing.TB) *Process {
@@ -122,7 +130,7 @@ func start(t testing.TB, attr *syscall.SysProcAttr, name string, args ...string)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	p := &Process{PID: cmd.Process.Pid, cmd: cmd, in: in, out: bufio.NewReader(out)}
+	p := &Process{PID: cmd.Process.Pid, cmd: cmd, in: in, out: bufio.NewReader(out), gone: make(chan struct{})}
 	t.Cleanup(p.Kill)
 	return p
 }
