@@ -51,6 +51,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"acl":      acl,
 		"touchat":  touchat,
 		"inode":    inode,
+		"syscalls": syscalls,
 	}
 	all := map[string]func(*testscript.TestScript, bool, []string){"waitfor": waitfor}
 	for name, command := range commands {
