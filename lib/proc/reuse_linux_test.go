@@ -157,7 +157,7 @@ func TestNeverTwoProcessesInOneLook(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for i, round := 0, 0; i < 150 && round < 20000; round++ {
+		for i, round := 0, 0; i < 40 && round < 4000; round++ {
 			if err := os.WriteFile("/proc/sys/kernel/ns_last_pid", fmt.Append(nil, pid-1), 0); err != nil {
 				t.Error(err)
 				return

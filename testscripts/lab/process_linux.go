@@ -115,7 +115,7 @@ func InNamespace(t *testing.T) bool {
 	for name := range strings.SplitSeq(t.Name(), "/") {
 		names = append(names, "^"+regexp.QuoteMeta(name)+"$")
 	}
-	cmd := Again("-test.run="+strings.Join(names, "/"), "-test.count=1", "-test.v", "-test.timeout=5m")
+	cmd := Again("-test.run="+strings.Join(names, "/"), "-test.count=1", "-test.v", "-test.timeout=15m")
 	cmd.Env = append(cmd.Env, inside+"="+t.Name())
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
