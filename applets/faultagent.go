@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"os"
-	"runtime"
 	"time"
 
 	"pidbox/lib/applet"
 	"pidbox/lib/fault/agent"
 	"pidbox/lib/pidfile"
+	"pidbox/lib/signals"
 	"pidbox/lib/spawn"
 )
 
@@ -87,8 +87,8 @@ func faultAgent() *applet.Applet {
 }
 
 func (o *faultAgentOptions) run(c *applet.Call) error {
-	if runtime.GOOS != "linux" {
-		return applet.Fail(applet.Failed, "needs Linux")
+	if err := needsLinux(); err != nil {
+		return err
 	}
 	if identity := os.Getenv(agent.GuardVariable); identity != "" {
 		return agent.Guard(identity, c.Stdin, c.Stdout)
@@ -103,7 +103,7 @@ func (o *faultAgentOptions) run(c *applet.Call) error {
 	if _, err := spawn.LookPath(c.Args[0], os.Getenv("PATH"), ""); err != nil {
 		return err
 	}
-	ctx, stop := agent.UntilAsked(context.Background()) // before anybody can see that it listens
+	ctx, stop := signals.Until(context.Background()) // before anybody can see that it listens
 	defer stop()
 	listener, token, err := o.address.Open()
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"pidbox/lib/applet"
 	"pidbox/lib/health"
+	"pidbox/lib/notify"
 	"pidbox/lib/spawn"
 	"pidbox/lib/supervise"
 )
@@ -46,12 +47,12 @@ func (o *keepAliveOptions) service(c *applet.Call, log *slog.Logger) (*supervise
 	cmd := spawn.Command{Args: c.Args, Env: spawn.MergeEnv(inherited, given), Dir: o.dir, Umask: o.umask, User: o.user}
 	prepare := func() (ready spawn.Command, done func(), err error) {
 		ready, done = cmd, func() {}
-		if ready.Path, err = find(); err == nil && !o.rotates() {
+		if ready.Path, err = find(); err == nil {
 			ready.Stdout, ready.Stderr, done, err = o.output.Open()
 		}
 		return ready, done, err
 	}
-	return &supervise.Service{PidFile: o.childFile(), Rules: o.rules, Mode: o.mode, Fingerprint: print, Log: log, Prepare: prepare, Never: o.rotates()}, nil
+	return &supervise.Service{PidFile: o.childFile(), Rules: o.rules, Mode: o.mode, Fingerprint: print, Log: log, Prepare: prepare}, nil
 }
 
 // environment is what COMMAND inherits, and what it is given.
@@ -71,8 +72,6 @@ func (o *keepAliveOptions) environment() (inherited, given []string, err error) 
 	}
 	return inherited, spawn.MergeEnv(given, o.env), nil
 }
-
-func (o *keepAliveOptions) rotates() bool { return o.rotation.Megabytes > 0 }
 
 func (o *keepAliveOptions) checkHealth() (health.Check, error) {
 	if o.health == "" {
@@ -106,7 +105,7 @@ func (o *keepAliveOptions) notices(log *slog.Logger) (ready, ending func()) {
 	}
 	tell := func(state string, level slog.Level) func() {
 		return func() {
-			if err := health.Notify(socket, state); err != nil {
+			if err := notify.Send(socket, state); err != nil {
 				log.Log(context.Background(), level, "not notified", "error", err.Error())
 			}
 		}

@@ -36,6 +36,7 @@ func fixtures() map[string]func() {
 		"locker":   locker,
 		"deny":     deny,
 		"herald":   herald,
+		"dies":     dies,
 	}
 }
 
