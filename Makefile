@@ -19,24 +19,29 @@ build: ## the binary: static, stripped, the same bytes each time
 demo: build ## a tour on real processes, in a few seconds
 	packaging/demo ./$(BINARY)
 
-test: test-deps vet ## everything that CI runs
+test: deps vet ## everything that CI runs
 	$(GOTEST) -tags $(TAGS) -skip '^TestStorm' ./...
 	$(GOTEST) -tags $(TAGS) -v -run '^TestStorm' ./testscripts
 	$(GOTEST) -tags $(TAGS),pidbox_procdir ./lib/proc ./lib/pidfile ./lib/stop
 	$(GOTEST) -tags $(TAGS),pidbox_bare ./lib/proc ./lib/pidfile ./lib/stop
 
-test-cluster: ## real clusters of etcd and redis, broken in every way, and the report in a browser; four minutes
-	packaging/test-deps cluster
-	$(GOTEST) -tags $(TAGS),cluster -run TestFaultCluster ./testscripts
+deps: ## the programs that the tests run, installed where that can be done; make test calls it
+	packaging/deps
 
-test-deps: ## the programs that the tests run, installed where that can be done
-	packaging/test-deps
+# At each PLACE pidbox is put to the test at length:
+#   supervisor  keep-alive in the numbers of its contract: 1,000 kills, 10,000 crashes, 200 at once; three minutes
+#   cluster     real clusters of etcd and redis, broken in every way, and the report in a browser; four minutes
+#   systemd     a real systemd, in a container, runs a service through daemonize; two minutes (root)
+#   arm64       the core of the tests, and the tour, on arm64 and armhf under qemu-user; three minutes
+#   packages    releases in a Debian made for that, and arm64; five minutes (root)
+test-%: build ## PLACE: supervisor, cluster, systemd, arm64, packages; minutes each
+	packaging/test-$* ./$(BINARY)
 
-test-systemd: build ## a real systemd, in a container, runs a service through daemonize (root)
-	packaging/test-systemd ./$(BINARY)
+test-supervisor test-cluster: test-%:
+	packaging/deps $*
+	$(GOTEST) -tags $(TAGS),$* -run '^Test(Supervisor|FaultCluster)' ./testscripts
 
-test-packages: test-arm64 ## releases in a Debian made for that, and test-arm64; five minutes (root)
-	packaging/test-packages
+test-packages: test-arm64
 
 vet: ## go vet for each system that is supported
 	GOOS=linux $(GO) vet -tags $(TAGS) ./...
@@ -47,17 +52,11 @@ vet: ## go vet for each system that is supported
 check: lint vet fuzz ## formatting, linters, scripts, generated files and fuzzing, without the tests
 	$(GO) mod tidy -diff
 	@test -z "$$(gofmt -l .)" || { echo 'not formatted:'; gofmt -l .; exit 1; }
-	scripts=$$(git ls-files -z packaging .ci | xargs -0 grep -lE '^#!/bin/(ba)?sh') && shellcheck -e SC1091 $$scripts && shfmt -d $$scripts
+	scripts=$$(git ls-files -z packaging testscripts .ci | xargs -0 grep -lE '^#!/bin/(ba)?sh') && shellcheck -e SC1091 $$scripts && shfmt -d $$scripts
 	$(GOTEST) -tags $(TAGS) ./lib/manual ./applets
 
 lint: ## golangci-lint, the layers of the packages among its rules
 	$(GO) run $(LINTER) run --build-tags $(TAGS) ./...
-
-test-supervisor: ## keep-alive in the numbers of its contract: 1,000 kills, 10,000 crashes, 200 at once
-	$(GOTEST) -tags $(TAGS),supervisor ./testscripts -run '^TestSupervisor'
-
-test-arm64: ## the core of the tests, and the tour, on arm64 and armhf under qemu-user
-	packaging/test-arm64
 
 race: ## the packages under the race detector
 	CGO_ENABLED=1 $(GOTEST) -race -tags $(TAGS) ./lib/... ./applets/...
@@ -70,17 +69,17 @@ fuzz: ## each fuzz target, $(FUZZ) inputs
 		done; \
 	done
 
-bench: build peers ## speed beside other tools, in interleaved runs; writes packaging/bench/results.*
-	$(GO) run ./packaging/bench -out packaging/bench ./$(BINARY)
+bench: build peers ## speed beside other tools, in interleaved runs; writes results.md and .svg there
+	$(GO) run ./testscripts/bench -out testscripts/bench ./$(BINARY)
 
-faults: build peers ## a table of faults, and who comes through; writes packaging/faults/results.md
-	$(GO) run ./packaging/faults -out packaging/faults/results.md ./$(BINARY)
+faults: build peers ## a table of faults, and who comes through; writes testscripts/faults/results.md
+	$(GO) run ./testscripts/faults -out testscripts/faults/results.md ./$(BINARY)
 
 peers: ## the tools that pidbox is measured against, from Debian
-	packaging/bench/peers
+	testscripts/bench/peers
 
 soak: build ## random lives of processes for D, with a checker that knows who owns what
-	$(GO) run ./packaging/soak -for $(D) ./$(BINARY)
+	$(GO) run ./testscripts/soak -for $(D) ./$(BINARY)
 
 generate: ## man pages, completions and the README's tables, from the applets' descriptions
 	packaging/generate
@@ -98,6 +97,6 @@ clean: ## what was built here
 	rm -rf pidbox dist stage
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 17
+	@sed -n 's/^test-%/test-PLACE/; s/^\([A-Za-z-]*\):.*## /\1	/p' Makefile | expand -t 17
 
-.PHONY: build demo test test-arm64 test-cluster test-deps test-supervisor test-systemd test-packages vet check lint race fuzz bench faults peers soak generate install uninstall dist clean help
+.PHONY: build demo test deps vet check lint race fuzz bench faults peers soak generate install uninstall dist clean help

@@ -50,8 +50,8 @@ func edition(t *testing.T) manual.Edition {
 func measured(t *testing.T) map[string]string {
 	t.Helper()
 	tables := map[string]string{}
-	for name, chart := range map[string]string{"bench": "packaging/bench/results.svg", "faults": ""} {
-		text, err := os.ReadFile("../packaging/" + name + "/results.md")
+	for name, chart := range map[string]string{"bench": "testscripts/bench/results.svg", "faults": ""} {
+		text, err := os.ReadFile("../testscripts/" + name + "/results.md")
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			t.Fatal(err)
 		}

@@ -4,6 +4,7 @@ package testscripts
 
 import (
 	"errors"
+	"os"
 	"os/exec"
 	"regexp"
 	"strconv"
@@ -87,6 +88,22 @@ func match(ts *testscript.TestScript, expression, text string) {
 func silent(ts *testscript.TestScript, args []string) {
 	if ts.ReadFile("stdout")+ts.ReadFile("stderr") != "" {
 		ts.Fatalf("something was written")
+	}
+}
+
+// syscalls MAX COMMAND...: runs COMMAND, which must succeed, and makes at most so many system calls, those by which the Go
+// runtime minds its threads left out.
+func syscalls(ts *testscript.TestScript, args []string) {
+	needArgs(ts, args, 2, "syscalls max command...")
+	most, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	trace := ts.MkAbs(".trace")
+	ts.Check(ts.Exec("strace", append([]string{"-f", "-qq", "-e", "signal=none", "-o", trace}, args[1:]...)...))
+	n, err := traced(trace)
+	ts.Check(err)
+	ts.Check(os.Remove(trace))
+	if n > most {
+		ts.Fatalf("%d system calls, more than %d", n, most)
 	}
 }
 

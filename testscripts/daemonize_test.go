@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"pidbox/testscripts/lab"
 )
 
 // What a daemon sees does not depend on who calls: it is compared with a process that the same caller starts.
@@ -151,7 +153,7 @@ func TestStartsInARow(t *testing.T) {
 		if filepath.Base(exe) != filepath.Base(sleep) {
 			t.Fatalf("start %d: process %d is %s", i, pid, exe)
 		}
-		eventually(t, "the end of the daemon", func() bool { return !running(pid) })
+		eventually(t, "the end of the daemon", func() bool { return !lab.Running(pid) })
 	}
 }
 
@@ -177,7 +179,7 @@ func TestReadyAfterSilence(t *testing.T) {
 		t.Fatalf("status %d, %q", status, printed)
 	}
 	syscall.Kill(pid, syscall.SIGKILL)
-	eventually(t, "the end of the daemon", func() bool { return !running(pid) })
+	eventually(t, "the end of the daemon", func() bool { return !lab.Running(pid) })
 }
 
 // Of a hundred starts at once one wins, and the others start nothing.
@@ -276,7 +278,7 @@ func (s *stressed) command() *exec.Cmd {
 
 // left is who came of the starts. In the middle of its exec a process cannot be told for one of them.
 func (s *stressed) left() []int {
-	return slices.DeleteFunc(processes(), func(pid int) bool { return !marked(pid, s.dir) })
+	return slices.DeleteFunc(lab.PIDs(), func(pid int) bool { return !marked(pid, s.dir) })
 }
 
 // settled waits until there is a daemon with its pidfile and its lock, or nobody and nothing, and tells which.
@@ -299,7 +301,7 @@ func (s *stressed) settled() bool {
 		case daemon:
 			return strings.HasPrefix(describe(left[0]), fmt.Sprintf("%d sleep ", left[0])) && named == left[0] && locked(s.T, s.lock())
 		}
-		return (named == 0 || !running(named)) && !locked(s.T, s.lock())
+		return (named == 0 || !lab.Running(named)) && !locked(s.T, s.lock())
 	})
 	return daemon
 }

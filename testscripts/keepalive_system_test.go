@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"pidbox/testscripts/lab"
 )
 
 const keepAliveCtl = `#!/bin/sh
@@ -127,7 +129,7 @@ while :; do sleeper -for 10ms; done
 		t.Fatalf("unshare has the children %v", init)
 	}
 	await("no zombie is left", func() bool {
-		return !slices.ContainsFunc(childrenOf(init[0]), func(pid int) bool { s := stat(pid); return len(s) > 0 && s[0] == "Z" })
+		return !slices.ContainsFunc(childrenOf(init[0]), func(pid int) bool { s := lab.Stat(pid); return len(s) > 0 && s[0] == "Z" })
 	})
 	syscall.Kill(init[0], syscall.SIGHUP)
 	await("HUP was passed on", func() bool { return read("hup") != "" })
@@ -146,8 +148,8 @@ while :; do sleeper -for 10ms; done
 }
 
 func childrenOf(parent int) (pids []int) {
-	for _, pid := range processes() {
-		if s := stat(pid); len(s) > 1 && s[1] == strconv.Itoa(parent) {
+	for _, pid := range lab.PIDs() {
+		if s := lab.Stat(pid); len(s) > 1 && s[1] == strconv.Itoa(parent) {
 			pids = append(pids, pid)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"pidbox/testscripts/lab"
 )
 
 // These run in numbers that take seconds; those of keepalive_supervisor_test.go in the numbers of the contract.
@@ -95,30 +95,26 @@ func (s *supervisor) stop() {
 // children are the live processes that run the supervised command.
 func (s *supervisor) children() (pids []int) {
 	want := "sleep\x00" + s.mark + "\x00"
-	for _, pid := range processes() {
-		if line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err == nil && string(line) == want && running(pid) {
+	for _, pid := range lab.PIDs() {
+		if line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err == nil && string(line) == want && lab.Running(pid) {
 			pids = append(pids, pid)
 		}
 	}
 	return pids
 }
 
-// two finds two children that live at one moment: both are pinned first, and then looked at again.
+// two finds two children that live at one moment: each is looked at twice.
 func (s *supervisor) two() []int {
 	pids := s.children()
 	if len(pids) < 2 {
 		return nil
 	}
 	var alive []int
-	for range 2 { // what still lives in the second round lived beside all that was pinned in the first
+	for range 2 { // what still lives in the second round lived beside all that was seen in the first
 		alive = nil
 		for _, pid := range pids {
-			if fd, err := unix.PidfdOpen(pid, 0); err == nil {
-				n, _ := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
-				unix.Close(fd)
-				if n == 0 {
-					alive = append(alive, pid)
-				}
+			if lab.Running(pid) {
+				alive = append(alive, pid)
 			}
 		}
 		pids = alive

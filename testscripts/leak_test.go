@@ -7,19 +7,18 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"pidbox/testscripts/lab"
 )
 
 // marker is the variable that every process of a script inherits, with the script's work directory as value.
 const marker = "PIDBOX_SCRIPT"
 
-const scriptLimit = 3 * time.Minute
+const scriptLimit = 10 * time.Minute // for what hangs: a script does so much and no more, however slow the machine
 
 // setup gives a script its marker, a time limit and a leak check.
 func setup(e *testscript.Env) error {
@@ -53,7 +52,7 @@ func survivors(workDir string, patience time.Duration) []string {
 	deadline := time.Now().Add(patience)
 	for {
 		var left []string
-		for _, pid := range processes() {
+		for _, pid := range lab.PIDs() {
 			if marked(pid, workDir) {
 				left = append(left, describe(pid))
 			}
@@ -69,18 +68,17 @@ func survivors(workDir string, patience time.Duration) []string {
 func kill(workDir string) (killed []string) {
 	for range 100 { // until those are gone that were forked meanwhile
 		found := false
-		for _, pid := range processes() {
-			fd, err := unix.PidfdOpen(pid, 0)
+		for _, pid := range lab.PIDs() {
+			p, err := lab.Hold(pid)
 			if err != nil {
 				continue
 			}
 			if marked(pid, workDir) {
 				found = true
 				killed = append(killed, describe(pid))
-				unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
-				unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 1000)
+				p.Kill()
 			}
-			unix.Close(fd)
+			p.Close()
 		}
 		if !found {
 			break
@@ -97,8 +95,8 @@ func strays() []string {
 	deadline := time.Now().Add(10 * time.Second)
 	for {
 		var left []string
-		for _, pid := range processes() {
-			if pid != 1 && pid != os.Getpid() && running(pid) {
+		for _, pid := range lab.PIDs() {
+			if pid != 1 && pid != os.Getpid() && lab.Running(pid) {
 				left = append(left, describe(pid))
 			}
 		}
@@ -109,50 +107,9 @@ func strays() []string {
 	}
 }
 
-func processes() (pids []int) {
-	entries, _ := os.ReadDir("/proc")
-	for _, e := range entries {
-		if pid, err := strconv.Atoi(e.Name()); err == nil {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
-}
-
 func marked(pid int, workDir string) bool {
 	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-	return err == nil && bytes.Contains(environ, []byte(marker+"="+workDir+"\x00")) && running(pid)
-}
-
-// running says whether the process is there and no zombie. Of one with threads the first may be a zombie before the
-// others have ended: its pidfd tells. Only what the kernel says of the process counts: a look that failed for another
-// reason, such as a signal of the Go runtime that came in between (EINTR, also from a poll that does not wait) or too many
-// open files, is repeated.
-func running(pid int) bool {
-	for {
-		fd, err := unix.PidfdOpen(pid, 0)
-		switch err {
-		case nil:
-			ended, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
-			unix.Close(fd)
-			if err == nil {
-				return ended == 0
-			}
-		case unix.ESRCH, unix.ENOENT, unix.EINVAL: // the last two are a thread's id
-			return false
-		default:
-			time.Sleep(time.Millisecond)
-		}
-	}
-}
-
-// stat is what follows the name in /proc/PID/stat, the state first: see proc_pid_stat(5).
-func stat(pid int) []string {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return nil
-	}
-	return strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	return err == nil && bytes.Contains(environ, []byte(marker+"="+workDir+"\x00")) && lab.Running(pid)
 }
 
 func describe(pid int) string {

@@ -48,8 +48,10 @@ type suite struct{ m *testing.M }
 
 func (s suite) Run() int {
 	syscall.Umask(0o022)
-	if signal.Ignored(syscall.SIGINT) { // as in a shell's background; scripts end applets by it, and these would inherit that
-		signal.Notify(make(chan os.Signal, 1), syscall.SIGINT)
+	for _, sig := range []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM} {
+		if signal.Ignored(sig) { // as under nohup, or in a shell's background; applets and fixtures would inherit that
+			signal.Notify(make(chan os.Signal, 1), sig)
+		}
 	}
 	path := os.Getenv("PATH")
 	os.Setenv("PATH", path+":/usr/local/sbin:/usr/sbin:/sbin")

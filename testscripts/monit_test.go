@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"pidbox/testscripts/lab"
 )
 
 // A real Monit controls a real nginx through a script as BOSH's jobs have them, and the service comes and goes as told,
@@ -74,7 +76,7 @@ func TestMonit(t *testing.T) {
 	m.process.Signal(syscall.SIGCONT)
 	m.tell("stop")
 	m.stopped("stop with a reused number")
-	if !running(innocent.Process.Pid) || !stranger.alive() {
+	if !lab.Running(innocent.Process.Pid) || !stranger.alive() {
 		t.Fatal("an innocent process was killed")
 	}
 }
@@ -199,9 +201,9 @@ func (m *monit) serving(after string, old ...int) (pids []int) {
 			return err.Error()
 		}
 		pids = []int{master}
-		for _, pid := range processes() {
+		for _, pid := range lab.PIDs() {
 			name, _ := property(pid, "comm")
-			if name != "nginx" || pid == master || !running(pid) {
+			if name != "nginx" || pid == master || !lab.Running(pid) {
 				continue
 			}
 			if parent, _ := property(pid, "ppid"); parent != strconv.Itoa(master) {
@@ -233,7 +235,7 @@ func (m *monit) stopped(after string, old ...int) {
 
 func (m *monit) gone(after string, old ...int) {
 	m.until("the end of all processes after "+after, func() string {
-		if i := slices.IndexFunc(old, running); i >= 0 {
+		if i := slices.IndexFunc(old, lab.Running); i >= 0 {
 			return describe(old[i])
 		}
 		return ""

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pidbox/testscripts/lab"
 )
 
 // TestPackages makes a release and installs it as its users would: dpkg and rpm in roots of their own, the tarball by hand.
@@ -83,7 +85,7 @@ func TestPackages(t *testing.T) {
 		runsAll(t, root+"/usr/bin", "1.2.3")
 		daemon := daemon(t, root+"/usr/bin/daemonize")
 		dpkg("--purge", "pidbox-daemonize", "pidbox")
-		if !running(daemon) {
+		if !lab.Running(daemon) {
 			t.Error("the removal ended a running daemon")
 		}
 		if after := tree(t, root); !slices.Equal(before, after) {
@@ -314,7 +316,7 @@ func end(t *testing.T, pid int) {
 	if err != nil {
 		t.Error(err)
 	}
-	for deadline := time.Now().Add(time.Minute); running(pid); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); lab.Running(pid); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("process %d does not end", pid)
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -15,6 +14,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
+
+	"pidbox/testscripts/lab"
 )
 
 // signal SIG PID: sends a signal to a number or to what a pidfile names.
@@ -69,19 +70,15 @@ func reuse(ts *testscript.TestScript, args []string) {
 }
 
 // startAs starts a command as a process with exactly this number.
-func startAs(pid int, command func() *exec.Cmd) (*exec.Cmd, error) {
-	for range 2000 { // threads of our own may take the number first
-		if err := os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(strconv.Itoa(pid-1)), 0); err != nil {
-			return nil, err
+func startAs(pid int, command func() *exec.Cmd) (cmd *exec.Cmd, err error) {
+	err = lab.Force(pid, func() (int, error) {
+		cmd = command()
+		if err := cmd.Start(); err != nil {
+			return 0, err
 		}
-		cmd := command()
-		if err := cmd.Start(); err != nil || cmd.Process.Pid == pid {
-			return cmd, err
-		}
-		cmd.Process.Kill()
-		cmd.Wait()
-	}
-	return nil, fmt.Errorf("process number %d could not be had", pid)
+		return cmd.Process.Pid, nil
+	}, func() { cmd.Process.Kill(); cmd.Wait() })
+	return cmd, err
 }
 
 // httpd NAME STATUS...: serves the statuses one after another, then the last for ever; $NAME is the URL. A status may

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"pidbox/testscripts/lab"
 )
 
 // procis PID KEY=VALUE...: the process has these properties (KEY!=VALUE: not this one). PID is a number or a pidfile;
@@ -46,7 +48,7 @@ func property(pid int, key string) (string, error) {
 	}
 	file := func(name string) string { return fmt.Sprintf("/proc/%d/%s", pid, name) }
 	if i := slices.Index(inStat, key); i >= 0 && key != "" {
-		fields := stat(pid)
+		fields := lab.Stat(pid)
 		if len(fields) <= i {
 			return "", fmt.Errorf("no process %d", pid)
 		}

@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"pidbox/testscripts/lab"
 )
 
 // bystander is a small process to be claimed and killed. It is not a fixture, for there are hundreds of it.
@@ -40,7 +42,7 @@ func (b *bystander) alive() bool {
 	case <-b.ended:
 		return false
 	default:
-		return running(b.pid)
+		return lab.Running(b.pid)
 	}
 }
 

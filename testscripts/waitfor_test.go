@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"pidbox/testscripts/lab"
 )
 
 // waitfor [-t D] exists FILE | alive PID | gone PID | grep RE FILE: waits until it is so; with ! until it is not so.
@@ -39,11 +41,11 @@ func awaited(ts *testscript.TestScript, args []string, usage string) func() bool
 	case "exists":
 		return func() bool { _, err := os.Lstat(ts.MkAbs(args[1])); return err == nil }
 	case "alive":
-		return func() bool { pid, err := pidOf(ts, args[1]); return err == nil && running(pid) }
+		return func() bool { pid, err := pidOf(ts, args[1]); return err == nil && lab.Running(pid) }
 	case "gone":
 		pid, err := pidOf(ts, args[1]) // now: the file may change or go away
 		ts.Check(err)
-		return func() bool { return !running(pid) }
+		return func() bool { return !lab.Running(pid) }
 	case "grep":
 		needArgs(ts, args, 3, usage)
 		re, err := regexp.Compile("(?m)" + args[1])

@@ -16,8 +16,8 @@ import (
 
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
-	"pidbox/lib/proc/proctest"
 	"pidbox/lib/spawn"
+	"pidbox/testscripts/lab"
 )
 
 // phases are the steps of a start, in order.
@@ -234,7 +234,7 @@ func TestLeavesOthers(t *testing.T) {
 
 // Until the scope is clear no other process gets the PID. After the reaping one may, and is neither signalled nor waited for.
 func TestReuse(t *testing.T) {
-	if !proctest.InNamespace(t) {
+	if !lab.InNamespace(t) {
 		return
 	}
 	for _, scope := range []proc.Scope{proc.Group, proc.Session} {
@@ -260,7 +260,7 @@ func TestReuse(t *testing.T) {
 		if _, err := c.Reap(); err != nil {
 			t.Error(err)
 		}
-		other := proctest.Reuse(t, c.PID())
+		other := lab.Reuse(t, c.PID())
 		if err := c.Signal(syscall.SIGKILL); !errors.Is(err, proc.ErrNotFound) {
 			t.Error(err)
 		}

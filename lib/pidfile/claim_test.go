@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"pidbox/lib/proc"
-	"pidbox/lib/proc/proctest"
+	"pidbox/testscripts/lab"
 )
 
 func TestClaim(t *testing.T) {
@@ -65,7 +65,7 @@ func TestClaimMode(t *testing.T) {
 
 func TestClaimForTheDead(t *testing.T) {
 	dir := safeDir(t)
-	p := proctest.Sleeper(t)
+	p := lab.Sleeper(t)
 	h := open(t, p)
 	p.Kill()
 	if err := claim(dir+"/new/web.pid", h); !errors.Is(err, proc.ErrNotFound) {
@@ -74,7 +74,7 @@ func TestClaimForTheDead(t *testing.T) {
 	if _, err := os.Stat(dir + "/new"); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("a directory was made for it")
 	}
-	live := proctest.Sleeper(t)
+	live := lab.Sleeper(t)
 	r, err := Reserve(context.Background(), dir+"/web.pid", Rules{}, 0, 0)
 	must(t, err)
 	defer r.Close()
@@ -123,7 +123,7 @@ func TestClaimOver(t *testing.T) {
 
 func TestClaimWaits(t *testing.T) {
 	path := safeDir(t) + "/web.pid"
-	first := proctest.Sleeper(t)
+	first := lab.Sleeper(t)
 	must(t, claim(path, open(t, first)))
 	second := sleeper(t)
 	var held *HeldError

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"pidbox/lib/proc"
-	"pidbox/lib/proc/proctest"
 	"pidbox/lib/resolve"
+	"pidbox/testscripts/lab"
 )
 
 // stranger is a user that no process of the tests runs as, and no file lists.
@@ -59,7 +59,7 @@ func hint(err error) string {
 }
 
 // open is the handle of a child of the test.
-func open(t testing.TB, p *proctest.Process) *proc.Handle {
+func open(t testing.TB, p *lab.Process) *proc.Handle {
 	t.Helper()
 	h, err := proc.Open(p.PID)
 	must(t, err)
@@ -69,7 +69,7 @@ func open(t testing.TB, p *proctest.Process) *proc.Handle {
 
 func sleeper(t testing.TB) *proc.Handle {
 	t.Helper()
-	return open(t, proctest.Sleeper(t))
+	return open(t, lab.Sleeper(t))
 }
 
 // claim claims path for p at once and closes the reservation.

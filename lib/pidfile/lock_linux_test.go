@@ -13,8 +13,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"pidbox/lib/proc/proctest"
 	"pidbox/lib/resolve"
+	"pidbox/testscripts/lab"
 )
 
 // lockedElsewhere runs a process of that user that holds an flock of the file, shared or not, until the end of the test.
@@ -136,7 +136,7 @@ func TestStrangersLocks(t *testing.T) {
 		must(t, os.Chmod(d, must1(os.Stat(d))(t).Mode()|0o055))
 	}
 	path := dir + "/web.pid"
-	p := proctest.Sleeper(t)
+	p := lab.Sleeper(t)
 	h := open(t, p)
 	for _, how := range []string{"-s", "-x"} {
 		must(t, claim(path, h))

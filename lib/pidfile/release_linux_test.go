@@ -9,8 +9,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"pidbox/lib/proc/proctest"
 	"pidbox/lib/resolve"
+	"pidbox/testscripts/lab"
 )
 
 const dead = "2147483647\n"
@@ -57,7 +57,7 @@ func TestReleaseOfATouchedFile(t *testing.T) {
 		"stopping":  func(text string) { write(t, path, text+"stopping\n") },
 		"made anew": func(text string) { must(t, os.Remove(path)); write(t, path, text) },
 	} {
-		p := proctest.Sleeper(t)
+		p := lab.Sleeper(t)
 		must(t, claim(path, open(t, p)))
 		h := read1(t, path, Rules{})
 		change(content(t, path))
@@ -77,7 +77,7 @@ func TestReleaseOfATouchedFile(t *testing.T) {
 func TestReleaseOfAnotherRecord(t *testing.T) {
 	recording(t)
 	path := safeDir(t) + "/web.pid"
-	p := proctest.Sleeper(t)
+	p := lab.Sleeper(t)
 	must(t, claim(path, open(t, p)))
 	p.Kill()
 	h := read1(t, path, Rules{})
@@ -89,7 +89,7 @@ func TestReleaseOfAnotherRecord(t *testing.T) {
 
 func TestReleaseIfOurs(t *testing.T) {
 	path := safeDir(t) + "/web.pid"
-	p, other := proctest.Sleeper(t), sleeper(t)
+	p, other := lab.Sleeper(t), sleeper(t)
 	must(t, ReleaseIfOurs(t.Context(), path, Rules{}, p.PID))
 	must(t, claim(path, open(t, p)))
 	must(t, ReleaseIfOurs(t.Context(), path, Rules{}, p.PID))
@@ -105,7 +105,7 @@ func TestReleaseIfOurs(t *testing.T) {
 	if exists(path) {
 		t.Error("it is still there")
 	}
-	self := open(t, &proctest.Process{PID: os.Getpid()})
+	self := open(t, &lab.Process{PID: os.Getpid()})
 	must(t, claim(path, self))
 	must(t, ReleaseIfOurs(t.Context(), path, Rules{}, os.Getpid()))
 	if exists(path) {
@@ -143,7 +143,7 @@ func TestInPlaceNames(t *testing.T) {
 // A pidfile on which another file is mounted can be neither replaced nor removed.
 func TestMountedFile(t *testing.T) {
 	needRoot(t)
-	if !proctest.InNamespace(t) {
+	if !lab.InNamespace(t) {
 		return
 	}
 	dir := safeDir(t)
@@ -154,7 +154,7 @@ func TestMountedFile(t *testing.T) {
 	write(t, dir+"/fs/real", dead)
 	write(t, path, "")
 	must(t, unix.Mount(dir+"/fs/real", path, "", unix.MS_BIND, ""))
-	p := proctest.Sleeper(t)
+	p := lab.Sleeper(t)
 	must(t, claim(path, open(t, p)))
 	if got := state(t, path, Rules{}); got != Running || content(t, dir+"/fs/real") != content(t, path) {
 		t.Errorf("it is %v", got)

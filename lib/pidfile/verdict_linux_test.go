@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"pidbox/lib/proc"
-	"pidbox/lib/proc/proctest"
+	"pidbox/testscripts/lab"
 )
 
 func TestRecords(t *testing.T) {
@@ -129,18 +129,18 @@ func must1[T any](v T, err error) func(testing.TB) T {
 
 func TestEnded(t *testing.T) {
 	path := safeDir(t) + "/web.pid"
-	p := proctest.Sleeper(t)
+	p := lab.Sleeper(t)
 	must(t, claim(path, open(t, p)))
 	p.Kill()
 	if got := state(t, path, Rules{}); got != Stale {
 		t.Errorf("a claimed process that ended is %v", got)
 	}
 	recording(t) // without /proc a zombie and a thread look alive
-	write(t, path, fmt.Sprintln(proctest.Zombie(t).PID))
+	write(t, path, fmt.Sprintln(lab.Zombie(t).PID))
 	if got := state(t, path, Rules{}); got != Stale {
 		t.Errorf("a zombie is %v", got)
 	}
-	write(t, path, fmt.Sprintln(proctest.ThreadID(t)))
+	write(t, path, fmt.Sprintln(lab.ThreadID(t)))
 	if got := state(t, path, Rules{}); got != Stale {
 		t.Errorf("a thread is %v", got)
 	}

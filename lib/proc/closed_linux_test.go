@@ -8,13 +8,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"pidbox/lib/proc/proctest"
+	"pidbox/testscripts/lab"
 )
 
 // A handle and a family that were closed are of no use, and do no harm.
 func TestUseAfterClose(t *testing.T) {
 	everyBackEnd(t, func(t *testing.T, open func(int) (*Handle, error)) {
-		p := proctest.Own(t)
+		p := lab.Own(t)
 		h, err := open(p.PID)
 		if err != nil {
 			t.Fatal(err)
@@ -75,7 +75,7 @@ func waiting(t *testing.T, wait func(context.Context) error, end func() error) {
 
 func TestCloseEndsWaits(t *testing.T) {
 	everyBackEnd(t, func(t *testing.T, open func(int) (*Handle, error)) {
-		h, err := open(proctest.Sleeper(t).PID)
+		h, err := open(lab.Sleeper(t).PID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,7 +83,7 @@ func TestCloseEndsWaits(t *testing.T) {
 	})
 	needsProc(t)
 	for _, scope := range []Scope{Process, Group, Session, Tree} {
-		leader, _ := proctest.Leader(t, 2)
+		leader, _ := lab.Leader(t, 2)
 		f := mustFamily(t, leader.PID, scope)
 		waiting(t, f.Wait, f.Close)
 		if err := f.Signal(unix.SIGKILL); !errors.Is(err, os.ErrClosed) {
@@ -130,7 +130,7 @@ func TestLentDescriptorIsNotReused(t *testing.T) {
 
 func TestCredentials(t *testing.T) {
 	everyBackEnd(t, func(t *testing.T, open func(int) (*Handle, error)) {
-		p := proctest.Sleeper(t)
+		p := lab.Sleeper(t)
 		h, err := open(p.PID)
 		if err != nil {
 			t.Fatal(err)
@@ -154,7 +154,7 @@ func TestCredentials(t *testing.T) {
 
 // What was bound to a process is seen through every other handle of it, and of no other.
 func TestBind(t *testing.T) {
-	p := proctest.Sleeper(t)
+	p := lab.Sleeper(t)
 	h := mustOpen(t, p.PID)
 	if value, ok := h.Bound(); ok {
 		t.Fatal(value)
@@ -169,7 +169,7 @@ func TestBind(t *testing.T) {
 	if value, ok := mustOpen(t, p.PID).Bound(); !ok || value != "2049:77/web.pid" {
 		t.Error(value, ok)
 	}
-	if value, ok := mustOpen(t, proctest.Sleeper(t).PID).Bound(); ok {
+	if value, ok := mustOpen(t, lab.Sleeper(t).PID).Bound(); ok {
 		t.Error(value)
 	}
 	if err := h.Bind("2049:77/other.pid"); err != nil {

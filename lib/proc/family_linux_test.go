@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"pidbox/lib/proc/proctest"
+	"pidbox/testscripts/lab"
 
 	"golang.org/x/sys/unix"
 
@@ -87,7 +87,7 @@ func TestScopeIsSignalled(t *testing.T) {
 }
 
 func TestStrangersGroupIsRefused(t *testing.T) {
-	p := proctest.Sleeper(t)
+	p := lab.Sleeper(t)
 	for _, scope := range []Scope{Group, Session} {
 		var refused *NotLeaderError
 		_, err := mustOpen(t, p.PID).Family(scope, nil)
@@ -103,7 +103,7 @@ func TestStrangersGroupIsRefused(t *testing.T) {
 
 func TestFamilyOfTheReaped(t *testing.T) {
 	for _, scope := range []Scope{Group, Session} {
-		p := proctest.Own(t)
+		p := lab.Own(t)
 		h := mustOpen(t, p.PID)
 		p.Kill()
 		if _, err := h.Family(scope, nil); !errors.Is(err, ErrNotFound) {
@@ -116,7 +116,7 @@ func TestWaitForTheWholeFamily(t *testing.T) {
 	needsProc(t)
 	for _, scope := range []Scope{Group, Session, Tree} {
 		t.Run(scope.String(), func(t *testing.T) {
-			leader, workers := proctest.Leader(t, 2)
+			leader, workers := lab.Leader(t, 2)
 			f := mustFamily(t, leader.PID, scope)
 			leader.Kill()
 			short, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
@@ -138,7 +138,7 @@ func TestWaitForTheWholeFamily(t *testing.T) {
 func TestSignalToNobody(t *testing.T) {
 	needsProc(t)
 	for _, scope := range []Scope{Process, Group, Session, Tree} {
-		p := proctest.Own(t)
+		p := lab.Own(t)
 		f := mustFamily(t, p.PID, scope)
 		p.Kill()
 		if err := f.Signal(unix.SIGTERM); !errors.Is(err, ErrNotFound) {
@@ -163,7 +163,7 @@ func TestOrphans(t *testing.T) {
 	needsProc(t)
 	for _, scope := range []Scope{Group, Session} {
 		t.Run(scope.String(), func(t *testing.T) {
-			leader, workers := proctest.Leader(t, 2)
+			leader, workers := lab.Leader(t, 2)
 			recorded := identityOf(t, leader.PID)
 			if _, err := Orphans(recorded, scope, nil); err == nil || errors.Is(err, ErrNotFound) {
 				t.Fatal(err)
@@ -171,7 +171,7 @@ func TestOrphans(t *testing.T) {
 			if err := unix.Kill(leader.PID, unix.SIGKILL); err != nil {
 				t.Fatal(err)
 			}
-			proctest.AwaitEnd(t, leader.PID)
+			lab.AwaitEnd(t, leader.PID)
 			orphans, err := Orphans(recorded, scope, nil) // of a zombie
 			if err != nil {
 				t.Fatal(err)
@@ -226,7 +226,7 @@ func canReopen(t *testing.T) bool {
 
 func TestNoOrphans(t *testing.T) {
 	needsProc(t)
-	p := proctest.Own(t)
+	p := lab.Own(t)
 	recorded := identityOf(t, p.PID)
 	p.Kill()
 	for _, scope := range []Scope{Process, Group, Session, Tree} {
@@ -234,7 +234,7 @@ func TestNoOrphans(t *testing.T) {
 			t.Error(scope, err)
 		}
 	}
-	leader, _ := proctest.Leader(t, 1)
+	leader, _ := lab.Leader(t, 1)
 	recorded = identityOf(t, leader.PID)
 	leader.Kill()
 	for _, change := range []func(*Identity){

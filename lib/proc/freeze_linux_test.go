@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"pidbox/lib/proc/proctest"
+	"pidbox/testscripts/lab"
 )
 
 func expectStopped(t *testing.T, h *Handle, want bool) {
@@ -37,7 +37,7 @@ func expectStopped(t *testing.T, h *Handle, want bool) {
 // A KILL to a tree that is given up leaves no member stopped.
 func TestFreezeIsUndone(t *testing.T) {
 	needsProc(t)
-	leader, workers := proctest.Leader(t, 2)
+	leader, workers := lab.Leader(t, 2)
 	f := mustFamily(t, leader.PID, Tree)
 	why := errors.New("why")
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -64,7 +64,7 @@ func TestFreezeOfTheKilledIsUndone(t *testing.T) {
 	if forced != "" {
 		t.Skip("needs pidfds")
 	}
-	leader, workers := proctest.Leader(t, 2)
+	leader, workers := lab.Leader(t, 2)
 	cmd, in, out := startLeader(t, helper+"=freezer", helper+"_PID="+strconv.Itoa(leader.PID))
 	defer func() { _ = cmd.Wait() }()
 	defer in.Close()
@@ -194,7 +194,7 @@ func tellChild() {
 // A stopped member is let go, another is not disturbed.
 func TestResume(t *testing.T) {
 	needsProc(t)
-	leader, workers := proctest.Leader(t, 2)
+	leader, workers := lab.Leader(t, 2)
 	f := mustFamily(t, leader.PID, Session)
 	h := mustOpen(t, workers[0])
 	for _, resume := range []func() error{f.Resume, h.Resume} {

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 
+	"pidbox/testscripts/lab"
+
 	"golang.org/x/sys/unix"
 
 	"pidbox/lib/proc/procfs"
@@ -19,6 +21,7 @@ import (
 const helper = "PIDBOX_PROC_HELPER"
 
 func TestMain(m *testing.M) {
+	lab.Enter()
 	switch os.Getenv(helper) {
 	case "headless":
 		beheaded()

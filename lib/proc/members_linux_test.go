@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"pidbox/lib/proc/procfs"
-	"pidbox/lib/proc/proctest"
+	"pidbox/testscripts/lab"
 )
 
 func pidsOf(f *Family) (pids []int) {
@@ -29,9 +29,9 @@ func pidsOf(f *Family) (pids []int) {
 // Whoever is not in the scope when it is looked at through its handle is no member, whatever was read before.
 func TestTheScopeIsCheckedAgainOnTheHandle(t *testing.T) {
 	needsProc(t)
-	stranger := proctest.Sleeper(t)
+	stranger := lab.Sleeper(t)
 	for _, scope := range []Scope{Group, Session, Tree} {
-		leader := proctest.Own(t)
+		leader := lab.Own(t)
 		f := newFamily(mustOpen(t, leader.PID), scope, nil)
 		defer f.Close()
 		f.scan = func() ([]procfs.Stat, error) {
@@ -54,13 +54,13 @@ func (d departed) stat() (procfs.Stat, error) { return d.st, nil }
 // A child of a number is a descendant only if the number is the member's still.
 func TestTheParentMustBeHeld(t *testing.T) {
 	needsProc(t)
-	leader, workers := proctest.Leader(t, 1)
+	leader, workers := lab.Leader(t, 1)
 	f := newFamily(newHandle(leader.PID, gone{}), Tree, nil)
 	defer f.Close()
 	if err := f.look(); err != nil || len(f.known) > 0 {
 		t.Error("of a leader that was reaped:", pidsOf(f), err)
 	}
-	root := proctest.Own(t)
+	root := lab.Own(t)
 	f = newFamily(mustOpen(t, root.PID), Tree, nil)
 	defer f.Close()
 	f.known[leader.PID] = &member{Identity{PID: leader.PID}, newHandle(leader.PID, departed{})}
@@ -76,7 +76,7 @@ func TestTheParentMustBeHeld(t *testing.T) {
 // One look that finds none is not enough: a process may fork and end while /proc is read.
 func TestTwoEmptyLooksAreTheEnd(t *testing.T) {
 	needsProc(t)
-	leader, _ := proctest.Leader(t, 1)
+	leader, _ := lab.Leader(t, 1)
 	h := mustOpen(t, leader.PID)
 	f := newFamily(h, Session, nil)
 	defer f.Close()
@@ -94,7 +94,7 @@ func TestTwoEmptyLooksAreTheEnd(t *testing.T) {
 	if err := unix.Kill(leader.PID, unix.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	proctest.AwaitEnd(t, leader.PID)
+	lab.AwaitEnd(t, leader.PID)
 	over, cancel := context.WithCancel(context.Background())
 	cancel()
 	if err := f.Wait(over); err != context.Canceled {
@@ -143,7 +143,7 @@ func TestForbiddenMembersAreLeftAlone(t *testing.T) {
 	secret := errors.New("it is a secret service")
 	for _, scope := range []Scope{Group, Session, Tree} {
 		t.Run(scope.String(), func(t *testing.T) {
-			leader, workers := proctest.Leader(t, 3)
+			leader, workers := lab.Leader(t, 3)
 			asked := map[int]bool{}
 			f, err := mustOpen(t, leader.PID).Family(scope, func(pid, ruid, suid int) error {
 				asked[pid] = true
@@ -189,12 +189,12 @@ func TestForbiddenMembersAreLeftAlone(t *testing.T) {
 
 func TestOrphansAreAskedFor(t *testing.T) {
 	needsProc(t)
-	leader, workers := proctest.Leader(t, 2)
+	leader, workers := lab.Leader(t, 2)
 	recorded := identityOf(t, leader.PID)
 	if err := unix.Kill(leader.PID, unix.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	proctest.AwaitEnd(t, leader.PID)
+	lab.AwaitEnd(t, leader.PID)
 	for _, scope := range []Scope{Group, Session} {
 		f, err := Orphans(recorded, scope, func(int, int, int) error { return errors.New("no") })
 		if err != nil {
@@ -217,7 +217,7 @@ func TestMoreMembersThanDescriptors(t *testing.T) {
 	needsProc(t)
 	for _, scope := range []Scope{Group, Session, Tree} {
 		t.Run(scope.String(), func(t *testing.T) {
-			leader, workers := proctest.Leader(t, 60)
+			leader, workers := lab.Leader(t, 60)
 			out, err := crowd(leader.PID, scope, 40).CombinedOutput()
 			if err != nil || string(out) != "gone\n" {
 				t.Fatalf("%v: %s", err, out)
@@ -235,7 +235,7 @@ func TestMoreMembersThanDescriptors(t *testing.T) {
 			}
 		})
 	}
-	leader, workers := proctest.Leader(t, 1)
+	leader, workers := lab.Leader(t, 1)
 	out, _ := crowd(leader.PID, Session, 10).CombinedOutput()
 	if !strings.Contains(string(out), unix.EMFILE.Error()) || strings.Contains(string(out), "goroutine") {
 		t.Errorf("%s", out)

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"pidbox/lib/proc/proctest"
+	"pidbox/testscripts/lab"
 
 	"golang.org/x/sys/unix"
 )
@@ -69,7 +69,7 @@ func patient(t *testing.T) context.Context {
 
 func TestChildIsSignalledAndWaitedFor(t *testing.T) {
 	everyBackEnd(t, func(t *testing.T, open func(int) (*Handle, error)) {
-		p := proctest.Sleeper(t)
+		p := lab.Sleeper(t)
 		h, err := open(p.PID)
 		if err != nil {
 			t.Fatal(err)
@@ -107,7 +107,7 @@ func TestChildIsSignalledAndWaitedFor(t *testing.T) {
 }
 
 func TestDoneOpensOnlyAtTheEnd(t *testing.T) {
-	p := proctest.Sleeper(t)
+	p := lab.Sleeper(t)
 	h := mustOpen(t, p.PID)
 	select {
 	case <-h.Done():
@@ -124,7 +124,7 @@ func TestDoneOpensOnlyAtTheEnd(t *testing.T) {
 
 func TestNoSuchProcess(t *testing.T) {
 	everyBackEnd(t, func(t *testing.T, open func(int) (*Handle, error)) {
-		if h, err := open(proctest.Dead(t)); !errors.Is(err, ErrNotFound) {
+		if h, err := open(lab.Dead(t)); !errors.Is(err, ErrNotFound) {
 			t.Fatal(h, err)
 		}
 	})
@@ -137,18 +137,18 @@ func TestNoSuchProcess(t *testing.T) {
 
 func TestThreadIsNoProcess(t *testing.T) {
 	everyBackEnd(t, func(t *testing.T, open func(int) (*Handle, error)) {
-		if h, err := open(proctest.ThreadID(t)); !errors.Is(err, ErrNotFound) {
+		if h, err := open(lab.ThreadID(t)); !errors.Is(err, ErrNotFound) {
 			t.Fatal(h, err)
 		}
 	})
-	if err := bare(proctest.ThreadID(t)).signal(unix.SIGKILL); !errors.Is(err, ErrNotFound) { // else this is the end
+	if err := bare(lab.ThreadID(t)).signal(unix.SIGKILL); !errors.Is(err, ErrNotFound) { // else this is the end
 		t.Fatal(err)
 	}
 }
 
 func TestZombie(t *testing.T) {
 	everyBackEnd(t, func(t *testing.T, open func(int) (*Handle, error)) {
-		p := proctest.Zombie(t)
+		p := lab.Zombie(t)
 		h, err := open(p.PID)
 		if err != nil {
 			t.Fatal(err)
@@ -204,7 +204,7 @@ func TestFirstThreadEndedOthersRun(t *testing.T) {
 
 func TestWaitEndsWithItsContext(t *testing.T) {
 	everyBackEnd(t, func(t *testing.T, open func(int) (*Handle, error)) {
-		h, err := open(proctest.Sleeper(t).PID)
+		h, err := open(lab.Sleeper(t).PID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -227,7 +227,7 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 }
 
 func TestWaitLeaksNothing(t *testing.T) {
-	h := mustOpen(t, proctest.Sleeper(t).PID)
+	h := mustOpen(t, lab.Sleeper(t).PID)
 	wait := func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 		defer cancel()
@@ -261,7 +261,7 @@ func openFiles(t *testing.T) int {
 }
 
 func TestCloseWhileWaiting(t *testing.T) {
-	p := proctest.Sleeper(t)
+	p := lab.Sleeper(t)
 	h := mustOpen(t, p.PID)
 	waited := make(chan error)
 	go func() { waited <- h.Wait(context.Background()) }()
@@ -278,7 +278,7 @@ func TestWaitForSomebodyElsesChild(t *testing.T) {
 	if forced == "bare" {
 		t.Skip("it would wait for the zombie to be reaped")
 	}
-	leader, workers := proctest.Leader(t, 1)
+	leader, workers := lab.Leader(t, 1)
 	h := mustOpen(t, workers[0])
 	if err := h.Signal(unix.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -294,7 +294,7 @@ func TestNoPermissionIsAlive(t *testing.T) {
 		t.Skip("needs root")
 	}
 	everyBackEnd(t, func(t *testing.T, open func(int) (*Handle, error)) {
-		p := proctest.Sleeper(t)
+		p := lab.Sleeper(t)
 		failed := make(chan error)
 		go func() {
 			runtime.LockOSThread() // never unlocked: the thread ends with the goroutine, and its user with it
@@ -329,7 +329,7 @@ func TestNoPermissionIsAlive(t *testing.T) {
 
 func TestIdentityStays(t *testing.T) {
 	everyBackEnd(t, func(t *testing.T, open func(int) (*Handle, error)) {
-		p, other := proctest.Sleeper(t), proctest.Sleeper(t)
+		p, other := lab.Sleeper(t), lab.Sleeper(t)
 		h, err := open(p.PID)
 		if err != nil {
 			t.Fatal(err)
@@ -380,7 +380,7 @@ func TestIdentityStays(t *testing.T) {
 
 func TestInfo(t *testing.T) {
 	before := time.Now()
-	p := proctest.Sleeper(t)
+	p := lab.Sleeper(t)
 	info, err := mustOpen(t, p.PID).Info()
 	if forced == "bare" {
 		return
@@ -424,7 +424,7 @@ func TestConditions(t *testing.T) {
 	if err := os.Symlink(program, link); err != nil {
 		t.Fatal(err)
 	}
-	h := mustOpen(t, proctest.Program(t, program).PID)
+	h := mustOpen(t, lab.Program(t, program).PID)
 	check := func(c Conditions, want string) {
 		t.Helper()
 		ok, why, err := h.Meets(c)

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"pidbox/lib/proc/proctest"
+	"pidbox/testscripts/lab"
 
 	"golang.org/x/sys/unix"
 
@@ -22,11 +22,11 @@ import (
 
 // A handle, and an identity, stay with their process when a stranger gets its number.
 func TestReusedNumber(t *testing.T) {
-	if !proctest.InNamespace(t) {
+	if !lab.InNamespace(t) {
 		return
 	}
 	everyBackEnd(t, func(t *testing.T, open func(int) (*Handle, error)) {
-		p := proctest.Own(t)
+		p := lab.Own(t)
 		h, err := open(p.PID)
 		if err != nil {
 			t.Fatal(err)
@@ -43,7 +43,7 @@ func TestReusedNumber(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.Kill()
-		innocent := mustOpen(t, proctest.Reuse(t, p.PID).PID)
+		innocent := mustOpen(t, lab.Reuse(t, p.PID).PID)
 
 		expectAlive(t, h, false)
 		for _, s := range []unix.Signal{0, unix.SIGKILL} {
@@ -91,20 +91,20 @@ func TestReusedNumber(t *testing.T) {
 
 // A group that another process founded under the same number, and left by its death, is nobody's.
 func TestReusedGroup(t *testing.T) {
-	if !proctest.InNamespace(t) {
+	if !lab.InNamespace(t) {
 		return
 	}
 	needsProc(t)
 	for _, scope := range []Scope{Group, Session} {
 		t.Run(scope.String(), func(t *testing.T) {
-			p := proctest.Own(t)
+			p := lab.Own(t)
 			f := mustFamily(t, p.PID, scope)
 			recorded := identityOf(t, p.PID)
 			p.Kill()
 			var workers []int
 			for range 1000 {
 				setLastPID(t, p.PID-1)
-				other, theirs := proctest.Leader(t, 2)
+				other, theirs := lab.Leader(t, 2)
 				other.Kill()
 				if other.PID == p.PID {
 					workers = theirs
@@ -148,14 +148,14 @@ func setLastPID(t *testing.T, pid int) {
 // While one number goes from process to process, what is read of a handle is always of one of them: the name that
 // belongs to the inode.
 func TestNeverTwoProcessesInOneLook(t *testing.T) {
-	if !proctest.InNamespace(t) {
+	if !lab.InNamespace(t) {
 		return
 	}
 	if identityOf(t, os.Getpid()).Inode == 0 {
 		t.Skip("tells processes by their inodes")
 	}
 	var number atomic.Int64
-	number.Store(int64(proctest.Dead(t)))
+	number.Store(int64(lab.Dead(t)))
 	var mu sync.Mutex
 	names := map[uint64]string{}
 	done := make(chan struct{})
@@ -249,7 +249,7 @@ func TestNeverTwoProcessesInOneLook(t *testing.T) {
 
 // Whatever a member does, after a KILL to its family and a wait nothing is left of it.
 func TestKillLeavesNothingOfForkers(t *testing.T) {
-	if !proctest.InNamespace(t) {
+	if !lab.InNamespace(t) {
 		return
 	}
 	needsProc(t)
@@ -312,7 +312,7 @@ func TestForeignProc(t *testing.T) {
 		}
 		return
 	}
-	p := proctest.Own(t)
+	p := lab.Own(t)
 	h := mustOpen(t, p.PID)
 	expectAlive(t, h, true)
 	id, err := h.Identity()

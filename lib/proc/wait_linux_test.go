@@ -14,13 +14,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"pidbox/lib/proc/procfs"
-	"pidbox/lib/proc/proctest"
+	"pidbox/testscripts/lab"
 )
 
 // searched waits for the members to end, one after the other with a pause, and gives how often it searched.
 func searched(t testing.TB, scope Scope, workers int, pause time.Duration) int {
 	t.Helper()
-	leader, pids := proctest.Leader(t, workers)
+	leader, pids := lab.Leader(t, workers)
 	h, err := Open(leader.PID)
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +71,7 @@ func TestWaitSleeps(t *testing.T) {
 		t.Skip("needs pidfds")
 	}
 	for _, scope := range []Scope{Group, Session, Tree} {
-		leader, _ := proctest.Leader(t, 3)
+		leader, _ := lab.Leader(t, 3)
 		f := mustFamily(t, leader.PID, scope)
 		id, waited := make(chan int, 1), make(chan error, 1)
 		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)

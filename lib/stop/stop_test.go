@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"pidbox/lib/proc"
-	"pidbox/lib/proc/proctest"
 	"pidbox/lib/signals"
+	"pidbox/testscripts/lab"
 )
 
 // fake ends some time after a signal that it heeds.
@@ -130,7 +130,7 @@ func TestGoneAndDenied(t *testing.T) {
 }
 
 func TestRealProcess(t *testing.T) {
-	p := proctest.Stubborn(t)
+	p := lab.Stubborn(t)
 	h, err := proc.Open(p.PID)
 	if err != nil {
 		t.Fatal(err)
@@ -244,7 +244,7 @@ func TestTheEndOfTheRunEndsASignal(t *testing.T) {
 
 // A process that is stopped cleans up like another.
 func TestStoppedProcessHeedsTerm(t *testing.T) {
-	p := proctest.Sleeper(t)
+	p := lab.Sleeper(t)
 	h, err := proc.Open(p.PID)
 	if err != nil {
 		t.Fatal(err)

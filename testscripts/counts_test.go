@@ -1,0 +1,124 @@
+//go:build linux
+
+package testscripts
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"pidbox/testscripts/lab"
+)
+
+// What the commands that run every few seconds on every machine cost, in counts, which unlike times are those of any day.
+// Both are the fewest of several runs. The bounds are a twentieth above what was measured on amd64: whoever has to raise
+// one writes down why.
+func TestCounts(t *testing.T) {
+	const runs, tracedRuns, slack = 40, 10, 1.05
+	if runtime.GOARCH != "amd64" {
+		t.Skip("measured on amd64")
+	}
+	strace, err := lab.LookPath("strace")
+	if err != nil {
+		missing(t, "strace")
+	}
+	dir := t.TempDir()
+	sh(t, "..", "make", "-s", "BINARY="+filepath.Join(dir, "pidbox"), "build")
+	for _, name := range []string{"pid-alive", "pid-claim", "pid-kill"} {
+		if err := os.Symlink("pidbox", filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sleep := start(t)
+	claimed, own := filepath.Join(dir, "claimed.pid"), filepath.Join(dir, "own.pid")
+	claim := func(file string) []string {
+		return []string{filepath.Join(dir, "pid-claim"), "-q", "--pid", strconv.Itoa(sleep.pid), "-p", file}
+	}
+	before := map[string]func(){
+		"pid-claim": func() { os.Remove(own) },
+		"pid-kill": func() {
+			os.Remove(own)
+			target := start(t)
+			argv := claim(own)
+			argv[3] = strconv.Itoa(target.pid)
+			sh(t, dir, argv...)
+		},
+	}
+	sh(t, dir, claim(claimed)...)
+	for _, c := range []struct {
+		name          string
+		argv          []string
+		faults, calls int // as measured
+	}{
+		{"pid-alive", []string{filepath.Join(dir, "pid-alive"), "-q", "-p", claimed}, 398, 251},
+		{"pid-claim", claim(own), 409, 294},
+		{"pid-kill", []string{filepath.Join(dir, "pid-kill"), "-q", "-p", own}, 402, 287},
+	} {
+		var faults, calls []int
+		var took []time.Duration
+		for i := range runs {
+			for _, prefix := range [][]string{nil, {strace, "-f", "-qq", "-e", "signal=none", "-o", filepath.Join(dir, "trace")}} {
+				if prefix != nil && i >= tracedRuns {
+					continue
+				}
+				if before[c.name] != nil {
+					before[c.name]()
+				}
+				argv := append(slices.Clone(prefix), c.argv...)
+				cmd := exec.Command(argv[0], argv[1:]...)
+				began := time.Now()
+				if out, err := cmd.CombinedOutput(); err != nil {
+					t.Fatalf("%q: %v\n%s", argv, err, out)
+				}
+				if prefix == nil {
+					took = append(took, time.Since(began))
+					faults = append(faults, int(cmd.ProcessState.SysUsage().(*syscall.Rusage).Minflt))
+				} else {
+					n, err := traced(filepath.Join(dir, "trace"))
+					if err != nil {
+						t.Fatal(err)
+					}
+					calls = append(calls, n)
+				}
+			}
+		}
+		slices.Sort(took)
+		t.Logf("%s: %d page faults, %d system calls, %v", c.name, slices.Min(faults), slices.Min(calls), took[len(took)/2].Round(10*time.Microsecond))
+		for _, one := range []struct {
+			what     string
+			got, was int
+		}{{"page faults", slices.Min(faults), c.faults}, {"system calls", slices.Min(calls), c.calls}} {
+			if float64(one.got) > float64(one.was)*slack {
+				t.Errorf("%s: %d %s, and were %d", c.name, one.got, one.what, one.was)
+			}
+		}
+	}
+}
+
+// traced counts the calls in what strace wrote, less those by which the Go runtime keeps its threads busy or idle: their
+// number is the scheduler's.
+func traced(file string) (n int, err error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	call := regexp.MustCompile(`^\d+ +(\w+)\(`)
+	idle := regexp.MustCompile(`^(futex|nanosleep|sched_yield|epoll_pwait|tgkill|getpid|rt_sigreturn|restart_syscall|madvise)$`)
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		if m := call.FindStringSubmatch(lines.Text()); m != nil && !idle.MatchString(m[1]) {
+			n++
+		}
+	}
+	return n, lines.Err()
+}

@@ -1,0 +1,90 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"strconv"
+
+	"pidbox/testscripts/lab"
+)
+
+// tool is one column: how it does each operation, nil where it has none.
+type tool struct {
+	name  string
+	needs string
+	claim func(file string, pid int) []string      // write the pidfile of a running process, unless another holds it
+	start func(file string, cmd []string) []string // start a daemon with a pidfile
+	stop  func(file string) []string               // TERM, and KILL after 2 s
+	alive func(file string) []string               // status 0: running
+	stays bool                                     // the pidfile names the tool, which stays as the daemon's parent
+}
+
+func (t tool) there() bool {
+	if t.needs == "" {
+		return true
+	}
+	_, err := lab.LookPath(t.needs)
+	return err == nil
+}
+
+func tools() []tool {
+	applet := func(name string) string { return "/run/bin/" + name }
+	ssd := func(front ...string) tool {
+		call := func(args ...string) []string { return append(append([]string{}, front...), args...) }
+		return tool{
+			start: func(file string, cmd []string) []string {
+				return append(call("-S", "-b", "-m", "-p", file, "-x", cmd[0], "--"), cmd[1:]...)
+			},
+			stop: func(file string) []string { return call("-K", "-p", file) },
+		}
+	}
+	dpkg, busybox := ssd("start-stop-daemon"), ssd("busybox", "start-stop-daemon")
+	dpkg.name, dpkg.needs = "start-stop-daemon", "start-stop-daemon"
+	dpkg.stop = func(file string) []string {
+		return []string{"start-stop-daemon", "-K", "--retry", "TERM/2/KILL/2", "--remove-pidfile", "--oknodo", "-p", file}
+	}
+	dpkg.alive = func(file string) []string { return []string{"start-stop-daemon", "--status", "-p", file} }
+	busybox.name, busybox.needs = "busybox", "busybox"
+	return []tool{
+		{
+			name: "pidbox",
+			claim: func(file string, pid int) []string {
+				return []string{applet("pid-claim"), "--pid", strconv.Itoa(pid), "-p", file}
+			},
+			start: func(file string, cmd []string) []string {
+				return append([]string{applet("daemonize"), "-p", file}, cmd...)
+			},
+			stop:  func(file string) []string { return []string{applet("pid-kill"), "--grace", "2", "-p", file} },
+			alive: func(file string) []string { return []string{applet("pid-alive"), "-p", file} },
+		},
+		dpkg,
+		busybox,
+		{
+			name: "daemonize(1)", needs: "daemonize",
+			start: func(file string, cmd []string) []string {
+				return append([]string{"daemonize", "-p", file, "-l", file + ".lock"}, cmd...)
+			},
+		},
+		{
+			name: "daemon(1)", needs: "daemon", stays: true,
+			start: func(file string, cmd []string) []string {
+				return append([]string{"daemon", "--pidfile", file, "--"}, cmd...)
+			},
+		},
+		{
+			name: "shell idioms", needs: "flock",
+			claim: func(file string, pid int) []string {
+				return sh(`exec 9>>"$1"; flock -n 9 || exit 1; p=$(cat "$1"); [ -z "$p" ] || ! kill -0 "$p" 2>/dev/null || [ "$p" = "$2" ] || exit 1; echo "$2" >"$1"`, file, fmt.Sprint(pid))
+			},
+			stop: func(file string) []string {
+				return sh(`[ -e "$1" ] || exit 0; p=$(cat "$1"); kill "$p" 2>/dev/null; for i in $(seq 20); do kill -0 "$p" 2>/dev/null || break; sleep 0.1; done; kill -9 "$p" 2>/dev/null; rm -f "$1"`, file)
+			},
+			alive: func(file string) []string { return sh(`kill -0 "$(cat "$1")"`, file) },
+		},
+	}
+}
+
+func sh(script string, args ...string) []string {
+	return append([]string{"sh", "-c", script, "sh"}, args...)
+}
