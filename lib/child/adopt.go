@@ -9,8 +9,8 @@ import (
 	"pidbox/lib/proc"
 )
 
-// Find returns the holder of the pidfile that Adopt would take over; nil if no process is left to adopt. One that cannot be
-// told from another process is a *pidfile.DoubtError, unless Prove knows it.
+// Find returns the holder of the pidfile that Adopt would take over; nil if no process is left to adopt. One that
+// cannot be told from another process is a *pidfile.DoubtError, unless Prove knows it.
 func Find(s Spec) (*pidfile.Holder, error) {
 	h, err := pidfile.Read(s.PIDFile, s.Rules)
 	var garbage *pidfile.GarbageError
@@ -41,8 +41,8 @@ func Find(s Spec) (*pidfile.Holder, error) {
 	return nil, err
 }
 
-// Adopt takes over the process that the pidfile names, which an earlier owner has started; nil if there is none. Of many at
-// once one succeeds in Take, and Prove is to fail for the others.
+// Adopt takes over the process that the pidfile names, which an earlier owner has started; nil if there is none. Of
+// many at once one succeeds in Take, and Prove is to fail for the others.
 func Adopt(ctx context.Context, s Spec) (*Child, error) {
 	for {
 		h, err := Find(s)

@@ -18,9 +18,9 @@ const killWait = 5 * time.Second
 // Kill is the schedule that ends what is left at once.
 func Kill() signals.Schedule { return signals.Schedule{{Signal: syscall.SIGKILL, Wait: killWait}} }
 
-// Stop runs the schedule on all of the scope, also when the process itself has ended, and returns once none of it is left.
-// report, which may be nil, is told of each signal before it is sent: of none if there is nothing to signal. The other
-// errors are those of stop.Run.
+// Stop runs the schedule on all of the scope, also when the process itself has ended, and returns once none of it is
+// left. report, which may be nil, is told of each signal before it is sent: of none if there is nothing to signal. The
+// other errors are those of stop.Run.
 func (c *Child) Stop(ctx context.Context, schedule signals.Schedule, report func(signals.Step)) error {
 	c.clearing.Lock()
 	defer c.clearing.Unlock()
@@ -53,7 +53,8 @@ func (c *Child) Stop(ctx context.Context, schedule signals.Schedule, report func
 	return err
 }
 
-// Clear waits for the end of the process, and for a Stop that is under way, and then ends at once what is left of the scope.
+// Clear waits for the end of the process, and for a Stop that is under way, and then ends at once what is left of the
+// scope.
 func (c *Child) Clear() error {
 	<-c.Done()
 	return c.Stop(context.Background(), Kill(), nil)
@@ -74,9 +75,10 @@ func (c *Child) Within(do func(*proc.Family) error) error {
 	return err
 }
 
-// leftover says whether the process, which has ended, left others of its scope. Of a group the kernel knows: the process is
-// reaped for that, so that the answer is not about itself. Until then the family holds the group, and no later process
-// counts for a member. A session or a tree is looked for among all processes, with the zombie in its place.
+// leftover says whether the process, which has ended, left others of its scope. Of a group the kernel knows: the
+// process is reaped for that, so that the answer is not about itself. Until then the family holds the group, and no
+// later process counts for a member. A session or a tree is looked for among all processes, with the zombie in its
+// place.
 func (c *Child) leftover(family *proc.Family) (bool, error) {
 	if c.spec.Scope != proc.Group {
 		return family.Alive()
@@ -86,8 +88,8 @@ func (c *Child) leftover(family *proc.Family) (bool, error) {
 	return !errors.Is(err, proc.ErrNotFound), nil // an error is met again by the schedule
 }
 
-// family is the scope of the process, or what it left of that: ErrNotFound if nothing. One that was adopted may lead neither
-// group nor session, and is stopped alone then.
+// family is the scope of the process, or what it left of that: ErrNotFound if nothing. One that was adopted may lead
+// neither group nor session, and is stopped alone then.
 func (c *Child) family() (*proc.Family, error) {
 	if c.group != nil {
 		return c.group, nil

@@ -30,8 +30,8 @@ type Config struct {
 	Notify       bool // tell the service manager, at NOTIFY_SOCKET, that it is ready, and that it ends
 }
 
-// New makes the supervisor, not yet at work. It fails where the command cannot be found or the log not be opened. As PID 1
-// it collects orphans from now on.
+// New makes the supervisor, not yet at work. It fails where the command cannot be found or the log not be opened. As
+// PID 1 it collects orphans from now on.
 func New(c Config) (*Supervisor, error) {
 	log, err := c.Log.open()
 	if err != nil {
@@ -68,8 +68,8 @@ func (g guarded) check(ctx context.Context) error {
 	return g.orphans.Guard(func() error { return g.of.Check(ctx) })
 }
 
-// Keep supervises until the end, with a pidfile of its own. Signals are requests from before the claim on: whoever finds the
-// pidfile may send one. It stays where a child survived its stop.
+// Keep supervises until the end, with a pidfile of its own. Signals are requests from before the claim on: whoever
+// finds the pidfile may send one. It stays where a child survived its stop.
 func Keep(c Config) error {
 	s, err := New(c)
 	if err != nil {
