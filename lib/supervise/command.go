@@ -44,8 +44,8 @@ func (c Command) program(notify bool) (program, Fingerprint, error) {
 		command: spawn.Command{
 			Args: c.Args, Env: spawn.MergeEnv(inherited, given), Dir: c.Dir, Umask: c.Umask, User: c.User,
 		},
-		cwd:     cwd,
-		output:  c.Output,
+		cwd:    cwd,
+		output: c.Output,
 	}
 	print := Fingerprint{Args: c.Args, Env: given, Dir: c.Dir}
 	print.Path, err = p.find()
