@@ -26,8 +26,8 @@ func Find(s Spec) (*pidfile.Holder, error) {
 	switch {
 	case s.Prove != nil:
 		err = s.Prove(h)
-	case h.State == pidfile.Doubtful:
-		return nil, &pidfile.DoubtError{Holder: h}
+	default:
+		_, err = h.Live()
 	}
 	if err == nil {
 		return h, nil
@@ -78,7 +78,7 @@ func adopt(h *pidfile.Holder, id proc.Identity, s Spec) *Child {
 		}
 	}
 	if s.Scope == proc.Group { // its parent reaps it, and we may come too late to see what it leaves
-		c.group, _ = c.handle.Family(proc.Group)
+		c.group, _ = c.handle.Family(proc.Group, h.Allow())
 	}
 	return c
 }

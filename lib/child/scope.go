@@ -42,11 +42,8 @@ func (c *Child) Stop(ctx context.Context, schedule signals.Schedule, report func
 			return err
 		}
 	}
-	var target stop.Target = family
-	if family.Blind() {
-		target = &unseen{family, c}
-	}
-	_, err = stop.Run(ctx, target, schedule, report)
+	family.Reaps(func() { _, _ = c.reap() })
+	_, err = stop.Run(ctx, family, schedule, report)
 	if err == nil {
 		<-c.Done()
 	}
@@ -97,30 +94,20 @@ func (c *Child) family() (*proc.Family, error) {
 	if c.spec.Scope == proc.Tree {
 		return c.tree()
 	}
-	f, err := c.handle.Family(c.spec.Scope)
+	var allow proc.Allow // of our own, all
+	if c.holder != nil {
+		allow = c.holder.Allow()
+	}
+	f, err := c.handle.Family(c.spec.Scope, allow)
 	var member *proc.NotLeaderError
 	switch {
 	case errors.As(err, &member):
-		return c.handle.Family(proc.Process)
+		return c.handle.Family(proc.Process, allow)
 	case errors.Is(err, proc.ErrNotFound):
-		return proc.Orphans(c.identity, c.spec.Scope)
+		return proc.Orphans(c.identity, c.spec.Scope, allow)
 	}
 	return f, err
 }
 
 // gone says that the child was closed meanwhile.
 func gone(err error) bool { return errors.Is(err, os.ErrClosed) }
-
-// unseen is a group whose members nothing shows: while the process is a zombie it exists.
-type unseen struct {
-	*proc.Family
-	child *Child
-}
-
-func (u *unseen) Wait(ctx context.Context) error {
-	if err := u.child.handle.Wait(ctx); err != nil {
-		return err
-	}
-	_, _ = u.child.reap()
-	return u.Family.Wait(ctx)
-}

@@ -35,7 +35,7 @@ func (k *kin) look() {
 		return
 	}
 	defer self.Close()
-	family, err := self.Family(proc.Tree)
+	family, err := self.Family(proc.Tree, nil)
 	if err != nil {
 		return
 	}
@@ -115,7 +115,7 @@ func (c *Child) Owns(pid int) bool {
 // less the others; without /proc to find them in, the group.
 func (c *Child) tree() (f *proc.Family, err error) {
 	if c.kin == nil || c.kin.unknown {
-		f, err = c.root().Family(proc.Tree)
+		f, err = c.root().Family(proc.Tree, nil)
 	} else {
 		var self *proc.Handle
 		if self, err = proc.Self(); err == nil {
@@ -123,7 +123,7 @@ func (c *Child) tree() (f *proc.Family, err error) {
 		}
 	}
 	if err != nil {
-		return c.handle.Family(proc.Group)
+		return c.handle.Unsearched()
 	}
 	return f, nil
 }

@@ -97,21 +97,5 @@ func Keep(c Config) error {
 		return err
 	}
 	s.Log.Debug("ending", "left", outcome == Left)
-	return errors.Join(err, release(c))
-}
-
-// release removes the pidfile, if it still names this process.
-func release(c Config) error {
-	h, err := pidfile.Read(c.PIDFile, c.Rules)
-	if err != nil {
-		return err
-	}
-	defer h.Close()
-	if h.PID != os.Getpid() {
-		return nil
-	}
-	if err := pidfile.Release(context.Background(), h); !errors.Is(err, pidfile.ErrChanged) {
-		return err
-	}
-	return nil
+	return errors.Join(err, pidfile.ReleaseIfOurs(context.Background(), c.PIDFile, c.Rules, os.Getpid()))
 }
