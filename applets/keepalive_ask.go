@@ -18,11 +18,10 @@ func (o *keepAliveOptions) ask(c *applet.Call) error {
 		return err
 	}
 	defer h.Close()
-	switch h.State {
-	case pidfile.Running:
-	case pidfile.Doubtful:
-		return &pidfile.DoubtError{Holder: h}
-	default:
+	switch held, err := h.Live(); {
+	case err != nil:
+		return err
+	case held == nil:
 		return applet.Fail(applet.Absent, "%s: no keep-alive is running: %s", o.PIDFile, h.Why)
 	}
 	var st supervise.Status

@@ -9,8 +9,8 @@ import (
 	"pidbox/lib/proc"
 )
 
-// Find returns the holder of the pidfile that Adopt would take over; nil if no process is left to adopt. One that cannot be
-// told from another process is a *pidfile.DoubtError, unless Prove knows it.
+// Find returns the holder of the pidfile that Adopt would take over; nil if no process is left to adopt. One that
+// cannot be told from another process is a *pidfile.DoubtError, unless Prove knows it.
 func Find(s Spec) (*pidfile.Holder, error) {
 	h, err := pidfile.Read(s.PIDFile, s.Rules)
 	var garbage *pidfile.GarbageError
@@ -26,8 +26,8 @@ func Find(s Spec) (*pidfile.Holder, error) {
 	switch {
 	case s.Prove != nil:
 		err = s.Prove(h)
-	case h.State == pidfile.Doubtful:
-		return nil, &pidfile.DoubtError{Holder: h}
+	default:
+		_, err = h.Live()
 	}
 	if err == nil {
 		return h, nil
@@ -41,8 +41,8 @@ func Find(s Spec) (*pidfile.Holder, error) {
 	return nil, err
 }
 
-// Adopt takes over the process that the pidfile names, which an earlier owner has started; nil if there is none. Of many at
-// once one succeeds in Take, and Prove is to fail for the others.
+// Adopt takes over the process that the pidfile names, which an earlier owner has started; nil if there is none. Of
+// many at once one succeeds in Take, and Prove is to fail for the others.
 func Adopt(ctx context.Context, s Spec) (*Child, error) {
 	for {
 		h, err := Find(s)
@@ -78,7 +78,7 @@ func adopt(h *pidfile.Holder, id proc.Identity, s Spec) *Child {
 		}
 	}
 	if s.Scope == proc.Group { // its parent reaps it, and we may come too late to see what it leaves
-		c.group, _ = c.handle.Family(proc.Group, nil)
+		c.group, _ = c.handle.Family(proc.Group, h.Allow())
 	}
 	return c
 }

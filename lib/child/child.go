@@ -17,15 +17,15 @@
 //
 // Whose death means what:
 //
-//   - We die before the byte: the line is closed, and the held child exits without having run anything. A pidfile that was
-//     written by then is stale, as any claim may find it.
+//   - We die before the byte: the line is closed, and the held child exits without having run anything. A pidfile that
+//     was written by then is stale, as any claim may find it.
 //   - We die after the byte: the child runs on, and is on record. Adopt finds it by its identity.
 //   - The child dies before its exec: the line is closed by that, LetGo says so, and all that was done is undone.
-//   - The child dies later: as a zombie it keeps its PID until Reap, and by that its group and session. Reap comes once the
-//     scope is clear, or is held in a way that no later process can be taken for a member (see proc.Family). So there is no
-//     moment at which a signal, or a reader of the pidfile, could meet another process in its place.
-//   - The pidfile is unlocked while the child executes, which takes as long as its disk does. It is released last, and only if
-//     it names this child still: another process may have claimed it the moment that it was stale.
+//   - The child dies later: as a zombie it keeps its PID until Reap, and by that its group and session. Reap comes once
+//     the scope is clear, or is held in a way that no later process can be taken for a member (see proc.Family). So
+//     there is no moment at which a signal, or a reader of the pidfile, could meet another process in its place.
+//   - The pidfile is unlocked while the child executes, which takes as long as its disk does. It is released last, and
+//     only if it names this child still: another process may have claimed it the moment that it was stale.
 //
 // Start goes through the first four steps at once.
 package child
@@ -42,8 +42,8 @@ import (
 	"pidbox/lib/spawn"
 )
 
-// Spec says in what the children of different owners differ. The zero value is a command in our own process group with no
-// pidfile, which is stopped alone.
+// Spec says in what the children of different owners differ. The zero value is a command in our own process group with
+// no pidfile, which is stopped alone.
 type Spec struct {
 	Session bool       // it leads a session of its own, hence a group
 	Detach  bool       // it leads a group in a session of its own, by double fork; it is still ours to wait for
@@ -60,15 +60,16 @@ type Spec struct {
 	Forget func() error
 
 	// Prove says, in place of the pidfile's own record, that the process which it names is one to adopt. It is asked
-	// twice, as a claim looks twice: before the locks are taken, and under them. Then Take puts the new owner on record.
+	// twice, as a claim looks twice: before the locks are taken, and under them. Then Take puts the new owner on
+	// record.
 	Prove func(*pidfile.Holder) error
 	Take  func() error
 
 	Orphans *Orphans // collects what this process inherits as PID 1; nil if that is not its task
 }
 
-// Child is a process and its pidfile, from the reservation on. Its methods may be called concurrently once it was let go
-// or adopted. It must be closed.
+// Child is a process and its pidfile, from the reservation on. Its methods may be called concurrently once it was let
+// go or adopted. It must be closed.
 type Child struct {
 	spec     Spec
 	place    *pidfile.Reservation // while it is reserved
@@ -122,7 +123,8 @@ func (c *Child) Identity() proc.Identity { return c.identity }
 // Adopted says that it is no child of this process: nobody tells us how it ends.
 func (c *Child) Adopted() bool { return c.process == nil }
 
-// Began is when it was let go, no later than its first action. For one that was adopted it is on the monotonic clock too.
+// Began is when it was let go, no later than its first action. For one that was adopted it is on the monotonic clock
+// too.
 func (c *Child) Began() time.Time { return c.began }
 
 // Found is who the pidfile named before it was reserved; nil without a pidfile, and once it was let go.

@@ -232,7 +232,8 @@ func TestLeavesOthers(t *testing.T) {
 	}
 }
 
-// Until the scope is clear no other process gets the PID. After the reaping one may, and is neither signalled nor waited for.
+// Until the scope is clear no other process gets the PID. After the reaping one may, and is neither signalled nor
+// waited for.
 func TestReuse(t *testing.T) {
 	if !lab.InNamespace(t) {
 		return

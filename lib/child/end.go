@@ -14,7 +14,8 @@ import (
 // retry is the pace at which a wait is tried again that failed for want of descriptors or memory.
 const retry = 100 * time.Millisecond
 
-// Done is closed once the process itself has ended. It is not reaped by that. A child that is closed before stays undone.
+// Done is closed once the process itself has ended. It is not reaped by that. A child that is closed before stays
+// undone.
 func (c *Child) Done() <-chan struct{} {
 	c.watch.Do(func() {
 		process := c.handle
@@ -64,8 +65,9 @@ func (c *Child) Signal(sig syscall.Signal) error {
 	return err
 }
 
-// Reap waits for the process, and for a Stop or Clear that is under way, and says how it ended; again, it says the same.
-// spawn.ErrReaped says that this is not known: the process was adopted, or its exit status was collected elsewhere.
+// Reap waits for the process, and for a Stop or Clear that is under way, and says how it ended; again, it says the
+// same. spawn.ErrReaped says that this is not known: the process was adopted, or its exit status was collected
+// elsewhere.
 func (c *Child) Reap() (spawn.Ending, error) {
 	<-c.Done()
 	c.clearing.Lock()
@@ -85,8 +87,8 @@ func (c *Child) reap() (spawn.Ending, error) {
 	return c.ending, c.reaped
 }
 
-// Release removes the pidfile, once the process has ended, if it names that still: that another process has claimed it, or
-// that it is gone, is as good. What an error means is the caller's to say. It may be called after Close.
+// Release removes the pidfile, once the process has ended, if it names that still: that another process has claimed it,
+// or that it is gone, is as good. What an error means is the caller's to say. It may be called after Close.
 func (c *Child) Release(ctx context.Context) error {
 	if c.spec.PIDFile == "" {
 		return nil

@@ -66,9 +66,8 @@ func (c *Child) Record(ctx context.Context) error {
 }
 
 // LetGo has the process execute the command, and returns once it did. It inherits the files, on numbers of the kernel's
-// choice. That takes long where somebody keeps it stopped, or
-// its file system does not answer: with the end of ctx it is killed, and the error is the cause of that. An error leaves
-// neither process nor pidfile.
+// choice. That takes long where somebody keeps it stopped, or its file system does not answer: with the end of ctx it
+// is killed, and the error is the cause of that. An error leaves neither process nor pidfile.
 func (c *Child) LetGo(ctx context.Context, inherit ...*os.File) error {
 	kill := context.AfterFunc(ctx, func() { _ = c.handle.Signal(syscall.SIGKILL) })
 	err := c.letGo(inherit)

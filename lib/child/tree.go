@@ -9,9 +9,9 @@ import (
 	"pidbox/lib/spawn"
 )
 
-// kin is what tells the tree of a child from our other descendants: those that this process had before, as a shell's that
-// executed it. While there is a kin, orphans among all of them come to this process; those of the others are told by their
-// session, which is never the child's.
+// kin is what tells the tree of a child from our other descendants: those that this process had before, as a shell's
+// that executed it. While there is a kin, orphans among all of them come to this process; those of the others are told
+// by their session, which is never the child's.
 type kin struct {
 	children, sessions map[int]bool
 	unknown            bool // there are some, and no /proc to tell which
@@ -111,8 +111,8 @@ func (c *Child) Owns(pid int) bool {
 	return false
 }
 
-// tree is the process and all that came of it: the descendants of this process, which adopts the orphans among them, less
-// the others; without /proc to find them in, the group.
+// tree is the process and all that came of it: the descendants of this process, which adopts the orphans among them,
+// less the others; without /proc to find them in, the group.
 func (c *Child) tree() (f *proc.Family, err error) {
 	if c.kin == nil || c.kin.unknown {
 		f, err = c.root().Family(proc.Tree, nil)

@@ -2,8 +2,8 @@
 // it lived for as long as it had to and said that it is ready. Of a start that fails nothing is left: no process, no
 // pidfile, no lock.
 //
-// A daemon is a child (package child), detached, with all that descends from it as its scope, which has to show that it is
-// ready. Children that the starter had before are left alone.
+// A daemon is a child (package child), detached, with all that descends from it as its scope, which has to show that it
+// is ready. Children that the starter had before are left alone.
 package daemon
 
 import (
@@ -35,7 +35,7 @@ type Order struct {
 	Ready        Readiness // nil: to run is to be ready
 	ReadyTimeout time.Duration
 	Stop         signals.Schedule // for a daemon that does not become ready; nil: the default one
-	Supervisor   bool             // the first step of Stop is for the daemon alone, which stops in good order what it has started
+	Supervisor   bool             // the first step of Stop is for the daemon alone, which stops what it started
 
 	Tell func(format string, args ...any) // hears of each step; may be nil
 }
@@ -81,7 +81,10 @@ func (s *start) prepare(ctx context.Context) (err error) {
 	if s.Command.User != nil {
 		s.Rules = s.Rules.Trusting(s.Command.User.UID)
 	}
-	spec := child.Spec{Detach: true, Scope: proc.Tree, PIDFile: s.PIDFile, Rules: s.Rules, Mode: s.Mode, HoldLock: s.HoldLock}
+	spec := child.Spec{
+		Detach: true, Scope: proc.Tree,
+		PIDFile: s.PIDFile, Rules: s.Rules, Mode: s.Mode, HoldLock: s.HoldLock,
+	}
 	if s.child, err = child.Reserve(ctx, spec); err != nil {
 		return err
 	}
@@ -109,7 +112,8 @@ func (s *start) prepare(ctx context.Context) (err error) {
 	return nil
 }
 
-// launch holds the child, records it and lets it go. One that is to get ready has the time for that to be executed, too.
+// launch holds the child, records it and lets it go. One that is to get ready has the time for that to be executed,
+// too.
 func (s *start) launch(ctx context.Context) error {
 	if err := s.child.Hold(s.Command); err != nil {
 		return err

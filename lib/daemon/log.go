@@ -43,8 +43,8 @@ func openAs(path string, flags int) (*os.File, error) {
 	return os.NewFile(uintptr(fd), path), nil
 }
 
-// way is the way to a log, one component at a time: each directory is stood on, so that nobody can exchange what has been
-// looked at.
+// way is the way to a log, one component at a time: each directory is stood on, so that nobody can exchange what has
+// been looked at.
 type way struct {
 	fd    int    // where it stands
 	dir   string // the name of that, with a slash

@@ -13,10 +13,10 @@ import (
 	"pidbox/lib/spawn"
 )
 
-// NotifySocket is ready once the daemon says READY=1 by sd_notify(3). The socket is abstract, so that nothing is left of
-// it, and its name a random one. Messages count only from processes of the daemon, told by the kernel's credentials:
-// its session and all descendants. A sender that has ended before it could be looked up does not count; systemd-notify(1)
-// and libsystemd's sd_notify_barrier wait for that.
+// NotifySocket is ready once the daemon says READY=1 by sd_notify(3). The socket is abstract, so that nothing is left
+// of it, and its name a random one. Messages count only from processes of the daemon, told by the kernel's credentials:
+// its session and all descendants. A sender that has ended before it could be looked up does not count;
+// systemd-notify(1) and libsystemd's sd_notify_barrier wait for that.
 //
 // MAINPID, which must be a process of the daemon too, re-points the pidfile; EXTEND_TIMEOUT_USEC, STATUS and ERRNO are
 // understood; all else is ignored.
@@ -75,7 +75,8 @@ func (s *start) events(values map[string]string) (list []event) {
 		status = status[:min(len(status), 200)] // for a line of a message
 		list = append(list, said(status))
 	}
-	if n, err := strconv.ParseInt(values["EXTEND_TIMEOUT_USEC"], 10, 64); err == nil && n > 0 && n < int64(24*365*time.Hour/time.Microsecond) {
+	const most = int64(24 * 365 * time.Hour / time.Microsecond)
+	if n, err := strconv.ParseInt(values["EXTEND_TIMEOUT_USEC"], 10, 64); err == nil && n > 0 && n < most {
 		list = append(list, extended(time.Duration(n)*time.Microsecond))
 	}
 	if pid, err := strconv.Atoi(values["MAINPID"]); err == nil {

@@ -16,8 +16,8 @@ import (
 	"pidbox/lib/spawn"
 )
 
-// Exec is the check that runs argv, looked up by spawn.LookPath now, and is healthy when that exits with 0. Each run has a
-// process group of its own, which is killed when the command has ended or its time is up; what has left the group
+// Exec is the check that runs argv, looked up by spawn.LookPath now, and is healthy when that exits with 0. Each run
+// has a process group of its own, which is killed when the command has ended or its time is up; what has left the group
 // (setsid) is not found.
 func Exec(argv []string) (Check, error) {
 	if len(argv) == 0 {

@@ -29,8 +29,8 @@ type program struct {
 	output  Output
 }
 
-// program reads what is read once, and tells by what the command is known again. A program that is not there, named by its
-// path, is no error: its process may run on without it, and a start says so.
+// program reads what is read once, and tells by what the command is known again. A program that is not there, named by
+// its path, is no error: its process may run on without it, and a start says so.
 func (c Command) program(notify bool) (program, Fingerprint, error) {
 	cwd, err := os.Getwd()
 	if err != nil {
@@ -41,9 +41,11 @@ func (c Command) program(notify bool) (program, Fingerprint, error) {
 		return program{}, Fingerprint{}, err
 	}
 	p := program{
-		command: spawn.Command{Args: c.Args, Env: spawn.MergeEnv(inherited, given), Dir: c.Dir, Umask: c.Umask, User: c.User},
-		cwd:     cwd,
-		output:  c.Output,
+		command: spawn.Command{
+			Args: c.Args, Env: spawn.MergeEnv(inherited, given), Dir: c.Dir, Umask: c.Umask, User: c.User,
+		},
+		cwd:    cwd,
+		output: c.Output,
 	}
 	print := Fingerprint{Args: c.Args, Env: given, Dir: c.Dir}
 	print.Path, err = p.find()
@@ -65,13 +67,16 @@ func (c Command) program(notify bool) (program, Fingerprint, error) {
 	return p, print, nil
 }
 
-// environment is what the command inherits, and what is set for it. A socket of our own for notices is not for it to answer.
+// environment is what the command inherits, and what is set for it. A socket of our own for notices is not for it to
+// answer.
 func (c Command) environment(notify bool) (inherited, given []string, err error) {
 	if !c.ClearEnv {
 		inherited = os.Environ()
 	}
 	if notify {
-		inherited = slices.DeleteFunc(inherited, func(kv string) bool { return strings.HasPrefix(kv, "NOTIFY_SOCKET=") })
+		inherited = slices.DeleteFunc(inherited, func(kv string) bool {
+			return strings.HasPrefix(kv, "NOTIFY_SOCKET=")
+		})
 	}
 	for _, file := range c.EnvFiles {
 		list, err := spawn.ParseEnvFile(file)
@@ -87,8 +92,8 @@ func (p program) find() (string, error) {
 	return spawn.LookPath(p.command.Args[0], os.Getenv("PATH"), p.cwd)
 }
 
-// ready is what to start now: the program is found and its logs are opened anew each time, so that neither an upgrade nor
-// a rotation is missed. done closes this side of the logs.
+// ready is what to start now: the program is found and its logs are opened anew each time, so that neither an upgrade
+// nor a rotation is missed. done closes this side of the logs.
 func (p program) ready() (cmd spawn.Command, done func(), err error) {
 	cmd = p.command
 	if cmd.Path, err = p.find(); err != nil {

@@ -30,8 +30,8 @@ type Config struct {
 	Notify       bool // tell the service manager, at NOTIFY_SOCKET, that it is ready, and that it ends
 }
 
-// New makes the supervisor, not yet at work. It fails where the command cannot be found or the log not be opened. As PID 1
-// it collects orphans from now on.
+// New makes the supervisor, not yet at work. It fails where the command cannot be found or the log not be opened. As
+// PID 1 it collects orphans from now on.
 func New(c Config) (*Supervisor, error) {
 	log, err := c.Log.open()
 	if err != nil {
@@ -68,8 +68,8 @@ func (g guarded) check(ctx context.Context) error {
 	return g.orphans.Guard(func() error { return g.of.Check(ctx) })
 }
 
-// Keep supervises until the end, with a pidfile of its own. Signals are requests from before the claim on: whoever finds the
-// pidfile may send one. It stays where a child survived its stop.
+// Keep supervises until the end, with a pidfile of its own. Signals are requests from before the claim on: whoever
+// finds the pidfile may send one. It stays where a child survived its stop.
 func Keep(c Config) error {
 	s, err := New(c)
 	if err != nil {
@@ -97,21 +97,5 @@ func Keep(c Config) error {
 		return err
 	}
 	s.Log.Debug("ending", "left", outcome == Left)
-	return errors.Join(err, release(c))
-}
-
-// release removes the pidfile, if it still names this process.
-func release(c Config) error {
-	h, err := pidfile.Read(c.PIDFile, c.Rules)
-	if err != nil {
-		return err
-	}
-	defer h.Close()
-	if h.PID != os.Getpid() {
-		return nil
-	}
-	if err := pidfile.Release(context.Background(), h); !errors.Is(err, pidfile.ErrChanged) {
-		return err
-	}
-	return nil
+	return errors.Join(err, pidfile.ReleaseIfOurs(context.Background(), c.PIDFile, c.Rules, os.Getpid()))
 }

@@ -42,11 +42,13 @@ func Foresee(c Config) (Foresight, error) {
 		return Foresight{}, err
 	}
 	defer h.Close()
-	switch {
-	case err == nil && h.State == pidfile.Running:
-		return Foresight{}, &pidfile.HeldError{Holder: h}
-	case err == nil && h.State == pidfile.Doubtful:
-		return Foresight{}, &pidfile.DoubtError{Holder: h}
+	if err == nil {
+		switch held, err := h.Live(); {
+		case err != nil:
+			return Foresight{}, err
+		case held != nil:
+			return Foresight{}, &pidfile.HeldError{Holder: h}
+		}
 	}
 	f := Foresight{Path: service.Fingerprint.Path}
 	f.PID, f.Same, err = service.foresee()

@@ -23,7 +23,8 @@ func TestHealthRestartsAfterFailuresInARow(t *testing.T) {
 		if _, err := supervise(t, f, standard, h, func(s *Supervisor) { time.Sleep(3 * time.Minute); askStop(s) }); err != nil {
 			t.Fatal(err)
 		}
-		// Checks at 1 to 5 s, then each 10 s: sick at 65 and 75 only; from 125 on, so that 145 is the third; 1 s to stop.
+		// Checks at 1 to 5 s, then each 10 s: sick at 65 and 75 only; from 125 on, so that 145 is the third; 1 s to
+		// stop.
 		if got := f.starts[1].Sub(began); got != 146*time.Second {
 			t.Error(got)
 		}

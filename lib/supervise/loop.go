@@ -85,7 +85,10 @@ func (s *Supervisor) adopt() (Child, verdict, error) {
 // watch waits for the child's end and for whatever else there is to do.
 func (s *Supervisor) watch(child Child) (verdict, End, error) {
 	s.set(func(st *Status) {
-		*st = Status{State: Running, Restarts: st.Restarts, LastExit: st.LastExit, Child: child.PID(), Adopted: child.Adopted(), Started: new(child.Began())}
+		*st = Status{
+			State: Running, Restarts: st.Restarts, LastExit: st.LastExit,
+			Child: child.PID(), Adopted: child.Adopted(), Started: new(child.Began()),
+		}
 	})
 	s.settle(nil)
 	checks, done := s.check(child)

@@ -11,8 +11,8 @@ import (
 	"pidbox/lib/proc"
 )
 
-// Service is a command and the pidfile of its runs: the Commander of real processes. Each leads a session of its own, so
-// that nothing that happens to the supervisor's group or terminal reaches it, and is ended with its process group.
+// Service is a command and the pidfile of its runs: the Commander of real processes. Each leads a session of its own,
+// so that nothing that happens to the supervisor's group or terminal reaches it, and is ended with its process group.
 type Service struct {
 	PidFile     string
 	Rules       pidfile.Rules

@@ -100,8 +100,8 @@ func (a *Agent) start() (err error) {
 	return nil
 }
 
-// watch waits for the end of the process and puts it on record. What a process that ended by itself has left in its session
-// is ended too, as a service manager does: it would write into what is wiped, and keep the ports from the next.
+// watch waits for the end of the process and puts it on record. What a process that ended by itself has left in its
+// session is ended too, as a service manager does: it would write into what is wiped, and keep the ports from the next.
 func (a *Agent) watch(m *member) {
 	if err := m.Clear(); err != nil && !errors.Is(err, proc.ErrNotFound) {
 		a.Log("end what the member has left: %v", err)

@@ -55,7 +55,10 @@ func launch(path string, argv, env []string, stdin *os.File) (*job, error) {
 		return nil, err
 	}
 	defer errWrite.Close()
-	cmd := spawn.Command{Path: path, Args: argv, Env: spawn.MergeEnv(os.Environ(), env), Stdin: stdin, Stdout: outWrite, Stderr: errWrite}
+	cmd := spawn.Command{
+		Path: path, Args: argv, Env: spawn.MergeEnv(os.Environ(), env),
+		Stdin: stdin, Stdout: outWrite, Stderr: errWrite,
+	}
 	j.child, err = child.Start(context.Background(), cmd, ofASession())
 	if err != nil {
 		outRead.Close()
@@ -171,5 +174,6 @@ func (j *job) finish(ctx context.Context, limit time.Duration) (string, error) {
 // harmless says whether a load that was told to stop ended as one may: well, or by a signal of its keeper, who says so
 // by 128 and its number.
 func (j *job) harmless() bool {
-	return j.err == nil && j.ending.Signal == 0 && slices.Contains([]int{0, 128 + int(syscall.SIGTERM), 128 + int(syscall.SIGKILL)}, j.ending.Code)
+	well := []int{0, 128 + int(syscall.SIGTERM), 128 + int(syscall.SIGKILL)}
+	return j.err == nil && j.ending.Signal == 0 && slices.Contains(well, j.ending.Code)
 }
