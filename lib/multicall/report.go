@@ -11,6 +11,7 @@ import (
 	"pidbox/lib/daemon"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
+	"pidbox/lib/resolve"
 	"pidbox/lib/spawn"
 	"pidbox/lib/stop"
 	"pidbox/lib/supervise"
@@ -87,7 +88,7 @@ func serviceStatus(err error) applet.Status {
 		return applet.Absent
 	case as[*daemon.NotReadyError](err) != nil:
 		return applet.TimedOut
-	case as[*daemon.UnsafeLogError](err) != nil:
+	case as[*resolve.Unsafe](err) != nil:
 		return applet.Unsafe
 	case as[*supervise.OccupiedError](err) != nil:
 		return applet.No
@@ -115,6 +116,9 @@ func hintOf(err error) string {
 		return hinted.Hint
 	}
 	if unsafe := as[*pidfile.UnsafeError](err); unsafe != nil {
+		return unsafe.Hint
+	}
+	if unsafe := as[*resolve.Unsafe](err); unsafe != nil {
 		return unsafe.Hint
 	}
 	if doubt := as[*pidfile.DoubtError](err); doubt != nil && doubt.Holder.PID != 1 {
