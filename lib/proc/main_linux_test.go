@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"pidbox/lib/proc/procfs"
 )
 
 const helper = "PIDBOX_PROC_HELPER"
@@ -24,6 +26,18 @@ func TestMain(m *testing.M) {
 		branch()
 	case "restless":
 		executeAgain()
+	case "crowd":
+		stopCrowd()
+	case "movers":
+		hostMovers()
+	case "mover":
+		moveOnRequest()
+	case "freezer":
+		freezeAndHang()
+	case "vfork":
+		vforkAndHang()
+	case "children":
+		tellChild()
 	}
 	os.Exit(m.Run())
 }
@@ -70,12 +84,12 @@ func beheaded() {
 	}
 	go func() {
 		for {
-			st, err := statOf(os.Getpid())
+			st, err := procfs.StatOf(os.Getpid())
 			if err != nil {
 				fmt.Println(err)
 				os.Exit(1)
 			}
-			if st.ended() {
+			if st.Ended() {
 				break
 			}
 		}
