@@ -72,7 +72,7 @@ func pidfileStatus(err error) applet.Status {
 		return applet.TimedOut
 	case held != nil:
 		return applet.No
-	case as[*pidfile.UnsafeError](err) != nil, as[*pidfile.DoubtError](err) != nil, as[*pidfile.GarbageError](err) != nil:
+	case as[*resolve.Unsafe](err) != nil, as[*pidfile.DoubtError](err) != nil, as[*pidfile.GarbageError](err) != nil:
 		return applet.Unsafe
 	case errors.Is(err, pidfile.ErrBusy):
 		return applet.Busy
@@ -88,8 +88,6 @@ func serviceStatus(err error) applet.Status {
 		return applet.Absent
 	case as[*daemon.NotReadyError](err) != nil:
 		return applet.TimedOut
-	case as[*resolve.Unsafe](err) != nil:
-		return applet.Unsafe
 	case as[*supervise.OccupiedError](err) != nil:
 		return applet.No
 	}
@@ -114,9 +112,6 @@ func processStatus(err error) applet.Status {
 func hintOf(err error) string {
 	if hinted := as[*applet.Hinted](err); hinted != nil {
 		return hinted.Hint
-	}
-	if unsafe := as[*pidfile.UnsafeError](err); unsafe != nil {
-		return unsafe.Hint
 	}
 	if unsafe := as[*resolve.Unsafe](err); unsafe != nil {
 		return unsafe.Hint

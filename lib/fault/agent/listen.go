@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"pidbox/lib/fault"
+	"pidbox/lib/pidfile"
 	"pidbox/lib/resolve"
 )
 
@@ -102,6 +103,11 @@ const socketWait = 5 * time.Second
 func replaceSocket(p *resolve.Place) (*resolve.Socket, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), socketWait)
 	defer cancel()
+	unlock, err := pidfile.Lock(ctx, p) // one that no process listens on may be replaced by another agent's in between
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	if st, err := p.Stat(); err == nil && st.Mode&syscall.S_IFMT == syscall.S_IFSOCK {
 		c, err := p.Dial(ctx)
 		if err == nil {
