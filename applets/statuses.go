@@ -12,6 +12,7 @@ import (
 	"pidbox/lib/fault/run"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
+	"pidbox/lib/resolve"
 	"pidbox/lib/signals"
 	"pidbox/lib/spawn"
 	"pidbox/lib/stop"
@@ -35,7 +36,7 @@ func Status(err error) (status applet.Status, hint string) {
 		return applet.TimedOut, hint
 	case is[*pidfile.HeldError](err):
 		return applet.No, hint
-	case is[*pidfile.UnsafeError](err), is[*pidfile.DoubtError](err), is[*pidfile.GarbageError](err):
+	case is[*resolve.Unsafe](err), is[*pidfile.DoubtError](err), is[*pidfile.GarbageError](err):
 		return applet.Unsafe, hint
 	case errors.Is(err, pidfile.ErrBusy):
 		return applet.Busy, hint
@@ -59,8 +60,6 @@ func Status(err error) (status applet.Status, hint string) {
 		return applet.Absent, hint
 	case is[*daemon.NotReadyError](err):
 		return applet.TimedOut, hint
-	case is[*daemon.UnsafeLogError](err):
-		return applet.Unsafe, hint
 	case is[*supervise.OccupiedError](err):
 		return applet.No, hint
 
@@ -78,7 +77,7 @@ func Status(err error) (status applet.Status, hint string) {
 }
 
 func hintOf(err error) string {
-	if unsafe := as[*pidfile.UnsafeError](err); unsafe != nil {
+	if unsafe := as[*resolve.Unsafe](err); unsafe != nil {
 		return unsafe.Hint
 	}
 	if exposed := as[*agent.ExposedError](err); exposed != nil {

@@ -10,6 +10,7 @@ import (
 	"pidbox/lib/health"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
+	"pidbox/lib/resolve"
 	"pidbox/lib/signals"
 	"pidbox/lib/stop"
 )
@@ -86,7 +87,7 @@ func Keep(c Config) error {
 		return err
 	}
 	claim.Close()
-	unlisten, err := s.Listen(c.PIDFile)
+	unlisten, err := s.Listen(c.PIDFile, resolve.Policy{Insecure: c.Rules.AllowInsecure, Trust: c.Rules.Trust})
 	if err != nil {
 		s.Log.Warn("no requests can be taken", "error", err.Error())
 		unlisten = func() {}

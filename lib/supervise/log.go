@@ -9,10 +9,11 @@ import (
 
 // Log is where a supervisor writes its events, one a line.
 type Log struct {
-	Path  string    // "": to Else
-	Else  io.Writer // the standard error
-	JSON  bool
-	Level slog.Level
+	Path     string    // "": to Else
+	Else     io.Writer // the standard error
+	JSON     bool
+	Level    slog.Level
+	Insecure bool // also where other users could have put a link or a file in its place
 }
 
 // logger is an open Log.
@@ -25,7 +26,7 @@ func (l Log) open() (logger, error) {
 	to, file := l.Else, (*LogFile)(nil)
 	if l.Path != "" {
 		var err error
-		if file, err = OpenLogFile(l.Path); err != nil {
+		if file, err = OpenLogFile(l.Path, l.Insecure); err != nil {
 			return logger{}, err
 		}
 		to = file
@@ -45,14 +46,15 @@ func (l logger) close() {
 
 // LogFile is a log of the supervisor's own, which can be rotated away and reopened.
 type LogFile struct {
-	path string
-	mu   sync.Mutex
-	file *os.File
+	path     string
+	insecure bool
+	mu       sync.Mutex
+	file     *os.File
 }
 
-// OpenLogFile opens the log at path for append.
-func OpenLogFile(path string) (*LogFile, error) {
-	l := &LogFile{path: path}
+// OpenLogFile opens the log at path for append, see Output.
+func OpenLogFile(path string, insecure bool) (*LogFile, error) {
+	l := &LogFile{path: path, insecure: insecure}
 	return l, l.Reopen()
 }
 
@@ -61,7 +63,7 @@ func (l *LogFile) Reopen() error {
 	if l == nil {
 		return nil
 	}
-	f, err := openLog(l.path, os.Stderr)
+	f, err := openLog(l.path, os.Stderr, l.insecure, nil)
 	if err != nil {
 		return err
 	}
