@@ -51,9 +51,12 @@ func (o *keepAliveOptions) check(c *applet.Call) error {
 		return applet.Usage("--reopen-on goes with --log")
 	}
 	if o.dir != "" {
-		if info, err := os.Stat(o.dir); err != nil {
+		info, err := os.Stat(o.dir)
+		switch {
+		case o.user != nil && (errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.ESTALE)): // USER may be able to enter it
+		case err != nil:
 			return err
-		} else if !info.IsDir() {
+		case !info.IsDir():
 			return applet.Fail(applet.Failed, "%s: not a directory", o.dir)
 		}
 	}
