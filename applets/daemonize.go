@@ -29,7 +29,7 @@ func daemonize() *applet.Applet {
 		Description: []string{
 			"Runs COMMAND in a session of its own that it does not lead, so that it never has a controlling terminal, as the leader of its process group (for pid-kill --group), adopted by init, in / with /dev/null as standard input, no descriptor of the caller's but those asked for, an empty signal mask and every signal's default disposition. Its process id goes to standard output.",
 			"daemonize returns when the pidfile is complete, COMMAND was executed, lived for --min-uptime, and reported ready if one of --notify-await, --notify-fd and --ready-url asks for that. When it fails, COMMAND does not run and the pidfile is gone.",
-			"The pidfile is written by the caller, and the log files are opened by it: a user given with -u needs no right to their directories. COMMAND is searched for in the caller's PATH; a relative path is taken from the caller's directory.",
+			"The pidfile is written by the caller, and the log files are opened by it: a user given with -u needs no right to their directories, and owns the logs that are made. COMMAND is searched for in the caller's PATH; a relative path is taken from the caller's directory.",
 		},
 		Operand: applet.Command,
 		Options: o.options(),

@@ -88,7 +88,7 @@ func pidClaim() *applet.Applet {
 			"The directory and the file are locked with flock(2) while they are judged and replaced, so that two claims take turns. A program that writes the file without these locks can still do so.",
 			"Only the file system's xattrs tell a process from a later one with its number. Where there are none, as on tmpfs before Linux 6.6 without privilege, the file is judged by the number and by times.",
 			"The process may end right after it was claimed.",
-			"COMMAND ignores HUP and INT if the caller did, as under nohup(1). Other signals that the caller ignored have their default again: the Go runtime takes them over. daemonize(1) resets them all.",
+			"COMMAND ignores HUP and INT if the caller did, as under nohup(1), and QUIT together with INT, as in the background of a shell. Other signals that the caller ignored have their default again: the Go runtime takes them over. daemonize(1) resets them all.",
 		},
 		SeeAlso: []string{"pid-alive(1)", "pid-kill(1)", "daemonize(1)", "flock(2)", "xattr(7)"},
 		Run:     o.run,
