@@ -1,6 +1,8 @@
 package applets
 
 import (
+	"errors"
+
 	"pidbox/lib/applet"
 	"pidbox/lib/spawn"
 )
@@ -17,8 +19,9 @@ func needCommand(c *applet.Call) error {
 }
 
 func userOption(to **spawn.User) applet.Option {
-	return applet.Parsed(to, "user u", "USER[:GROUP]",
-		"run COMMAND as this user, by name or ID, with all groups of the user", spawn.ParseUser).As(applet.User)
+	return applet.Parsed(to, "user u", "USER[:GROUP...]",
+		"run COMMAND as this user, by name or ID, with all groups, HOME, USER, LOGNAME and SHELL of the user, who owns the logs "+
+			"that are made; a GROUP becomes the primary one, and further ones replace all others", spawn.ParseUser).As(applet.User)
 }
 
 func umaskOption(to **int) applet.Option {
@@ -38,4 +41,14 @@ func envFileOption(to *[]string) applet.Option {
 
 func clearEnvOption(to *bool) applet.Option {
 	return applet.Switch(to, "clear-env", "start from an empty environment instead of the caller's")
+}
+
+// untold accepts what a look cannot tell, and says so.
+func untold(c *applet.Call, err error) error {
+	var unknown *spawn.UntoldError
+	if errors.As(err, &unknown) {
+		c.Say("%v", unknown)
+		return nil
+	}
+	return err
 }

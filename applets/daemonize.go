@@ -26,7 +26,7 @@ func daemonize() *applet.Applet {
 		Name:    "daemonize",
 		Summary: "detach a command, and report truthfully whether it runs",
 		Synopsis: []string{
-			"[-p FILE] [-o FILE] [-e FILE] [-c DIR] [-E K=V]... [-u USER[:GROUP]] [OPTION]... [--] COMMAND [ARG...]",
+			"[-p FILE] [-o FILE] [-e FILE] [-c DIR] [-E K=V]... [-u USER[:GROUP...]] [OPTION]... [--] COMMAND [ARG...]",
 		},
 		Description: `
 			Runs COMMAND in a session of its own that it does not lead, so that it never gets a controlling terminal; as the
@@ -38,7 +38,8 @@ func daemonize() *applet.Applet {
 			--notify-await, --notify-fd or --ready-url asks for that.
 			When it fails, COMMAND does not run and the pidfile is gone.
 
-			The caller writes the pidfile and opens the log files: a user given with -u needs no right to their directories.
+			The caller writes the pidfile and opens the log files: a user given with -u needs no right to their
+			directories, and owns the logs that are made.
 			COMMAND is looked for in the caller's PATH; a relative path starts in the caller's directory.
 		`,
 		Operand:   applet.Command,
@@ -150,7 +151,7 @@ func (o *daemonizeOptions) command(c *applet.Call) error {
 	}
 	_, other := os.Stat(cmd.Dir + "/" + name)
 	ambiguous := c.Given("chdir") && strings.Contains(name, "/") && !strings.HasPrefix(name, "/") && other == nil
-	if cmd.Path, err = spawn.LookPath(name, path, cwd); err != nil && ambiguous {
+	if cmd.Path, err = cmd.User.LookPath(name, path, cwd); err != nil && ambiguous {
 		return applet.WithHint(err, "it was looked for in %s, the caller's directory, not in %s", cwd, cmd.Dir)
 	}
 	if ambiguous && cmd.Dir != cwd {
@@ -164,6 +165,7 @@ func (o *daemonizeOptions) environment() ([]string, error) {
 	if !o.clearEnv {
 		env = os.Environ()
 	}
+	env = o.order.Command.User.Environ(env)
 	for _, file := range o.envFiles {
 		list, err := spawn.ParseEnvFile(file, o.order.Command.User, o.order.Rules.AllowInsecure)
 		if err != nil {

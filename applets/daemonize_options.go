@@ -125,7 +125,7 @@ func (o *daemonizeOptions) oneFile() error {
 
 // rehearse answers as a start would, by a look.
 func (o *daemonizeOptions) rehearse(c *applet.Call) error {
-	if err := daemon.Rehearse(o.order); err != nil {
+	if err := untold(c, daemon.Rehearse(o.order)); err != nil {
 		return o.explain(c, err)
 	}
 	c.Say("would start %s", o.order.Command.Path)

@@ -43,9 +43,12 @@ func (o *keepAliveOptions) check(c *applet.Call) error {
 		return applet.Usage("--pid-file and --child-pid-file name the same file")
 	}
 	if o.Command.Dir != "" {
-		if info, err := os.Stat(o.Command.Dir); err != nil {
+		info, err := os.Stat(o.Command.Dir)
+		switch {
+		case o.Command.User != nil && (errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.ESTALE)): // USER may enter it
+		case err != nil:
 			return err
-		} else if !info.IsDir() {
+		case !info.IsDir():
 			return applet.Fail(applet.Failed, "%s: not a directory", o.Command.Dir)
 		}
 	}

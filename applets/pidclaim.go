@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -38,7 +39,7 @@ func pidClaim() *applet.Applet {
 		Summary: "claim a pidfile for a process, or become a command that owns it",
 		Synopsis: []string{
 			"--pid PID -p FILE [--wait D] [--mode MODE]",
-			"-p FILE [--user USER[:GROUP]] [--chdir DIR] [--umask MASK] [--env K=V]... [--] COMMAND [ARG...]",
+			"-p FILE [--user USER[:GROUP...]] [--chdir DIR] [--umask MASK] [--env K=V]... [--] COMMAND [ARG...]",
 		},
 		Description: `
 			The first form claims FILE for a running process, usually that of the calling script: "$$".
@@ -169,14 +170,20 @@ func (o *pidClaimOptions) command(args []string) (*spawn.Command, error) {
 	if o.user != nil {
 		o.rules = o.rules.Trusting(o.user.UID)
 	}
-	env := spawn.MergeEnv(os.Environ(), o.env)
+	env := spawn.MergeEnv(o.user.Environ(os.Environ()), o.env)
 	path := ""
 	for _, kv := range env {
 		if value, ok := strings.CutPrefix(kv, "PATH="); ok {
 			path = value
 		}
 	}
-	file, err := spawn.LookPath(args[0], path, o.dir)
+	dir := o.dir
+	if dir != "" { // a path from where we are now leads nowhere once COMMAND's directory is entered
+		if abs, err := filepath.Abs(dir); err == nil {
+			dir = abs
+		}
+	}
+	file, err := o.user.LookPath(args[0], path, dir)
 	if err != nil && o.dir == "" {
 		return nil, err
 	}
@@ -215,7 +222,7 @@ func (o *pidClaimOptions) rehearse(c *applet.Call, p *proc.Handle, command *spaw
 	}
 	defer h.Close()
 	if command != nil {
-		if err := spawn.Rehearse(*command); err != nil {
+		if err := untold(c, spawn.Rehearse(*command)); err != nil {
 			return err
 		}
 	}

@@ -78,6 +78,7 @@ func (c Command) environment(notify bool) (inherited, given []string, err error)
 			return strings.HasPrefix(kv, "NOTIFY_SOCKET=")
 		})
 	}
+	inherited = c.User.Environ(inherited)
 	for _, file := range c.EnvFiles {
 		list, err := spawn.ParseEnvFile(file, c.User, c.Output.Insecure)
 		if err != nil {
@@ -89,7 +90,7 @@ func (c Command) environment(notify bool) (inherited, given []string, err error)
 }
 
 func (p program) find() (string, error) {
-	return spawn.LookPath(p.command.Args[0], os.Getenv("PATH"), p.cwd)
+	return p.command.User.LookPath(p.command.Args[0], os.Getenv("PATH"), p.cwd)
 }
 
 // ready is what to start now: the program is found and its logs are opened anew each time, so that neither an upgrade
