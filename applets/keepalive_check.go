@@ -35,6 +35,7 @@ func (o *keepAliveOptions) check(c *applet.Call) error {
 	case len(c.Args) == 0 || c.Args[0] == "":
 		return applet.Usage("COMMAND is missing")
 	}
+	o.output.Insecure = o.rules.AllowInsecure
 	for _, path := range []*string{&o.pidFile, &o.childPidFile, &o.log, &o.output.Stdout, &o.output.Stderr, &o.dir} {
 		if *path == "" || *path == "-" {
 			continue

@@ -12,6 +12,7 @@ import (
 
 	"pidbox/lib/applet"
 	"pidbox/lib/daemon"
+	"pidbox/lib/resolve"
 	"pidbox/lib/signals"
 	"pidbox/lib/spawn"
 )
@@ -51,7 +52,7 @@ func (o *keepAliveOptions) background(c *applet.Call) error {
 // rehearse finds the mistakes that need no process, so that they are told in the usual way.
 func (o *keepAliveOptions) rehearse(c *applet.Call) error {
 	if o.log != "" {
-		f, err := daemon.OpenLog(o.log)
+		f, _, err := resolve.OpenLog(o.log, false, resolve.Policy{Insecure: o.rules.AllowInsecure})
 		if err != nil {
 			return err
 		}

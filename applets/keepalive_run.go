@@ -8,6 +8,7 @@ import (
 	"pidbox/lib/applet"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
+	"pidbox/lib/resolve"
 	"pidbox/lib/stop"
 	"pidbox/lib/supervise"
 )
@@ -47,7 +48,7 @@ func (o *keepAliveOptions) keep(c *applet.Call) error {
 		return err
 	}
 	claim.Close()
-	unlisten, err := s.Listen(o.pidFile)
+	unlisten, err := s.Listen(o.pidFile, resolve.Policy{Insecure: o.rules.AllowInsecure, Trust: o.rules.Trust})
 	if err != nil {
 		s.Log.Warn("--status and --restart will not work", "error", err.Error())
 		unlisten = func() {}

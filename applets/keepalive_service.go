@@ -63,7 +63,7 @@ func (o *keepAliveOptions) environment() (inherited, given []string, err error) 
 		inherited = slices.DeleteFunc(inherited, func(kv string) bool { return strings.HasPrefix(kv, "NOTIFY_SOCKET=") })
 	}
 	for _, file := range o.envFiles {
-		list, err := spawn.ParseEnvFile(file)
+		list, err := spawn.ParseEnvFile(file, o.user, o.rules.AllowInsecure)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -117,7 +117,7 @@ func (o *keepAliveOptions) logger(c *applet.Call) (*slog.Logger, func() error, e
 	var to io.Writer = c.Stderr
 	reopen := func() error { return nil }
 	if o.log != "" {
-		file, err := supervise.OpenLogFile(o.log)
+		file, err := supervise.OpenLogFile(o.log, o.rules.AllowInsecure)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -5,6 +5,9 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"pidbox/lib/pidfile"
+	"pidbox/lib/resolve"
 )
 
 // logs are the files that a daemon writes to; nil is /dev/null.
@@ -13,19 +16,24 @@ type logs struct {
 	from     int64 // where the daemon's own part of the errors begins
 }
 
-func openLogs(out, errs string, truncate bool) (l logs, err error) {
+// logPolicy is the pidfile's, but for those trusted to have written that: they are not to have us write elsewhere.
+func logPolicy(rules pidfile.Rules) resolve.Policy {
+	return resolve.Policy{Insecure: rules.AllowInsecure}
+}
+
+func openLogs(out, errs string, truncate bool, policy resolve.Policy) (l logs, err error) {
 	defer func() {
 		if err != nil {
 			l.close()
 		}
 	}()
 	if out != "" {
-		if l.out, err = openLog(out, truncate); err != nil {
+		if l.out, _, err = resolve.OpenLog(out, truncate, policy); err != nil {
 			return l, err
 		}
 	}
 	if errs != "" {
-		if l.err, err = openLog(errs, truncate); err != nil {
+		if l.err, _, err = resolve.OpenLog(errs, truncate, policy); err != nil {
 			return l, err
 		}
 	}

@@ -1,13 +1,8 @@
 package daemon
 
 import (
-	"errors"
-	"io/fs"
-	"path/filepath"
-
-	"golang.org/x/sys/unix"
-
 	"pidbox/lib/pidfile"
+	"pidbox/lib/resolve"
 	"pidbox/lib/spawn"
 )
 
@@ -33,24 +28,9 @@ func Rehearse(o Order) error {
 		if path == "" {
 			continue
 		}
-		if err := rehearseLog(path); err != nil {
+		if err := resolve.CheckLog(path, logPolicy(o.Rules)); err != nil {
 			return err
 		}
 	}
 	return spawn.Rehearse(o.Command)
-}
-
-// rehearseLog opens a log without making or emptying it.
-func rehearseLog(path string) error {
-	f, err := openAs(path, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-		if no := unix.Faccessat(unix.AT_FDCWD, filepath.Dir(path), unix.W_OK|unix.X_OK, unix.AT_EACCESS); no != nil {
-			err = &fs.PathError{Op: "open", Path: path, Err: no}
-		}
-	}
-	if f != nil {
-		f.Close()
-	}
-	return err
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pidbox/lib/resolve"
 )
 
 // controlled runs a supervisor over f with a control socket beside the returned pidfile.
@@ -19,7 +21,7 @@ func controlled(t *testing.T, f *fake, dir string) string {
 	}
 	pidfile := filepath.Join(dir, "x.pid")
 	s := New(&Supervisor{Command: f, Backoff: Backoff{Policy: standard}, Log: slog.New(slog.DiscardHandler), Ending: func() {}})
-	close, err := s.Listen(pidfile)
+	close, err := s.Listen(pidfile, resolve.Policy{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +74,7 @@ func TestControlOfANameWithoutRoomForASocket(t *testing.T) {
 	if err := os.Mkdir(filepath.Dir(pidfile), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := New(&Supervisor{}).Listen(pidfile); !errors.Is(err, ErrNoControl) {
+	if _, err := New(&Supervisor{}).Listen(pidfile, resolve.Policy{}); !errors.Is(err, ErrNoControl) {
 		t.Error(err)
 	}
 	if _, err := AskStatus(pidfile, os.Getpid()); !errors.Is(err, ErrNoControl) {
@@ -98,7 +100,7 @@ func TestControlReplacesOnlySockets(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := New(&Supervisor{})
-	if _, err := s.Listen(pidfile); err == nil {
+	if _, err := s.Listen(pidfile, resolve.Policy{}); err == nil {
 		t.Fatal("listening in place of a file")
 	}
 	if text, _ := os.ReadFile(ControlPath(pidfile)); string(text) != "precious" {

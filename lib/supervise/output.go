@@ -4,21 +4,24 @@ import (
 	"os"
 	"sync"
 
-	"pidbox/lib/daemon"
+	"pidbox/lib/resolve"
 )
 
 // Output is where a command writes: paths of logs, "-" for the supervisor's own output, "" for nowhere. The files are
 // opened for append and handed to the command itself, so that they outlive the supervisor, and anew at each start, so
 // that one that was rotated away is let go at the latest by a restart.
-type Output struct{ Stdout, Stderr string }
+type Output struct {
+	Stdout, Stderr string
+	Insecure       bool // also where other users could have put links or files in their place
+}
 
 // Open opens both; the same file may be given twice. The function that it returns closes this side of them.
 func (o Output) Open() (stdout, stderr *os.File, done func(), err error) {
-	if stdout, err = openLog(o.Stdout, os.Stdout); err != nil {
+	if stdout, err = openLog(o.Stdout, os.Stdout, o.Insecure); err != nil {
 		return nil, nil, nil, err
 	}
 	if stderr = stdout; o.Stderr != o.Stdout || o.Stderr == "-" {
-		if stderr, err = openLog(o.Stderr, os.Stderr); err != nil {
+		if stderr, err = openLog(o.Stderr, os.Stderr, o.Insecure); err != nil {
 			closeLog(stdout)
 			return nil, nil, nil, err
 		}
@@ -26,14 +29,15 @@ func (o Output) Open() (stdout, stderr *os.File, done func(), err error) {
 	return stdout, stderr, func() { closeLog(stdout); closeLog(stderr) }, nil
 }
 
-func openLog(path string, own *os.File) (*os.File, error) {
+func openLog(path string, own *os.File, insecure bool) (*os.File, error) {
 	switch path {
 	case "":
 		return nil, nil
 	case "-":
 		return own, nil
 	}
-	return daemon.OpenLog(path)
+	f, _, err := resolve.OpenLog(path, false, resolve.Policy{Insecure: insecure})
+	return f, err
 }
 
 func closeLog(f *os.File) {
@@ -44,20 +48,21 @@ func closeLog(f *os.File) {
 
 // LogFile is a log of the supervisor's own, which can be rotated away and reopened.
 type LogFile struct {
-	path string
-	mu   sync.Mutex
-	file *os.File
+	path     string
+	insecure bool
+	mu       sync.Mutex
+	file     *os.File
 }
 
-// OpenLogFile opens the log at path for append.
-func OpenLogFile(path string) (*LogFile, error) {
-	l := &LogFile{path: path}
+// OpenLogFile opens the log at path for append, see Output.
+func OpenLogFile(path string, insecure bool) (*LogFile, error) {
+	l := &LogFile{path: path, insecure: insecure}
 	return l, l.Reopen()
 }
 
 // Reopen opens the path anew; where that fails the old file is written on.
 func (l *LogFile) Reopen() error {
-	f, err := openLog(l.path, os.Stderr)
+	f, err := openLog(l.path, os.Stderr, l.insecure)
 	if err != nil {
 		return err
 	}
