@@ -52,7 +52,7 @@ vet: ## go vet for each system that is supported
 check: lint vet fuzz ## formatting, linters, scripts, generated files and fuzzing, without the tests
 	$(GO) mod tidy -diff
 	@test -z "$$(gofmt -l .)" || { echo 'not formatted:'; gofmt -l .; exit 1; }
-	scripts=$$(git ls-files -z packaging testscripts .ci | xargs -0 grep -lE '^#!/bin/(ba)?sh') && shellcheck -e SC1091 $$scripts && shfmt -d $$scripts
+	scripts=$$(git ls-files -z packaging testscripts/bench .ci | xargs -0 grep -lE '^#!/bin/(ba)?sh') && shellcheck -e SC1091 $$scripts && shfmt -d $$scripts
 	$(GOTEST) -tags $(TAGS) ./lib/manual ./applets
 
 lint: ## golangci-lint, the layers of the packages among its rules
