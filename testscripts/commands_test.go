@@ -43,6 +43,14 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"forge":    forge,
 		"long":     long,
 		"need":     need,
+		"chown":    chown,
+		"lockedby": lockedby,
+		"usersdb":  usersdb,
+		"mount":    mount,
+		"setxattr": setxattr,
+		"acl":      acl,
+		"touchat":  touchat,
+		"inode":    inode,
 	}
 	commands["counterfeit"] = counterfeit
 	all := map[string]func(*testscript.TestScript, bool, []string){"waitfor": waitfor}

@@ -4,7 +4,6 @@ package testscripts
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -13,18 +12,6 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 )
-
-// tmpfs DIR SIZE: makes DIR a small file system of its own (64k).
-func tmpfs(ts *testscript.TestScript, args []string) {
-	needArgs(ts, args, 2, "tmpfs dir size")
-	if !inNamespace() {
-		ts.Fatalf("tmpfs needs a mount namespace of its own: say need namespace first")
-	}
-	dir := ts.MkAbs(args[0])
-	ts.Check(os.MkdirAll(dir, 0o755))
-	ts.Check(unix.Mount("tmpfs", dir, "tmpfs", 0, "mode=755,size="+args[1]))
-	ts.Defer(func() { unix.Unmount(dir, unix.MNT_DETACH) })
-}
 
 // filemode MODE FILE: FILE has exactly these permission bits, in octal.
 func filemode(ts *testscript.TestScript, args []string) {

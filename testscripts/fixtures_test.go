@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -31,6 +30,8 @@ func fixtures() map[string]func() {
 		"flaky":    flaky,
 		"zombie":   zombie,
 		"as":       as,
+		"with":     with,
+		"locker":   locker,
 		"deny":     deny,
 		"herald":   herald,
 	}
@@ -132,27 +133,6 @@ func zombie() {
 	}
 	put(os.Args[1], strconv.Itoa(child.Process.Pid))
 	wait(lifetime, "")
-}
-
-// as USER COMMAND [ARG...]: runs COMMAND as USER, in the user's primary group only.
-func as() {
-	u, err := user.Lookup(os.Args[1])
-	if err != nil {
-		fail(err)
-	}
-	uid, _ := strconv.Atoi(u.Uid)
-	gid, _ := strconv.Atoi(u.Gid)
-	path, err := exec.LookPath(os.Args[2])
-	if err != nil {
-		fail(err)
-	}
-	for _, err := range []error{
-		syscall.Setgroups([]int{gid}), syscall.Setgid(gid), syscall.Setuid(uid), syscall.Exec(path, os.Args[2:], os.Environ()),
-	} {
-		if err != nil {
-			fail(err)
-		}
-	}
 }
 
 func ready(file string) {
