@@ -1,0 +1,41 @@
+package resolve
+
+import (
+	"encoding/binary"
+	"errors"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// readACL reads the POSIX access ACL of the file that is open as fd, or else is called name in the directory dir. It is
+// empty where there are none. The format is that of linux/posix_acl_xattr.h: a version, then tag, permissions and id of
+// each entry.
+func readACL(dir int, name string, fd int) ([]aclEntry, error) {
+	path := "/proc/self/fd/" + strconv.Itoa(dir) + "/" + name
+	if fd >= 0 {
+		path = "/proc/self/fd/" + strconv.Itoa(fd)
+	}
+	const attribute, version, header, size = "system.posix_acl_access", 2, 4, 8
+	buf := make([]byte, 1<<16) // XATTR_SIZE_MAX
+	n, err := retry(func() (int, error) { return unix.Getxattr(path, attribute, buf) })
+	if err == unix.ENOENT && fd >= 0 { // no /proc
+		n, err = retry(func() (int, error) { return unix.Fgetxattr(fd, attribute, buf) })
+	}
+	switch {
+	case err == unix.ENODATA || err == unix.EOPNOTSUPP:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case n < header || binary.LittleEndian.Uint32(buf) != version || (n-header)%size != 0:
+		return nil, errors.New("an ACL of an unknown form")
+	}
+	var acl []aclEntry
+	for b := buf[header:n]; len(b) > 0; b = b[size:] {
+		acl = append(acl, aclEntry{
+			tag: binary.LittleEndian.Uint16(b), perm: uint32(binary.LittleEndian.Uint16(b[2:])),
+			id: int(int32(binary.LittleEndian.Uint32(b[4:]))),
+		})
+	}
+	return acl, nil
+}

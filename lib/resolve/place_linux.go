@@ -1,0 +1,45 @@
+package resolve
+
+import (
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// dirFlags open a directory to stand on; reading it is not needed for that.
+const dirFlags = unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC
+
+// procRoot is the inode of the root directory of a procfs, PROC_ROOT_INO. All links below it are magic.
+const procRoot = 1
+
+// readLink opens the link called name in dir and reads it. The target is empty where it is no link.
+func readLink(dir int, name string) (target string, st unix.Stat_t, err error) {
+	fd, err := retry(func() (int, error) {
+		return unix.Openat(dir, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	})
+	if err != nil {
+		return "", st, err
+	}
+	defer unix.Close(fd)
+	if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFLNK {
+		return "", st, err
+	}
+	buf := make([]byte, maxPath)
+	n, err := unix.Readlinkat(fd, "", buf)
+	return string(buf[:max(n, 0)]), st, err
+}
+
+// canonical is the path of an open directory, if it leads there.
+func canonical(fd int, is *unix.Stat_t) (string, bool) {
+	buf := make([]byte, maxPath)
+	n, err := unix.Readlink("/proc/self/fd/"+strconv.Itoa(fd), buf)
+	if err != nil || n == 0 || n == len(buf) || buf[0] != '/' {
+		return "", false
+	}
+	var st unix.Stat_t
+	dir := string(buf[:n])
+	if unix.Lstat(dir, &st) != nil || identify(&st) != identify(is) {
+		return "", false
+	}
+	return dir, true
+}
