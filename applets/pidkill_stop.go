@@ -34,7 +34,7 @@ func (o *pidKillOptions) target(h *pidfile.Holder) (*victim, error) {
 	case h.State == pidfile.Running && scope == proc.Process:
 		return &victim{h.Process, nil, h.Process, name, func() error { return nil }}, nil
 	case h.State == pidfile.Running:
-		f, err := h.Process.Family(scope)
+		f, err := h.Process.Family(scope, nil)
 		if err == nil {
 			return &victim{f, f, h.Process, name, f.Close}, nil
 		}
@@ -67,7 +67,7 @@ func orphans(h *pidfile.Holder, scope proc.Scope) (*proc.Family, error) {
 			return nil, err
 		}
 	}
-	f, err := proc.Orphans(was, scope)
+	f, err := proc.Orphans(was, scope, nil)
 	if errors.Is(err, proc.ErrNotFound) {
 		return nil, nil
 	}
@@ -81,7 +81,7 @@ func (o *pidKillOptions) stop(c *applet.Call, h *pidfile.Holder, t *victim) erro
 		schedule = schedule.Within(max(0, (*o.budget-time.Since(o.began))*49/50))
 	}
 	c.Tell("stopping %s by %s", t.name, schedule)
-	out, err := stop.Run(context.Background(), t, schedule, func(s signals.Step) {
+	out, err := stop.Run(context.Background(), t.Target, schedule, func(s signals.Step) {
 		c.Tell("sending %s, then waiting up to %s", signals.Name(s.Signal), duration.Format(s.Wait))
 	})
 	switch {

@@ -26,7 +26,7 @@ func findOthers() (o others) {
 		return o
 	}
 	defer self.Close()
-	family, err := self.Family(proc.Tree)
+	family, err := self.Family(proc.Tree, nil)
 	if err != nil {
 		return o
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
@@ -55,8 +54,11 @@ func (s *start) undo(cause error) error {
 	if family, err := s.family(); err == nil {
 		defer family.Close()
 		target = family
-	} else { // no /proc to find them in
-		target = s.group()
+	} else if family, err := s.main.Unsearched(); err == nil { // no /proc to find them in
+		defer family.Close()
+		target = family
+	} else {
+		target = s.main
 	}
 	_, err := stop.Run(ctx, target, schedule, nil)
 	if err != nil && !errors.Is(err, proc.ErrNotFound) {
@@ -90,32 +92,11 @@ func (s *start) left(target stop.Target) string {
 // less the others.
 func (s *start) family() (*proc.Family, error) {
 	if s.others.unknown {
-		return s.process.Handle().Family(proc.Tree)
+		return s.process.Handle().Family(proc.Tree, nil)
 	}
 	self, err := proc.Self()
 	if err != nil {
 		return nil, err
 	}
 	return self.TreeWithout(s.others.own)
-}
-
-// group is the daemon with those that it shares a group with, as far as they can be signalled unseen.
-func (s *start) group() stop.Target {
-	if members, err := s.main.Family(proc.Group); err == nil {
-		return unseen{s.main, members}
-	}
-	return s.main
-}
-
-// unseen signals a whole group and waits for its leader: whether others are left cannot be told.
-type unseen struct {
-	*proc.Handle
-	group *proc.Family
-}
-
-func (u unseen) Signal(sig syscall.Signal) error {
-	if err := u.group.Signal(sig); err == nil {
-		return nil
-	}
-	return u.Handle.Signal(sig)
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"pidbox/lib/proc/procfs"
 )
 
 // bare is only a number, and believes that it is still the process's.
@@ -60,14 +62,14 @@ func (b bare) signalGroup(s syscall.Signal) error {
 
 func (b bare) wait(ctx context.Context) error { return sleepWhile(ctx, b.alive) }
 
-func (b bare) stat() (stat, error) {
-	st := stat{pid: int(b)}
+func (b bare) stat() (procfs.Stat, error) {
+	st := procfs.Stat{PID: int(b)}
 	var err error
-	if st.group, err = unix.Getpgid(int(b)); err != nil {
-		return stat{}, found(err)
+	if st.Group, err = unix.Getpgid(int(b)); err != nil {
+		return procfs.Stat{}, found(err)
 	}
-	if st.session, err = unix.Getsid(int(b)); err != nil {
-		return stat{}, found(err)
+	if st.Session, err = unix.Getsid(int(b)); err != nil {
+		return procfs.Stat{}, found(err)
 	}
 	return st, nil
 }
@@ -76,14 +78,20 @@ func (b bare) identity() (Identity, error) {
 	id := Here()
 	id.PID = int(b)
 	st, err := b.stat()
-	id.Session = st.session
+	id.Session = st.Session
 	return id, err
 }
 
 func (b bare) info() (Info, error) {
 	st, err := b.stat()
-	return Info{PID: st.pid, UID: -1, EUID: -1, Group: st.group, Session: st.session}, err
+	return Info{PID: st.PID, UID: -1, EUID: -1, SUID: -1, Group: st.Group, Session: st.Session}, err
 }
+
+func (b bare) credentials() (Credentials, error) { return nobody(), ErrNoProc }
+
+func (b bare) bind(string) error { return errors.ErrUnsupported }
+
+func (b bare) bound() (string, bool) { return "", false }
 
 func (b bare) close() error { return nil }
 
@@ -112,4 +120,16 @@ func sleepWhile(ctx context.Context, alive func() (bool, error)) error {
 		pause = min(pause+pause/4, 20*time.Millisecond)
 		timer.Reset(pause)
 	}
+}
+
+// sleepUntilOne returns once one of several processes is no longer alive.
+func sleepUntilOne(ctx context.Context, handles []*Handle) error {
+	return sleepWhile(ctx, func() (bool, error) {
+		for _, h := range handles {
+			if alive, err := h.link.alive(); err != nil || !alive {
+				return false, err
+			}
+		}
+		return true, nil
+	})
 }

@@ -11,11 +11,13 @@ import (
 	"pidbox/lib/proc/proctest"
 
 	"golang.org/x/sys/unix"
+
+	"pidbox/lib/proc/procfs"
 )
 
 func mustFamily(t *testing.T, pid int, scope Scope) *Family {
 	t.Helper()
-	f, err := mustOpen(t, pid).Family(scope)
+	f, err := mustOpen(t, pid).Family(scope, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,13 +90,13 @@ func TestStrangersGroupIsRefused(t *testing.T) {
 	p := proctest.Sleeper(t)
 	for _, scope := range []Scope{Group, Session} {
 		var refused *NotLeaderError
-		_, err := mustOpen(t, p.PID).Family(scope)
+		_, err := mustOpen(t, p.PID).Family(scope, nil)
 		if !errors.As(err, &refused) || refused.PID != p.PID || refused.Leader == p.PID || refused.Scope != scope {
 			t.Error(err)
 		}
 	}
 	b := startBranches(t)
-	if _, err := mustOpen(t, b.group).Family(Session); err == nil {
+	if _, err := mustOpen(t, b.group).Family(Session, nil); err == nil {
 		t.Error("leads only a group")
 	}
 }
@@ -104,7 +106,7 @@ func TestFamilyOfTheReaped(t *testing.T) {
 		p := proctest.Own(t)
 		h := mustOpen(t, p.PID)
 		p.Kill()
-		if _, err := h.Family(scope); !errors.Is(err, ErrNotFound) {
+		if _, err := h.Family(scope, nil); !errors.Is(err, ErrNotFound) {
 			t.Error(err)
 		}
 	}
@@ -163,14 +165,14 @@ func TestOrphans(t *testing.T) {
 		t.Run(scope.String(), func(t *testing.T) {
 			leader, workers := proctest.Leader(t, 2)
 			recorded := identityOf(t, leader.PID)
-			if _, err := Orphans(recorded, scope); err == nil || errors.Is(err, ErrNotFound) {
+			if _, err := Orphans(recorded, scope, nil); err == nil || errors.Is(err, ErrNotFound) {
 				t.Fatal(err)
 			}
 			if err := unix.Kill(leader.PID, unix.SIGKILL); err != nil {
 				t.Fatal(err)
 			}
 			proctest.AwaitEnd(t, leader.PID)
-			orphans, err := Orphans(recorded, scope) // of a zombie
+			orphans, err := Orphans(recorded, scope, nil) // of a zombie
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -181,10 +183,10 @@ func TestOrphans(t *testing.T) {
 			var doubt *DoubtError
 			blurred := recorded
 			blurred.Inode = 0
-			if _, err := Orphans(blurred, scope); !errors.As(err, &doubt) || len(doubt.Members) != 2 {
+			if _, err := Orphans(blurred, scope, nil); !errors.As(err, &doubt) || len(doubt.Members) != 2 {
 				t.Fatal(err)
 			}
-			orphans, err = Orphans(recorded, scope)
+			orphans, err = Orphans(recorded, scope, nil)
 			if !canReopen(t) {
 				if !errors.As(err, &doubt) {
 					t.Fatal(err)
@@ -205,7 +207,7 @@ func TestOrphans(t *testing.T) {
 			if err := orphans.Wait(patient(t)); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := Orphans(recorded, scope); !errors.Is(err, ErrNotFound) {
+			if _, err := Orphans(recorded, scope, nil); !errors.Is(err, ErrNotFound) {
 				t.Fatal(err)
 			}
 		})
@@ -228,7 +230,7 @@ func TestNoOrphans(t *testing.T) {
 	recorded := identityOf(t, p.PID)
 	p.Kill()
 	for _, scope := range []Scope{Process, Group, Session, Tree} {
-		if _, err := Orphans(recorded, scope); !errors.Is(err, ErrNotFound) {
+		if _, err := Orphans(recorded, scope, nil); !errors.Is(err, ErrNotFound) {
 			t.Error(scope, err)
 		}
 	}
@@ -241,7 +243,7 @@ func TestNoOrphans(t *testing.T) {
 	} {
 		other := recorded
 		change(&other)
-		if _, err := Orphans(other, Group); !errors.Is(err, ErrNotFound) {
+		if _, err := Orphans(other, Group, nil); !errors.Is(err, ErrNotFound) {
 			t.Error(other, err)
 		}
 	}
@@ -254,7 +256,7 @@ func TestOrphansOfAnOldKernel(t *testing.T) {
 	recorded := Identity{
 		PID: b.group, Start: 1, Boot: CurrentBoot(), Namespace: CurrentNamespace(), Session: b.Process.Pid,
 	}
-	st, err := statOf(b.group)
+	st, err := procfs.StatOf(b.group)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,7 +267,7 @@ func TestOrphansOfAnOldKernel(t *testing.T) {
 		func(id *Identity) { id.Boot = "" },
 		func(id *Identity) { id.Boot = "0" },
 		func(id *Identity) { id.Start = 0 },
-		func(id *Identity) { id.Start = st.start + 1 },
+		func(id *Identity) { id.Start = st.Start + 1 },
 		func(id *Identity) { id.Session = 0 },
 		func(id *Identity) { id.Session = 1 },
 		func(id *Identity) { id.Session = id.PID },

@@ -1,5 +1,11 @@
 package proc
 
+import (
+	"time"
+
+	"pidbox/lib/proc/procfs"
+)
+
 // Identity tells a process from every other that had or will have its number. The zero value of a field means that it
 // is not known.
 //
@@ -47,23 +53,32 @@ func (v Verdict) String() string {
 }
 
 // CurrentBoot is the kernel's boot id, or empty where it cannot be read.
-func CurrentBoot() string { return currentBoot() }
+func CurrentBoot() string {
+	if boot := procfs.BootID(); bootID(boot) {
+		return boot
+	}
+	return ""
+}
 
 // CurrentNamespace is the inode of the caller's PID namespace, or 0 where it cannot be read.
-func CurrentNamespace() uint64 { return currentNamespace() }
+func CurrentNamespace() uint64 { return procfs.Namespace() }
+
+// BootTime is when the system started, on today's wall clock: a clock stepped since moves it. Zero where not known.
+func BootTime() time.Time { return procfs.BootTime() }
 
 // Here is the boot and the PID namespace of the caller. A record is to be compared with it first, for a number that
 // was counted in another namespace must never be looked up.
-func Here() Identity { return Identity{Boot: currentBoot(), Namespace: currentNamespace()} }
+func Here() Identity { return Identity{Boot: CurrentBoot(), Namespace: CurrentNamespace()} }
 
-// Compare judges whether the process recorded is the one seen now. Neither inodes nor start times count unless both
-// boot ids are known, for after a reboot the same number has much the same inode again.
+// Compare judges whether the process recorded is the one seen now. The PID namespace comes first: containers may show
+// another boot id than their host, while the first namespace has the same inode in every boot. Neither inodes nor start
+// times count unless both boot ids are known, for after a reboot the same number has much the same inode again.
 func (recorded Identity) Compare(now Identity) Verdict {
 	switch {
-	case recorded.Boot != "" && now.Boot != "" && recorded.Boot != now.Boot:
-		return OtherBoot
 	case recorded.Namespace != 0 && now.Namespace != 0 && recorded.Namespace != now.Namespace:
 		return OtherNamespace
+	case recorded.Boot != "" && now.Boot != "" && recorded.Boot != now.Boot:
+		return OtherBoot
 	case recorded.PID == 0 || now.PID == 0:
 		return Unknown
 	case recorded.PID != now.PID:

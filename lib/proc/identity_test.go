@@ -31,7 +31,7 @@ func TestCompare(t *testing.T) {
 		{"neither", but(func(id *Identity) { id.Inode = 0 }), but(func(id *Identity) { id.Start = 0 }), Unknown},
 		{"another number", full, but(func(id *Identity) { id.PID = 8 }), Different},
 		{"another boot", full, but(func(id *Identity) { id.Boot = "6" + someBoot[1:] }), OtherBoot},
-		{"another boot and namespace", full, but(func(id *Identity) { id.Boot, id.Namespace = "6", 1 }), OtherBoot},
+		{"another boot and namespace", full, but(func(id *Identity) { id.Boot, id.Namespace = "6", 1 }), OtherNamespace},
 		{"another namespace", full, but(func(id *Identity) { id.Namespace = 8 }), OtherNamespace},
 		{"another namespace and number", full, but(func(id *Identity) { id.PID, id.Namespace = 8, 8 }), OtherNamespace},
 		{"only here", full, Identity{Boot: someBoot, Namespace: 9}, Unknown},
@@ -83,7 +83,7 @@ func TestRecord(t *testing.T) {
 
 func TestRecordDamaged(t *testing.T) {
 	for _, text := range []string{
-		"", "pidbox1", "pidbox2 pid=1", "pidbox1pid=1", " pidbox1 pid=1", "pidbox1  pid=1", "pidbox1 pid=1 ",
+		"", "pidbox1", "pidbox2 pid=1", "pidbox3 pid=1", "pidbox1pid=1", " pidbox1 pid=1", "pidbox1  pid=1", "pidbox1 pid=1 ",
 		"pidbox1 pid=1\n\n", "pidbox1 pid=0", "pidbox1 pid=-1", "pidbox1 pid=+1", "pidbox1 pid=01", "pidbox1 pid=1x",
 		"pidbox1 pid=", "pidbox1 pid", "pidbox1 =1 pid=1", "pidbox1 pid=2147483648", "pidbox1 pid=1 pid=1",
 		"pidbox1 pid=1 new=1 new=2", "pidbox1 start=5", "pidbox1 pid=1 start=18446744073709551616",
@@ -97,21 +97,68 @@ func TestRecordDamaged(t *testing.T) {
 	}
 }
 
-func FuzzParseIdentity(f *testing.F) {
-	f.Add(Identity{4711, 123456, someBoot, 4026531836, 98765, 4711}.String())
+func TestSecondRecord(t *testing.T) {
+	id := Identity{4711, 123456, someBoot, 4026531836, 98765, 4700}
+	full := Record{id, 1790000000123456789, DirID{2049, 77}, "/run/a b%\xc3\xa4/web.pid"}
+	want := "pidbox2" + id.String()[len("pidbox1"):] +
+		" changed=1790000000123456789 dir=2049:77 path=/run/a%20b%25%C3%A4/web.pid"
+	if got := full.String(); got != want {
+		t.Errorf("%s", got)
+	}
+	long := full
+	long.Path = "/" + strings.Repeat("x", pathLimit)
+	without := full
+	without.Path = ""
+	for text, r := range map[string]Record{
+		want:                                     full,
+		want + " later=1\n":                      full,
+		long.String():                            without,
+		"pidbox2 pid=1 changed=-5":               {Identity: Identity{PID: 1}, Changed: -5},
+		"pidbox2 pid=1 changed=5 dir=0:9":        {Identity: Identity{PID: 1}, Changed: 5, Dir: DirID{0, 9}},
+		id.String():                              {Identity: id},
+		"pidbox1 pid=1 changed=x dir=y path=web": {Identity: Identity{PID: 1}}, // keys that it did not know
+	} {
+		if got, err := ParseRecord(text); err != nil || got != r || got.Placed() != (r.Changed != 0) {
+			t.Errorf("%q: %+v, %v", text, got, err)
+		}
+		if got, err := ParseIdentity(text); err != nil || got != r.Identity {
+			t.Errorf("%q: %+v, %v", text, got, err)
+		}
+	}
+	for _, bad := range []string{
+		"", " changed=", " changed=0", " changed=-", " changed=-0", " changed=9223372036854775808", " changed=1.5",
+		" changed=1 dir=", " changed=1 dir=7", " changed=1 dir=7:", " changed=1 dir=7:0", " changed=1 dir=00:7",
+		" changed=1 path=", " changed=1 path=web", " changed=1 path=/%", " changed=1 path=/%4", " changed=1 path=/%41",
+		" changed=1 path=/%c3", " changed=1 path=/%00", " changed=1 path=/%+1", " dir=7:7 path=/x",
+		" changed=1 path=/" + strings.Repeat("x", pathLimit),
+	} {
+		if r, err := ParseRecord("pidbox2 pid=1" + bad); err == nil {
+			t.Errorf("%q: %+v", bad, r)
+		}
+	}
+}
+
+func FuzzParseRecord(f *testing.F) {
+	id := Identity{4711, 123456, someBoot, 4026531836, 98765, 4711}
+	f.Add(id.String())
+	f.Add(Record{id, 5, DirID{1, 2}, "/run/ä%.pid"}.String())
 	f.Add("pidbox1 pid=1 later=x")
 	f.Add("pidbox1 pid=1 boot=a boot=a")
+	f.Add("pidbox2 pid=1 changed=-1 dir=0:1 path=/%20")
 	f.Fuzz(func(t *testing.T, text string) {
-		id, err := ParseIdentity(text)
+		r, err := ParseRecord(text)
 		if err != nil {
+			if r != (Record{}) {
+				t.Errorf("%+v with %v", r, err)
+			}
 			return
 		}
-		again, err := ParseIdentity(id.String())
-		if err != nil || again != id {
-			t.Errorf("%q became %v, %v", id, again, err)
+		again, err := ParseRecord(r.String())
+		if err != nil || again != r {
+			t.Errorf("%q became %v, %v", r, again, err)
 		}
-		if id.Compare(id) > Same {
-			t.Error(fmt.Sprint(id.Compare(id)))
+		if r.Compare(r.Identity) > Same {
+			t.Error(fmt.Sprint(r.Compare(r.Identity)))
 		}
 	})
 }

@@ -1,24 +1,28 @@
 package proc
 
 import (
-	"errors"
 	"fmt"
+	"io/fs"
 	"os/user"
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"pidbox/lib/proc/procfs"
 )
 
 // State is the letter of proc_pid_stat(5) field 3.
-type State byte
+type State = procfs.State
 
-// String is the letter, or ? where it is not known.
-func (s State) String() string {
-	if s == 0 {
-		return "?"
-	}
-	return string(rune(s))
+// Credentials are the users of a process; -1 where not known.
+type Credentials struct {
+	RUID int // the real user
+	EUID int // the effective user: the one it acts as
+	SUID int // the saved user
 }
+
+// nobody is what is known of hidden ones.
+func nobody() Credentials { return Credentials{-1, -1, -1} }
 
 // Info is what a process is to those who look at it. Every field can be had of other users' processes except Exec,
 // which is empty where the kernel does not show it. Without /proc, or where it hides the process, only the numbers are
@@ -28,8 +32,9 @@ type Info struct {
 	Name    string    // the command's name, of which the kernel keeps 15 bytes
 	Exec    string    // the path of the executable
 	Deleted bool      // Exec has been unlinked or replaced since, by an upgrade perhaps
-	UID     int       // the real user: the one who may signal it; -1 where not known
+	UID     int       // the real user: this one and the saved one may signal it; -1 where not known
 	EUID    int       // the effective user: the one it acts as; -1 where not known
+	SUID    int       // the saved user; -1 where not known
 	Started time.Time // on today's wall clock, to 10 ms: a clock stepped since the start moves it; zero where not known
 	State   State
 	Parent  int
@@ -40,6 +45,15 @@ type Info struct {
 }
 
 type fileID struct{ device, inode uint64 }
+
+// UnreadableError says that a condition cannot be judged, because the caller may not see, or there is no /proc to see,
+// what it is about. It is an fs.ErrPermission.
+type UnreadableError struct{ What string }
+
+func (e *UnreadableError) Error() string { return "its " + e.What + " cannot be read" }
+
+// Unwrap makes it an fs.ErrPermission.
+func (e *UnreadableError) Unwrap() error { return fs.ErrPermission }
 
 // Conditions are what else a process must meet to be the one that a file without a record names. Empty ones hold.
 type Conditions struct {
@@ -75,7 +89,7 @@ func (info Info) fails(c Conditions) (why string, err error) {
 	if c.Name != "" {
 		switch {
 		case info.Name == "":
-			return "", errors.New("its name cannot be read")
+			return "", &UnreadableError{"name"}
 		case info.Name != c.Name[:min(len(c.Name), nameLimit)]:
 			return fmt.Sprintf("its name is %q, not %q", info.Name, c.Name), nil
 		}
@@ -86,7 +100,7 @@ func (info Info) fails(c Conditions) (why string, err error) {
 		case err != nil:
 			return "", err
 		case info.EUID < 0:
-			return "", errors.New("its user cannot be read")
+			return "", &UnreadableError{"user"}
 		case info.EUID != uid:
 			return fmt.Sprintf("its user is %d, not %s", info.EUID, c.User), nil
 		}
@@ -94,7 +108,7 @@ func (info Info) fails(c Conditions) (why string, err error) {
 	if c.Exec != "" {
 		switch {
 		case info.Exec == "":
-			return "", errors.New("its executable cannot be read")
+			return "", &UnreadableError{"executable"}
 		case !info.runs(c.Exec):
 			return fmt.Sprintf("its executable is %s, not %s", info.Exec, c.Exec), nil
 		}

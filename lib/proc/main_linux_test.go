@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"pidbox/lib/proc/procfs"
 )
 
 const helper = "PIDBOX_PROC_HELPER"
@@ -70,12 +72,12 @@ func beheaded() {
 	}
 	go func() {
 		for {
-			st, err := statOf(os.Getpid())
+			st, err := procfs.StatOf(os.Getpid())
 			if err != nil {
 				fmt.Println(err)
 				os.Exit(1)
 			}
-			if st.ended() {
+			if st.Ended() {
 				break
 			}
 		}

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"syscall"
+
+	"pidbox/lib/proc/procfs"
 )
 
 // Orphans finds what is left of the group or session of a recorded process that has ended, as the workers of a server
-// whose master was killed. ErrNotFound means that nothing is; *DoubtError that there are members which nothing proves
+// whose master was killed; allow is as for Handle.Family. ErrNotFound means that nothing is; *DoubtError that there are members which nothing proves
 // to be its own. It is an error if the recorded process is alive. Of a tree nothing can be found once its root is dead:
 // that is ErrNotFound too.
 //
@@ -17,13 +19,14 @@ import (
 // as its number is in use. A leader that has not been reaped proves them too. Before, a group counts as the recorded
 // one's if it is in the recorded session, led by another process, and no member is older than the record; a session
 // never does.
-func Orphans(recorded Identity, scope Scope) (*Family, error) {
+func Orphans(recorded Identity, scope Scope, allow Allow) (*Family, error) {
 	none := fmt.Errorf("%s %d: %w", scope, recorded.PID, ErrNotFound)
 	here := recorded.Compare(Here())
 	if scope == Process || scope == Tree || recorded.PID <= 0 || here == OtherBoot || here == OtherNamespace {
 		return nil, none
 	}
-	f := &Family{leader: &Handle{pid: recorded.PID, link: gone{}}, owned: true, scope: scope, known: map[int]*Handle{}}
+	f := newFamily(newHandle(recorded.PID, gone{}), scope, allow)
+	f.owned = true
 	h, err := Open(recorded.PID)
 	switch {
 	case err == nil:
@@ -35,7 +38,7 @@ func Orphans(recorded Identity, scope Scope) (*Family, error) {
 		}
 		if !proven {
 			h.Close()
-			f.leader = &Handle{pid: recorded.PID, link: suspect{}}
+			f.leader = newHandle(recorded.PID, suspect{})
 		}
 	case !errors.Is(err, ErrNotFound):
 		return nil, err
@@ -50,6 +53,7 @@ func Orphans(recorded Identity, scope Scope) (*Family, error) {
 			f.vouch = recorded.vouches
 		}
 	}
+	f.exact = scope == Group && !errors.Is(f.leader.link.signalGroup(0), errors.ErrUnsupported)
 	if err := f.look(); err != nil {
 		f.Close()
 		return nil, err
@@ -89,25 +93,28 @@ func (recorded Identity) endedAs(h *Handle) (proven bool, err error) {
 }
 
 // vouches judges a member where there is no proof.
-func (recorded Identity) vouches(st stat) bool {
+func (recorded Identity) vouches(st procfs.Stat) bool {
 	return recorded.Compare(Here()) == Unknown && recorded.Boot != "" && recorded.Start != 0 &&
 		recorded.Session != 0 && recorded.Session != recorded.PID &&
-		st.session == recorded.Session && st.start >= recorded.Start
+		st.Session == recorded.Session && st.Start >= recorded.Start
 }
 
 // gone is the link to a process of which nothing can be opened.
 type gone struct{}
 
-func (gone) alive() (bool, error)             { return false, nil }
-func (gone) held() (bool, error)              { return false, nil }
-func (gone) kept() bool                       { return false }
-func (gone) signal(syscall.Signal) error      { return ErrNotFound }
-func (gone) signalGroup(syscall.Signal) error { return errors.ErrUnsupported }
-func (gone) wait(context.Context) error       { return nil }
-func (gone) stat() (stat, error)              { return stat{}, ErrNotFound }
-func (gone) identity() (Identity, error)      { return Identity{}, ErrNotFound }
-func (gone) info() (Info, error)              { return Info{}, ErrNotFound }
-func (gone) close() error                     { return nil }
+func (gone) alive() (bool, error)              { return false, nil }
+func (gone) held() (bool, error)               { return false, nil }
+func (gone) kept() bool                        { return false }
+func (gone) signal(syscall.Signal) error       { return ErrNotFound }
+func (gone) signalGroup(syscall.Signal) error  { return errors.ErrUnsupported }
+func (gone) wait(context.Context) error        { return nil }
+func (gone) stat() (procfs.Stat, error)        { return procfs.Stat{}, ErrNotFound }
+func (gone) identity() (Identity, error)       { return Identity{}, ErrNotFound }
+func (gone) info() (Info, error)               { return Info{}, ErrNotFound }
+func (gone) credentials() (Credentials, error) { return nobody(), ErrNotFound }
+func (gone) bind(string) error                 { return ErrNotFound }
+func (gone) bound() (string, bool)             { return "", false }
+func (gone) close() error                      { return nil }
 
 // suspect is the link to a zombie that may be the recorded process: it proves no member, and rules none out.
 type suspect struct{ gone }

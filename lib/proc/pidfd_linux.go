@@ -6,16 +6,74 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"pidbox/lib/proc/procfs"
 )
 
-// pidfd is a link by pidfd_open(2). The file counts its users, so that Close never pulls the descriptor from under a
-// Wait, where another file could take its number.
+// pidfd is a link by pidfd_open(2).
 type pidfd struct {
-	pid  int
-	file *os.File
+	pid int
+	descriptor
+}
+
+func newPidfd(pid, fd int) *pidfd {
+	return &pidfd{pid, descriptor{fd: fd, file: os.NewFile(uintptr(fd), "pidfd")}}
+}
+
+// descriptor counts its users, so that close never pulls it from under a call, where another file could take its number,
+// and never waits for one.
+type descriptor struct {
+	mu     sync.Mutex
+	fd     int
+	file   *os.File // which closes it, also where nobody does
+	users  int
+	closed bool
+}
+
+// lend gives the number, which stays that of the file until it is given back.
+func (d *descriptor) lend() (fd int, back func(), err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return -1, nil, os.ErrClosed
+	}
+	d.users++
+	return d.fd, d.back, nil
+}
+
+func (d *descriptor) back() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.users--; d.users == 0 && d.closed {
+		_ = d.file.Close()
+	}
+}
+
+func (d *descriptor) close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return os.ErrClosed
+	}
+	d.closed = true
+	if d.users > 0 {
+		return nil // the last user does it
+	}
+	return d.file.Close()
+}
+
+// with lends the descriptor to f.
+func (d *descriptor) with(f func(fd int) error) error {
+	fd, back, err := d.lend()
+	if err != nil {
+		return err
+	}
+	defer back()
+	return f(fd)
 }
 
 // openPidfd fails with errNoPidfd where the kernel has none (ENOSYS) or a seccomp filter says so (EPERM, which the
@@ -24,7 +82,7 @@ func openPidfd(pid int) (*pidfd, error) {
 	fd, err := unix.PidfdOpen(pid, 0)
 	switch {
 	case err == nil:
-		return &pidfd{pid, os.NewFile(uintptr(fd), "pidfd")}, nil
+		return newPidfd(pid, fd), nil
 	case errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EPERM), errors.Is(err, unix.ENODEV):
 		return nil, errNoPidfd
 	case errors.Is(err, unix.ESRCH), errors.Is(err, unix.ENOENT), errors.Is(err, unix.EINVAL):
@@ -34,26 +92,12 @@ func openPidfd(pid int) (*pidfd, error) {
 	return nil, os.NewSyscallError("pidfd_open", err)
 }
 
-// with lends the descriptor to f.
-func (p *pidfd) with(f func(fd int) error) error {
-	conn, err := p.file.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var failed error
-	if conn.Control(func(fd uintptr) { failed = f(int(fd)) }) != nil {
-		return os.ErrClosed
-	}
-	return failed
-}
-
-func (p *pidfd) close() error { return p.file.Close() }
-
 // alive asks by poll, which is ready once the last thread has ended: pidfd_open(2).
 func (p *pidfd) alive() (bool, error) {
 	ended := false
-	err := p.with(func(fd int) (err error) {
-		ended, err = pollFor(fd, -1, 0)
+	err := p.with(func(fd int) error {
+		ready, err := poll([]int{fd}, -1, 0)
+		ended = ready
 		return err
 	})
 	return err == nil && !ended, err
@@ -76,61 +120,7 @@ func (p *pidfd) signal(s syscall.Signal) error {
 }
 
 func (p *pidfd) wait(ctx context.Context) error {
-	return p.with(func(fd int) error { return pollUntil(ctx, fd) })
-}
-
-// pollUntil blocks in poll(2), one thread and no ticking. The end of ctx wakes it through an eventfd, which is made
-// only if ctx can end, and the process has not.
-func pollUntil(ctx context.Context, fd int) error {
-	if ctx.Done() == nil {
-		_, err := pollFor(fd, -1, -1)
-		return err
-	}
-	if ended, err := pollFor(fd, -1, 0); err != nil || ended {
-		return err
-	}
-	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
-	if err != nil {
-		return os.NewSyscallError("eventfd", err)
-	}
-	woken := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		unix.Write(wake, []byte{1, 1, 1, 1, 1, 1, 1, 1}) // any number but 0; it cannot fail on a fresh counter
-		close(woken)
-	})
-	ended, err := pollFor(fd, wake, -1)
-	if !stop() {
-		<-woken // before its number is another file's
-	}
-	unix.Close(wake)
-	if err == nil && !ended {
-		return context.Cause(ctx)
-	}
-	return err
-}
-
-// pollFor reports whether fd became ready before wake, which may be -1, or the timeout in milliseconds, -1 for none. That
-// is believed when it stays so: while a thread that is not the first executes a program, it takes the place of the
-// first, which has ended, and Linux 6.18 may show fd as ready for an instant, though the process goes on.
-func pollFor(fd, wake, timeout int) (bool, error) {
-	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(wake), Events: unix.POLLIN}}
-	for {
-		n, err := unix.Poll(fds, timeout)
-		for check := 0; check < 2 && err == nil && fds[0].Revents != 0; check++ {
-			_, err = unix.Poll(fds[:1], 0)
-		}
-		switch {
-		case errors.Is(err, unix.EINTR):
-		case err != nil:
-			return false, os.NewSyscallError("poll", err)
-		case fds[0].Revents&unix.POLLNVAL != 0:
-			return false, unix.EBADF
-		case fds[0].Revents != 0:
-			return true, nil
-		case n == 0 || timeout == 0 || fds[1].Revents != 0:
-			return false, nil
-		}
-	}
+	return p.with(func(fd int) error { return pollUntil(ctx, []int{fd}) })
 }
 
 // inode is the process's number in pidfs, 0 where all pidfds share one anonymous inode.
@@ -160,8 +150,8 @@ func (p *pidfd) facts(read func(dir string) error) error {
 	failed := read("/proc/" + strconv.Itoa(p.pid) + "/")
 	ours := false
 	err := p.with(func(fd int) error {
-		number, ok := procNumber(fd)
-		ours = ok && number == p.pid || !ok && ownProc()
+		number, ok := procfs.PidfdNumber(fd)
+		ours = ok && number == p.pid || !ok && procfs.Own()
 		return nil
 	})
 	if err != nil {
@@ -173,17 +163,19 @@ func (p *pidfd) facts(read func(dir string) error) error {
 		return err
 	case !held:
 		return ErrNotFound
+	case exhausted(failed):
+		return failed
 	case !ours:
-		return errNoProc
+		return ErrNoProc
 	case failed != nil:
-		return fmt.Errorf("%w: %w", errNoProc, failed)
+		return fmt.Errorf("%w: %w", ErrNoProc, failed)
 	}
 	return nil
 }
 
-func (p *pidfd) stat() (st stat, err error) {
+func (p *pidfd) stat() (st procfs.Stat, err error) {
 	err = p.facts(func(dir string) (err error) {
-		st, err = readStat(unix.AT_FDCWD, dir+"stat", p.pid)
+		st, err = procfs.ReadStat(unix.AT_FDCWD, dir+"stat", p.pid)
 		return err
 	})
 	return st, err
@@ -194,13 +186,31 @@ func (p *pidfd) info() (info Info, err error) {
 		info, err = readInfo(unix.AT_FDCWD, dir, p.pid)
 		return err
 	})
-	if errors.Is(err, errNoProc) {
+	if errors.Is(err, ErrNoProc) {
 		info, err = bare(p.pid).info()
 		if held, failed := p.held(); failed == nil && !held {
 			err = ErrNotFound
 		}
 	}
 	return info, err
+}
+
+// credentials asks the pidfd itself, from Linux 6.13 on, also where /proc hides the process.
+func (p *pidfd) credentials() (c Credentials, err error) {
+	info := unix.PidfdInfo{Mask: unix.PIDFD_INFO_CREDS}
+	err = p.with(func(fd int) error { return unix.IoctlPidfdInfo(fd, &info) })
+	if err == nil && info.Mask&unix.PIDFD_INFO_CREDS != 0 {
+		if held, err := p.held(); err != nil || held {
+			return Credentials{int(info.Ruid), int(info.Euid), int(info.Suid)}, err
+		}
+		return nobody(), ErrNotFound
+	}
+	c = nobody()
+	err = p.facts(func(dir string) (err error) {
+		c, err = readCredentials(unix.AT_FDCWD, dir+"status", p.pid)
+		return err
+	})
+	return c, err
 }
 
 func (p *pidfd) identity() (Identity, error) {
@@ -210,8 +220,8 @@ func (p *pidfd) identity() (Identity, error) {
 	st, err := p.stat()
 	switch {
 	case err == nil:
-		id.Start, id.Session = st.start, st.session
-	case errors.Is(err, errNoProc):
+		id.Start, id.Session = st.Start, st.Session
+	case errors.Is(err, ErrNoProc):
 		return id, nil
 	}
 	return id, err

@@ -3,6 +3,7 @@ package proc
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"syscall"
 
@@ -36,17 +37,10 @@ func (p *pidfd) signalGroup(s syscall.Signal) error {
 	return found(err)
 }
 
-func (d *procDir) kept() bool {
-	held, err := d.held()
-	return err == nil && held
-}
-
-func (d *procDir) signalGroup(syscall.Signal) error { return errors.ErrUnsupported }
-
 // reopen opens the recorded process though it has been reaped, while its number is in use as a group's or session's.
 // ErrNotFound says that it no longer is, errors.ErrUnsupported that the kernel or the record cannot tell.
 func reopen(recorded Identity) (link, error) {
-	if forced != "" || recorded.Inode == 0 || recorded.Boot == "" || recorded.Boot != currentBoot() {
+	if forced != "" || recorded.Inode == 0 || recorded.Boot == "" || recorded.Boot != CurrentBoot() {
 		return nil, errors.ErrUnsupported
 	}
 	p, err := reopenInode(recorded.PID, recorded.Inode)
@@ -82,11 +76,36 @@ func reopenInode(pid int, inode uint64) (*pidfd, error) {
 	if err != nil {
 		return nil, errors.ErrUnsupported
 	}
-	return &pidfd{pid, os.NewFile(uintptr(fd), "pidfd")}, nil
+	return newPidfd(pid, fd), nil
 }
 
 func openPidfs(mount int, inode uint64) (int, error) {
 	const fileidKernfs = 0xfe
 	handle := unix.NewFileHandle(fileidKernfs, binary.NativeEndian.AppendUint64(nil, inode))
 	return unix.OpenByHandleAt(mount, handle, unix.O_RDONLY|unix.O_CLOEXEC)
+}
+
+// binding is the attribute of Bind.
+const binding = "trusted.pidbox.file"
+
+func (p *pidfd) bind(value string) error {
+	err := p.with(func(fd int) error { return unix.Fsetxattr(fd, binding, []byte(value), 0) })
+	switch {
+	case err == nil, errors.Is(err, os.ErrClosed), errors.Is(err, unix.ESRCH):
+		return found(err)
+	}
+	return fmt.Errorf("%w: %w", errors.ErrUnsupported, err)
+}
+
+func (p *pidfd) bound() (value string, ok bool) {
+	buf := make([]byte, 8<<10)
+	n := 0
+	err := p.with(func(fd int) (err error) {
+		n, err = unix.Fgetxattr(fd, binding, buf)
+		return err
+	})
+	if err != nil {
+		return "", false
+	}
+	return string(buf[:n]), true
 }

@@ -34,7 +34,7 @@ func everyBackEnd(t *testing.T, test func(t *testing.T, open func(pid int) (*Han
 				if err != nil {
 					return nil, err
 				}
-				h := &Handle{pid: pid, link: l}
+				h := newHandle(pid, l)
 				t.Cleanup(func() { h.Close() })
 				return h, nil
 			})

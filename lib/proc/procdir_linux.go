@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"pidbox/lib/proc/procfs"
 )
 
 // procDir is a link by an open /proc/PID: the files in it are the process's, and once it has been reaped they are
@@ -18,17 +20,17 @@ type procDir struct {
 }
 
 func openProcDir(pid int) (link, error) {
-	if !ownProc() {
-		return nil, errNoProc
+	if !procfs.Own() {
+		return nil, ErrNoProc
 	}
 	path := "/proc/" + strconv.Itoa(pid)
-	d, err := again(func() (*procDir, bool, error) {
+	d, err := procfs.Again(func() (*procDir, bool, error) {
 		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return nil, false, err
 		}
-		us, err := readUsers(fd, "status", pid)
-		if err == nil && us.tgid != pid { // a thread: /proc shows it under its own id too
+		us, err := procfs.ReadUsers(fd, "status", pid)
+		if err == nil && us.TGID != pid { // a thread: /proc shows it under its own id too
 			err = ErrNotFound
 		}
 		if err != nil {
@@ -42,7 +44,7 @@ func openProcDir(pid int) (link, error) {
 		return d, nil
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ESRCH), errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
 		if held, err := bare(pid).held(); err == nil && held {
-			return nil, errNoProc // hidepid
+			return nil, ErrNoProc // hidepid
 		}
 		return nil, ErrNotFound
 	case errors.Is(err, ErrNotFound):
@@ -67,9 +69,9 @@ func (d *procDir) facts(read func(fd int) error) error {
 	return found(failed)
 }
 
-func (d *procDir) stat() (st stat, err error) {
+func (d *procDir) stat() (st procfs.Stat, err error) {
 	err = d.facts(func(fd int) (err error) {
-		st, err = readStat(fd, "stat", d.pid)
+		st, err = procfs.ReadStat(fd, "stat", d.pid)
 		return err
 	})
 	return st, err
@@ -89,16 +91,16 @@ func (d *procDir) held() (bool, error) {
 func (d *procDir) alive() (alive bool, err error) {
 	err = d.facts(func(fd int) error {
 		for all, look := 0, 0; look < 100; look++ {
-			st, err := readStat(fd, "stat", d.pid)
-			if alive = err == nil && !st.ended(); err != nil || alive || st.threads <= 1 {
+			st, err := procfs.ReadStat(fd, "stat", d.pid)
+			if alive = err == nil && !st.Ended(); err != nil || alive || st.Threads <= 1 {
 				return err
 			}
-			running, ended, err := threads(fd)
+			running, ended, err := procfs.Threads(fd)
 			switch {
 			case running != 0:
 				alive = true
 				return nil
-			case errors.Is(err, unix.ENOENT) || err == nil && ended < st.threads:
+			case errors.Is(err, unix.ENOENT) || err == nil && ended < st.Threads:
 				all = 0
 				continue
 			case err != nil:
@@ -154,8 +156,27 @@ func (d *procDir) identity() (Identity, error) {
 		return Identity{}, err
 	}
 	id := Here()
-	id.PID, id.Start, id.Session = d.pid, st.start, st.session
+	id.PID, id.Start, id.Session = d.pid, st.Start, st.Session
 	return id, nil
 }
+
+func (d *procDir) credentials() (c Credentials, err error) {
+	err = d.facts(func(fd int) (err error) {
+		c, err = readCredentials(fd, "status", d.pid)
+		return err
+	})
+	return c, err
+}
+
+func (d *procDir) kept() bool {
+	held, err := d.held()
+	return err == nil && held
+}
+
+func (d *procDir) signalGroup(syscall.Signal) error { return errors.ErrUnsupported }
+
+func (d *procDir) bind(string) error { return errors.ErrUnsupported }
+
+func (d *procDir) bound() (string, bool) { return "", false }
 
 func (d *procDir) close() error { return d.file.Close() }

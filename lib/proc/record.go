@@ -7,21 +7,64 @@ import (
 	"strings"
 )
 
-// recordLimit is far above what String writes: a value of an extended attribute may be 64 KiB.
-const recordLimit = 1024
+// Record is what a claim leaves behind: who the process was, and which file named it. The second half is missing in
+// records of the first edition, and in those that speak of a process alone.
+type Record struct {
+	Identity
+	Changed int64  // the pidfile's time of last change, in nanoseconds since 1970; 0 where the record says nothing of it
+	Dir     DirID  // the directory of the pidfile
+	Path    string // its canonical path; empty where it is not known, or too long for the record
+}
 
-const recordVersion = "pidbox1"
+// DirID is the number of a file system and that of a directory in it.
+type DirID struct{ Dev, Ino uint64 }
+
+// Placed says that the record is of the second edition: it counts only for the file that was changed last at Changed.
+func (r Record) Placed() bool { return r.Changed != 0 }
+
+const (
+	// recordLimit is far above what String writes: a value of an extended attribute may be 64 KiB.
+	recordLimit = 8 << 10
+	// pathLimit keeps a record within the block that many file systems have for the attributes of a file.
+	pathLimit = 2 << 10
+)
+
+// The editions. The first is that of an identity alone.
+const (
+	recordFirst  = "pidbox1"
+	recordSecond = "pidbox2"
+)
 
 var errRecord = errors.New("malformed identity record")
 
-// String is the record as ParseIdentity reads it, one line without its end:
+// String is the identity as ParseIdentity reads it, one line without its end:
 //
 //	pidbox1 pid=4711 start=123456 boot=5c0e… pidns=4026531836 inode=98765 session=4711
 //
 // What is not known is left out.
-func (id Identity) String() string {
+func (id Identity) String() string { return recordFirst + id.fields() }
+
+// String is the record as ParseRecord reads it: an identity under the name of the second edition, and after it
+//
+//	changed=1790000000123456789 dir=2049:1234 path=/run/web.pid
+//
+// In the path all bytes but letters, digits and the like are written as %XX.
+func (r Record) String() string {
+	if !r.Placed() {
+		return r.Identity.String()
+	}
+	text := recordSecond + r.fields() + " changed=" + strconv.FormatInt(r.Changed, 10)
+	if r.Dir != (DirID{}) {
+		text += fmt.Sprintf(" dir=%d:%d", r.Dir.Dev, r.Dir.Ino)
+	}
+	if path := escape(r.Path); path != "" && len(path) <= pathLimit {
+		text += " path=" + path
+	}
+	return text
+}
+
+func (id Identity) fields() string {
 	var b strings.Builder
-	b.WriteString(recordVersion)
 	number := func(key string, n uint64) {
 		if n != 0 {
 			b.WriteString(" " + key + "=" + strconv.FormatUint(n, 10))
@@ -38,35 +81,49 @@ func (id Identity) String() string {
 	return b.String()
 }
 
-// ParseIdentity reads what String wrote. It is strict, so that a damaged record counts as none, except that keys of
-// later versions are passed over.
+// ParseIdentity reads the identity out of a record of either edition.
 func ParseIdentity(s string) (Identity, error) {
+	r, err := ParseRecord(s)
+	return r.Identity, err
+}
+
+// ParseRecord reads what String wrote, in either edition. It is strict, so that a damaged record counts as none, except
+// that keys of later versions are passed over. One of the second edition without the time of the last change is damaged.
+func ParseRecord(s string) (Record, error) {
 	if len(s) > recordLimit {
-		return Identity{}, fmt.Errorf("%w: longer than %d bytes", errRecord, recordLimit)
+		return Record{}, fmt.Errorf("%w: longer than %d bytes", errRecord, recordLimit)
 	}
 	fields := strings.Split(strings.TrimSuffix(s, "\n"), " ")
-	if fields[0] != recordVersion {
-		return Identity{}, fmt.Errorf("%w: it does not begin with %s", errRecord, recordVersion)
+	second := fields[0] == recordSecond
+	if !second && fields[0] != recordFirst {
+		return Record{}, fmt.Errorf("%w: it begins with neither %s nor %s", errRecord, recordFirst, recordSecond)
 	}
-	var id Identity
+	var r Record
 	seen := make(map[string]bool, len(fields))
 	for _, field := range fields[1:] {
 		key, value, ok := strings.Cut(field, "=")
 		if !ok || !word(key) || !printable(value) {
-			return Identity{}, fmt.Errorf("%w: %q is not key=value", errRecord, field)
+			return Record{}, fmt.Errorf("%w: %q is not key=value", errRecord, field)
 		}
 		if seen[key] {
-			return Identity{}, fmt.Errorf("%w: %s twice", errRecord, key)
+			return Record{}, fmt.Errorf("%w: %s twice", errRecord, key)
 		}
 		seen[key] = true
-		if err := id.set(key, value); err != nil {
-			return Identity{}, fmt.Errorf("%w: %q: %w", errRecord, field, err)
+		err := r.Identity.set(key, value)
+		if second && err == nil {
+			err = r.place(key, value)
+		}
+		if err != nil {
+			return Record{}, fmt.Errorf("%w: %q: %w", errRecord, field, err)
 		}
 	}
-	if id.PID == 0 {
-		return Identity{}, fmt.Errorf("%w: no pid", errRecord)
+	switch {
+	case r.PID == 0:
+		return Record{}, fmt.Errorf("%w: no pid", errRecord)
+	case second && r.Changed == 0:
+		return Record{}, fmt.Errorf("%w: no time of change", errRecord)
 	}
-	return id, nil
+	return r, nil
 }
 
 func (id *Identity) set(key, value string) (err error) {
@@ -94,6 +151,28 @@ func (id *Identity) set(key, value string) (err error) {
 	return err
 }
 
+func (r *Record) place(key, value string) (err error) {
+	switch key {
+	case "changed":
+		var n uint64
+		n, err = positive(strings.TrimPrefix(value, "-"), 63) // a clock without a battery may be before 1970
+		if r.Changed = int64(n); strings.HasPrefix(value, "-") {
+			r.Changed = -r.Changed
+		}
+	case "dir":
+		dev, ino, _ := strings.Cut(value, ":")
+		if dev != "0" {
+			r.Dir.Dev, err = positive(dev, 64)
+		}
+		if err == nil {
+			r.Dir.Ino, err = positive(ino, 64)
+		}
+	case "path":
+		r.Path, err = unescape(value)
+	}
+	return err
+}
+
 // positive reads decimal digits as String writes them: no sign, no leading zero.
 func positive(s string, bits int) (uint64, error) {
 	if s == "" || s[0] < '1' || s[0] > '9' {
@@ -113,4 +192,39 @@ func word(s string) bool {
 
 func printable(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f }) < 0
+}
+
+// escape writes what is not printable, and the percent sign, as %XX.
+func escape(path string) string {
+	var b strings.Builder
+	for i := range len(path) {
+		if c := path[i]; c <= ' ' || c >= 0x7f || c == '%' {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// unescape undoes escape, and takes nothing else: an absolute path as escape would have written it.
+func unescape(text string) (string, error) {
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		if c == '%' {
+			n, err := strconv.ParseUint(text[i+1:min(i+3, len(text))], 16, 8)
+			if err != nil {
+				return "", errors.New("not a path")
+			}
+			c = byte(n)
+			i += 2
+		}
+		b.WriteByte(c)
+	}
+	path := b.String()
+	if !strings.HasPrefix(path, "/") || strings.Contains(path, "\x00") || len(text) > pathLimit || escape(path) != text {
+		return "", errors.New("not a path")
+	}
+	return path, nil
 }

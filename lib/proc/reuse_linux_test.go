@@ -15,6 +15,8 @@ import (
 	"pidbox/lib/proc/proctest"
 
 	"golang.org/x/sys/unix"
+
+	"pidbox/lib/proc/procfs"
 )
 
 // A handle, and an identity, stay with their process when a stranger gets its number.
@@ -35,7 +37,7 @@ func TestReusedNumber(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		group, err := h.Family(Group)
+		group, err := h.Family(Group, nil)
 		if err != nil && forced != "bare" {
 			t.Fatal(err)
 		}
@@ -62,7 +64,7 @@ func TestReusedNumber(t *testing.T) {
 		if st, err := h.State(); !errors.Is(err, ErrNotFound) {
 			t.Fatal(st, err)
 		}
-		if _, err := h.Family(Tree); forced != "bare" && err != nil {
+		if _, err := h.Family(Tree, nil); forced != "bare" && err != nil {
 			t.Fatal(err)
 		}
 		now, err := innocent.Identity()
@@ -78,7 +80,7 @@ func TestReusedNumber(t *testing.T) {
 			if err := group.Signal(unix.SIGKILL); !errors.Is(err, ErrNotFound) {
 				t.Fatal(err)
 			}
-			if _, err := Orphans(recorded, Group); !errors.Is(err, ErrNotFound) && now.Inode != 0 && recorded.Inode != 0 {
+			if _, err := Orphans(recorded, Group, nil); !errors.Is(err, ErrNotFound) && now.Inode != 0 && recorded.Inode != 0 {
 				t.Fatal(err)
 			}
 		}
@@ -120,12 +122,12 @@ func TestReusedGroup(t *testing.T) {
 			if err := f.Wait(patient(t)); err != nil && !errors.As(err, &doubt) {
 				t.Fatal(err)
 			}
-			_, err = Orphans(recorded, scope)
+			_, err = Orphans(recorded, scope, nil)
 			if canReopen(t) && !errors.Is(err, ErrNotFound) || err == nil {
 				t.Fatal(err)
 			}
 			recorded.Inode = 0
-			if _, err := Orphans(recorded, scope); !errors.As(err, &doubt) {
+			if _, err := Orphans(recorded, scope, nil); !errors.As(err, &doubt) {
 				t.Fatal(err)
 			}
 			for _, h := range members {
@@ -266,12 +268,12 @@ func TestKillLeavesNothingOfForkers(t *testing.T) {
 			}
 			_ = cmd.Wait()
 			expectAlive(t, h, false)
-			pids, err := numbers()
+			pids, err := procfs.Numbers()
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, pid := range pids {
-				if st, err := statOf(pid); err == nil && st.name == "sleep" && !st.ended() {
+				if st, err := procfs.StatOf(pid); err == nil && st.Name == "sleep" && !st.Ended() {
 					t.Errorf("%+v is left", st)
 				}
 			}
@@ -316,14 +318,14 @@ func TestForeignProc(t *testing.T) {
 		t.Error(st, err)
 	}
 	for _, scope := range []Scope{Session, Tree} {
-		if _, err := h.Family(scope); err == nil {
+		if _, err := h.Family(scope, nil); err == nil {
 			t.Error(scope)
 		}
 	}
 	if err := h.link.signalGroup(0); errors.Is(err, errors.ErrUnsupported) {
 		return
 	}
-	f, err := h.Family(Group)
+	f, err := h.Family(Group, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

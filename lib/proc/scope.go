@@ -3,6 +3,8 @@ package proc
 import (
 	"fmt"
 	"strings"
+
+	"pidbox/lib/proc/procfs"
 )
 
 // Scope is how far a signal reaches.
@@ -30,11 +32,11 @@ func (s Scope) String() string {
 }
 
 // number is that of the group or session which st is in.
-func (s Scope) number(st stat) int {
+func (s Scope) number(st procfs.Stat) int {
 	if s == Group {
-		return st.group
+		return st.Group
 	}
-	return st.session
+	return st.Session
 }
 
 // NotLeaderError says that a process does not lead its group or session, so that a signal to those would reach
@@ -61,3 +63,19 @@ func (e *DoubtError) Error() string {
 	return fmt.Sprintf("%s %d has lost its leader, and nothing proves that these are of the one recorded: %s",
 		e.Scope, e.PID, strings.Trim(fmt.Sprint(e.Members), "[]"))
 }
+
+// Refused says that members were left alone, because the family's Allow forbids to signal them. All others were
+// signalled, or are gone.
+type Refused struct {
+	PID     int // the leader
+	Scope   Scope
+	Members []int
+	Why     error // of the first
+}
+
+func (e *Refused) Error() string {
+	return fmt.Sprintf("%s %d: not signalled: %s: %v", e.Scope, e.PID, strings.Trim(fmt.Sprint(e.Members), "[]"), e.Why)
+}
+
+// Unwrap is why.
+func (e *Refused) Unwrap() error { return e.Why }

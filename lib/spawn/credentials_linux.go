@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"pidbox/lib/fork"
 )
 
 // credentials gives up capabilities and becomes the user. A capability survives the change of user only by
@@ -25,10 +27,10 @@ func (p *plan) credentials() error {
 				break // the last one was the one before
 			}
 			if set == 1 && !slices.Contains(kept, c) {
-				p.do(step, must, unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, c)
+				p.do(step, fork.Must, unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, c)
 			}
 		}
-		p.do(step, must, unix.SYS_PRCTL, unix.PR_SET_KEEPCAPS, 1)
+		p.do(step, fork.Must, unix.SYS_PRCTL, unix.PR_SET_KEEPCAPS, 1)
 	}
 	p.become()
 	if p.cmd.Capabilities == nil {
@@ -42,10 +44,10 @@ func (p *plan) credentials() error {
 	for i := range data {
 		data[i].Permitted, data[i].Inheritable = data[i].Effective, data[i].Effective
 	}
-	p.do(step, must, unix.SYS_CAPSET, address(p, &header), address(p, &data))
-	p.do(step, may, unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+	p.do(step, fork.Must, unix.SYS_CAPSET, address(p, &header), address(p, &data))
+	p.do(step, fork.May, unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
 	for _, c := range kept {
-		p.do(step, must, unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_RAISE, c, 0, 0)
+		p.do(step, fork.Must, unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_RAISE, c, 0, 0)
 	}
 	return nil
 }
@@ -60,9 +62,9 @@ func (p *plan) become() {
 	for i, g := range u.Groups {
 		groups[i] = uint32(g)
 	}
-	p.do(step, must, setgroups, uintptr(len(u.Groups)), address(p, &groups[0]))
-	p.do(step, must, setresgid, uintptr(u.GID), uintptr(u.GID), uintptr(u.GID))
-	p.do(step, must, setresuid, uintptr(u.UID), uintptr(u.UID), uintptr(u.UID))
+	p.do(step, fork.Must, setgroups, uintptr(len(u.Groups)), address(p, &groups[0]))
+	p.do(step, fork.Must, setresgid, uintptr(u.GID), uintptr(u.GID), uintptr(u.GID))
+	p.do(step, fork.Must, setresuid, uintptr(u.UID), uintptr(u.UID), uintptr(u.UID))
 }
 
 // isCaller holds for an unprivileged caller that names itself, who may not call setgroups(2) and need not.

@@ -4,6 +4,8 @@ import (
 	"os"
 	"runtime"
 	"syscall"
+
+	"pidbox/lib/fork"
 )
 
 // Exec replaces this process by cmd: same PID, parent, session and descriptors, so those of cmd and its standard ones
@@ -21,10 +23,10 @@ func Exec(cmd Command) error {
 		}
 	}
 	runtime.LockOSThread() // credentials belong to a thread, and the one that execs becomes the process; never unlocked
-	for _, c := range p.calls {
-		_, _, errno := syscall.RawSyscall6(c.number, c.args[0], c.args[1], c.args[2], c.args[3], c.args[4], 0)
-		if errno != 0 && c.how == must {
-			return p.failure(message{Step: c.step, Errno: int32(errno)})
+	for _, c := range p.Calls {
+		_, _, errno := syscall.RawSyscall6(c.Number, c.Args[0], c.Args[1], c.Args[2], c.Args[3], c.Args[4], 0)
+		if errno != 0 && c.How == fork.Must {
+			return p.failure(fork.Message{Step: c.Step, Errno: int32(errno)})
 		}
 	}
 	runtime.KeepAlive(p)

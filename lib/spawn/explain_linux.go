@@ -7,10 +7,12 @@ import (
 	"os"
 	"strings"
 	"syscall"
+
+	"pidbox/lib/fork"
 )
 
 // failure is the error of a step that a child reports.
-func (p *plan) failure(word message) error {
+func (p *plan) failure(word fork.Message) error {
 	if word.Step == p.exec {
 		return explain(p.cmd, syscall.Errno(word.Errno))
 	}

@@ -6,6 +6,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"pidbox/lib/fork"
 )
 
 func reap(pid int) (status syscall.WaitStatus, err error) {
@@ -24,7 +26,7 @@ func (p *plan) launch(detach bool) (int, syscall.Errno) {
 	if detach {
 		defer AdoptOrphans()()
 	}
-	pid, errno := fork(&p.program)
+	pid, errno := fork.Do(&p.Program)
 	runtime.KeepAlive(p)
 	if detach && errno == 0 {
 		reap(int(pid))

@@ -4,6 +4,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"pidbox/lib/fork"
 )
 
 func resources() map[string]int {
@@ -22,7 +24,7 @@ func (p *plan) limits() error {
 	if err != nil {
 		return err
 	}
-	p.do("set the limit nofile", must, unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, address(p, &nofile))
+	p.do("set the limit nofile", fork.Must, unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, address(p, &nofile))
 	for _, l := range p.cmd.Limits {
 		var bounds unix.Rlimit
 		resource := resources()[l.Name]
@@ -38,7 +40,7 @@ func (p *plan) limits() error {
 		if l.Hard != nil {
 			bounds.Max = *l.Hard
 		}
-		p.do("set the limit "+l.Name, must, unix.SYS_PRLIMIT64, 0, uintptr(resource), address(p, &bounds))
+		p.do("set the limit "+l.Name, fork.Must, unix.SYS_PRLIMIT64, 0, uintptr(resource), address(p, &bounds))
 	}
 	return nil
 }

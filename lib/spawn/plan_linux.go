@@ -11,11 +11,13 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"pidbox/lib/fork"
 )
 
 // plan is a program with the words for its steps.
 type plan struct {
-	program
+	fork.Program
 	cmd   Command
 	steps []string
 	exec  int32 // the step that is the execve
@@ -23,8 +25,7 @@ type plan struct {
 
 func newPlan(cmd Command) *plan {
 	p := &plan{cmd: cmd, steps: []string{"fork"}}
-	p.all = ^uint64(0)
-	p.keep = append(p.keep, p) // on the heap, where nothing moves: the calls hold plain addresses
+	p.Keep = append(p.Keep, p) // on the heap, where nothing moves: the calls hold plain addresses
 	return p
 }
 
@@ -33,13 +34,13 @@ func (p *plan) do(step string, how int32, number uintptr, args ...uintptr) {
 	if p.steps[len(p.steps)-1] != step {
 		p.steps = append(p.steps, step)
 	}
-	c := call{number: number, step: int32(len(p.steps) - 1), how: how}
-	copy(c.args[:], args)
-	p.calls = append(p.calls, c)
+	c := fork.Call{Number: number, Step: int32(len(p.steps) - 1), How: how}
+	copy(c.Args[:], args)
+	p.Calls = append(p.Calls, c)
 }
 
 func address[T any](p *plan, v *T) uintptr {
-	p.keep = append(p.keep, v)
+	p.Keep = append(p.Keep, v)
 	return uintptr(unsafe.Pointer(v))
 }
 
@@ -56,7 +57,7 @@ func (p *plan) texts(list []string) (uintptr, error) {
 	if err != nil {
 		return 0, errors.New("an argument or a variable holds a NUL")
 	}
-	p.keep = append(p.keep, pointers)
+	p.Keep = append(p.Keep, pointers)
 	return uintptr(unsafe.Pointer(&pointers[0])), nil
 }
 
@@ -64,52 +65,52 @@ func (p *plan) texts(list []string) (uintptr, error) {
 // the credentials; the working directory after them, since it may be one that only the user can enter (NFS).
 func compose(cmd Command, ends *ends, session, detach bool) (*plan, error) {
 	p := newPlan(cmd)
-	p.report = uintptr(ends.child)
+	p.Report = uintptr(ends.child)
 	if session {
-		p.do("make a session", must, unix.SYS_SETSID)
+		p.do("make a session", fork.Must, unix.SYS_SETSID)
 	}
 	if detach {
-		p.do("fork", divide, 0)
-		p.do("lead its process group", must, unix.SYS_SETPGID, 0, 0)
+		p.do("fork", fork.Divide, 0)
+		p.do("lead its process group", fork.Must, unix.SYS_SETPGID, 0, 0)
 	}
-	p.do("tell its PID", myself, unix.SYS_GETPID)
+	p.do("tell its PID", fork.Myself, unix.SYS_GETPID)
 	for sig := uintptr(1); sig <= 64; sig++ { // KILL, STOP and, to some kernels, the C library's own cannot be set
-		p.do("reset signals", may, unix.SYS_RT_SIGACTION, sig, address(p, &p.none), 0, 8)
+		p.do("reset signals", fork.May, unix.SYS_RT_SIGACTION, sig, address(p, &p.None), 0, 8)
 	}
 	p.descriptors(ends)
 	if err := p.properties(); err != nil {
 		return nil, err
 	}
-	p.do("unblock signals", must, unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, address(p, &p.none), 0, 8)
-	p.do("report", must, unix.SYS_WRITE, p.report, address(p, &p.word), unsafe.Sizeof(p.word))
-	p.do("inherit a lock", gated, unix.SYS_RECVMSG, uintptr(ends.child), p.envelope(), 0)
+	p.do("unblock signals", fork.Must, unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, address(p, &p.None), 0, 8)
+	p.do("report", fork.Must, unix.SYS_WRITE, p.Report, address(p, &p.Word), unsafe.Sizeof(p.Word))
+	p.do("inherit a lock", fork.Gated, unix.SYS_RECVMSG, uintptr(ends.child), p.envelope(), 0)
 	path, err1 := p.text(cmd.Path)
 	args, err2 := p.texts(cmd.Args)
 	env, err3 := p.texts(cmd.Env)
-	p.do("execute", must, unix.SYS_EXECVE, path, args, env)
+	p.do("execute", fork.Must, unix.SYS_EXECVE, path, args, env)
 	p.exec = int32(len(p.steps) - 1)
 	return p, errors.Join(err1, err2, err3)
 }
 
 // envelope is where the word to go is received, and descriptors with it: they land on the lowest free numbers.
 func (p *plan) envelope() uintptr {
-	gate := unix.Iovec{Base: &p.gate}
+	gate := unix.Iovec{Base: &p.Gate}
 	gate.SetLen(1)
 	rights := make([]byte, unix.CmsgSpace(8*4))
-	p.letter = unix.Msghdr{Iov: &gate, Control: &rights[0]}
-	p.letter.SetIovlen(1)
-	p.letter.SetControllen(len(rights))
-	return address(p, &p.letter)
+	p.Letter = unix.Msghdr{Iov: &gate, Control: &rights[0]}
+	p.Letter.SetIovlen(1)
+	p.Letter.SetControllen(len(rights))
+	return address(p, &p.Letter)
 }
 
 // properties are what Exec gives to this process as well.
 func (p *plan) properties() error {
 	cmd := p.cmd
 	if cmd.Umask != nil {
-		p.do("set the umask", must, unix.SYS_UMASK, uintptr(*cmd.Umask))
+		p.do("set the umask", fork.Must, unix.SYS_UMASK, uintptr(*cmd.Umask))
 	}
 	if cmd.Nice != nil {
-		p.do(fmt.Sprintf("set the nice value %d", *cmd.Nice), must, unix.SYS_SETPRIORITY, unix.PRIO_PROCESS, 0, uintptr(*cmd.Nice))
+		p.do(fmt.Sprintf("set the nice value %d", *cmd.Nice), fork.Must, unix.SYS_SETPRIORITY, unix.PRIO_PROCESS, 0, uintptr(*cmd.Nice))
 	}
 	if err := p.limits(); err != nil {
 		return err
@@ -118,13 +119,13 @@ func (p *plan) properties() error {
 		return err
 	}
 	if cmd.NoNewPrivs {
-		p.do("set no_new_privs", must, unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1)
+		p.do("set no_new_privs", fork.Must, unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1)
 	}
 	if cmd.Dir == "" {
 		return nil
 	}
 	dir, err := p.text(cmd.Dir)
-	p.do("change to the directory "+cmd.Dir, must, unix.SYS_CHDIR, dir)
+	p.do("change to the directory "+cmd.Dir, fork.Must, unix.SYS_CHDIR, dir)
 	return err
 }
 
@@ -140,24 +141,24 @@ func (*plan) scoreOOM(pid, score int) error {
 // descriptors puts the files in their places and closes everything else. Those whose number may be another's place go by
 // way of copies above all; others do not, for there may be no more numbers above.
 func (p *plan) descriptors(e *ends) {
-	p.do("lift the limit nofile", may, unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, address(p, &e.lifted))
+	p.do("lift the limit nofile", fork.May, unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, address(p, &e.lifted))
 	places := slices.Sorted(maps.Keys(e.files))
 	from, next := maps.Clone(e.files), e.above
 	for _, place := range places {
 		if int(from[place]) < e.floor {
-			p.do("copy descriptors", must, unix.SYS_DUP3, from[place], uintptr(next), unix.O_CLOEXEC)
+			p.do("copy descriptors", fork.Must, unix.SYS_DUP3, from[place], uintptr(next), unix.O_CLOEXEC)
 			from[place] = uintptr(next)
 			next++
 		}
 	}
 	for _, place := range places {
-		p.do(fmt.Sprintf("place descriptor %d", place), must, unix.SYS_DUP3, from[place], uintptr(place), 0)
+		p.do(fmt.Sprintf("place descriptor %d", place), fork.Must, unix.SYS_DUP3, from[place], uintptr(place), 0)
 	}
 	kept := slices.Sorted(slices.Values(append(places, e.child)))
 	if e.leaked != nil {
 		for _, fd := range e.leaked {
 			if !slices.Contains(kept, fd) {
-				p.do("close descriptors", may, unix.SYS_CLOSE, uintptr(fd))
+				p.do("close descriptors", fork.May, unix.SYS_CLOSE, uintptr(fd))
 			}
 		}
 		return
@@ -165,9 +166,9 @@ func (p *plan) descriptors(e *ends) {
 	first := 0
 	for _, fd := range kept {
 		if fd > first {
-			p.do("close descriptors", must, unix.SYS_CLOSE_RANGE, uintptr(first), uintptr(fd-1), 0)
+			p.do("close descriptors", fork.Must, unix.SYS_CLOSE_RANGE, uintptr(first), uintptr(fd-1), 0)
 		}
 		first = fd + 1
 	}
-	p.do("close descriptors", must, unix.SYS_CLOSE_RANGE, uintptr(first), uintptr(^uint32(0)), 0)
+	p.do("close descriptors", fork.Must, unix.SYS_CLOSE_RANGE, uintptr(first), uintptr(^uint32(0)), 0)
 }

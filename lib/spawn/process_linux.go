@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"pidbox/lib/fork"
 	"pidbox/lib/proc"
 )
 
@@ -93,8 +94,8 @@ func (p *Process) held() error {
 	return nil
 }
 
-func (p *Process) read() (message, error) {
-	var word message
+func (p *Process) read() (fork.Message, error) {
+	var word fork.Message
 	_, err := io.ReadFull(p.line, unsafe.Slice((*byte)(unsafe.Pointer(&word)), unsafe.Sizeof(word)))
 	if errors.Is(err, syscall.ECONNRESET) { // it died and left the word to go unread
 		err = io.EOF

@@ -65,7 +65,7 @@ func adopted(h *pidfile.Holder, id proc.Identity, log *slog.Logger) *child {
 			log.Warn("the program of the running child was replaced or removed", "pid", c.PID(), "path", info.Exec)
 		}
 	}
-	c.group, _ = c.handle.Family(proc.Group)
+	c.group, _ = c.handle.Family(proc.Group, nil)
 	c.release = func() {
 		if c.group != nil {
 			c.group.Close()
@@ -128,15 +128,12 @@ func (c *child) Stop(schedule signals.Schedule, begun func(), hasten <-chan stru
 		case <-ctx.Done():
 		}
 	}()
-	var target stop.Target = family
-	if family.Blind() {
-		target = &unseen{family, c}
-	}
+	family.Reaps(func() { c.collect() })
 	begun()
-	_, err = stop.Run(ctx, target, schedule, c.tell)
+	_, err = stop.Run(ctx, family, schedule, c.tell)
 	if err != nil && ctx.Err() != nil {
 		kill := signals.Schedule{{Signal: syscall.SIGKILL, Wait: killWait}}
-		_, err = stop.Run(context.Background(), target, kill, c.tell)
+		_, err = stop.Run(context.Background(), family, kill, c.tell)
 	}
 	if err == nil {
 		<-c.done
@@ -144,32 +141,18 @@ func (c *child) Stop(schedule signals.Schedule, begun func(), hasten <-chan stru
 	return err
 }
 
-// unseen is a group whose members nothing shows: while the child is a zombie it exists.
-type unseen struct {
-	*proc.Family
-	child *child
-}
-
-func (u *unseen) Wait(ctx context.Context) error {
-	if err := u.child.handle.Wait(ctx); err != nil {
-		return err
-	}
-	u.child.collect()
-	return u.Family.Wait(ctx)
-}
-
 // family is the child's group, or what a dead child left of it: ErrNotFound if nothing.
 func (c *child) family() (*proc.Family, error) {
 	if c.group != nil {
 		return c.group, nil
 	}
-	f, err := c.handle.Family(proc.Group)
+	f, err := c.handle.Family(proc.Group, nil)
 	var member *proc.NotLeaderError
 	switch {
 	case errors.As(err, &member):
-		return c.handle.Family(proc.Process)
+		return c.handle.Family(proc.Process, nil)
 	case errors.Is(err, proc.ErrNotFound):
-		return proc.Orphans(c.identity, proc.Group)
+		return proc.Orphans(c.identity, proc.Group, nil)
 	}
 	return f, err
 }

@@ -50,9 +50,9 @@ func (m *member) within(do func(*proc.Family) error) error {
 
 // family is a process and its session. One that was not started by an agent may not lead a session.
 func family(h *proc.Handle) (*proc.Family, error) {
-	f, err := h.Family(proc.Session)
+	f, err := h.Family(proc.Session, nil)
 	if leader := (*proc.NotLeaderError)(nil); errors.As(err, &leader) {
-		return h.Family(proc.Process)
+		return h.Family(proc.Process, nil)
 	}
 	return f, err
 }

@@ -114,7 +114,7 @@ func (j *job) kill(by signals.Schedule) {
 	if j.gone {
 		return
 	}
-	family, err := j.child.Handle().Family(proc.Session)
+	family, err := j.child.Handle().Family(proc.Session, nil)
 	if err != nil {
 		return
 	}

@@ -1,4 +1,4 @@
-package proc
+package procfs
 
 import (
 	"errors"
@@ -10,8 +10,8 @@ const numbersAfterName = "S 1 42 43 0 -1 4194560 13 0 0 0 1 2 3 4 20 0 5 0 98765
 
 func TestParseStat(t *testing.T) {
 	for _, name := range []string{"cat", "a b", "a) S 9 9 9", ") (", "(sd-pam)", "", "x\ny", "\xff)"} {
-		st, err := parseStat([]byte("4711 (" + name + ") " + numbersAfterName + "\n"))
-		want := stat{4711, name, 'S', 1, 42, 43, 5, 98765}
+		st, err := ParseStat([]byte("4711 (" + name + ") " + numbersAfterName + "\n"))
+		want := Stat{4711, name, 'S', 1, 42, 43, 5, 98765}
 		if err != nil || st != want {
 			t.Errorf("%q: %+v, %v", name, st, err)
 		}
@@ -22,7 +22,7 @@ func TestParseStat(t *testing.T) {
 		"4711 (cat) " + strings.Replace(numbersAfterName, "98765", "-1", 1),
 		"4711 (cat) " + strings.Replace(numbersAfterName, "42", "99999999999", 1),
 	} {
-		if st, err := parseStat([]byte(line)); !errors.Is(err, errStat) {
+		if st, err := ParseStat([]byte(line)); !errors.Is(err, ErrFormat) {
 			t.Errorf("%q: %+v, %v", line, st, err)
 		}
 	}
@@ -32,8 +32,8 @@ func FuzzParseStat(f *testing.F) {
 	f.Add([]byte("4711 (a) b) " + numbersAfterName))
 	f.Add([]byte(") ("))
 	f.Fuzz(func(t *testing.T, line []byte) {
-		st, err := parseStat(line)
-		if err != nil && st != (stat{}) {
+		st, err := ParseStat(line)
+		if err != nil && st != (Stat{}) {
 			t.Errorf("%+v with %v", st, err)
 		}
 	})

@@ -1,0 +1,121 @@
+// Package fork makes a copy of this process that does a prepared list of system calls and nothing else.
+package fork
+
+import (
+	"runtime"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Program is all that a child does after fork(2), laid out beforehand as a list of system calls: a forked copy of a Go
+// process has one thread and no running runtime, so it may not allocate, grow its stack, take a lock or be scheduled. The
+// child only walks the list, and exits with 1 at its end. It is a full fork, not a vfork: the child may be held while its
+// parent goes on. The Program must be on the heap, where nothing moves: the calls hold plain addresses.
+type Program struct {
+	Calls  []Call
+	None   [128]byte // a zero: a default disposition, an empty mask
+	Word   Message
+	Gate   byte
+	Letter unix.Msghdr
+	Report uintptr // descriptor for Word
+	Keep   []any   // what only the calls point to
+
+	all, old uint64 // signal masks
+}
+
+// Call is one system call. Where one fails, its step and errno go up the report and the child ends.
+type Call struct {
+	Number uintptr
+	Args   [5]uintptr
+	Step   int32
+	How    int32
+}
+
+// How a result is taken.
+const (
+	Must   = iota // any error is fatal
+	May           // errors do not matter
+	Divide        // a fork: the parent ends
+	Myself        // the result is the PID to report
+	Gated         // a letter: anything but one byte ends the child, silently; descriptors that do not fit are fatal
+)
+
+// Message is what a child reports: its PID when it is held, or a step that failed.
+type Message struct {
+	PID, Step, Errno int32
+}
+
+// Do runs p in a new process and gives its PID. Signals are blocked across the fork, so that no handler of the Go runtime
+// runs in the child, which unblocks them, if at all, when the dispositions are the default ones. It must not be preempted
+// between, and cannot be: it makes no call with a stack check, and the preemption signal is blocked as well.
+//
+//go:norace
+//go:nosplit
+//go:noinline
+func Do(p *Program) (uintptr, syscall.Errno) {
+	p.all = ^uint64(0)
+	syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&p.all)), uintptr(unsafe.Pointer(&p.old)), 8, 0, 0)
+	pid, errno := clone()
+	if pid == 0 && errno == 0 {
+		walk(p)
+	}
+	syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&p.old)), 0, 8, 0, 0)
+	return pid, errno
+}
+
+//go:norace
+//go:nosplit
+func clone() (uintptr, syscall.Errno) {
+	if runtime.GOARCH == "s390x" { // takes the stack first
+		pid, _, errno := syscall.RawSyscall6(unix.SYS_CLONE, 0, uintptr(syscall.SIGCHLD), 0, 0, 0, 0)
+		return pid, errno
+	}
+	pid, _, errno := syscall.RawSyscall6(unix.SYS_CLONE, uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0)
+	return pid, errno
+}
+
+//go:norace
+//go:nosplit
+func walk(p *Program) {
+	for i := range p.Calls {
+		c := &p.Calls[i]
+		var result uintptr
+		var errno syscall.Errno
+		if c.How == Divide {
+			result, errno = clone()
+		} else {
+			result, _, errno = syscall.RawSyscall6(c.Number, c.Args[0], c.Args[1], c.Args[2], c.Args[3], c.Args[4], 0)
+		}
+		switch {
+		case c.How == Gated && (errno != 0 || result != 1):
+			leave(1)
+		case c.How == Gated && p.Letter.Flags&unix.MSG_CTRUNC != 0:
+			fail(p, c.Step, unix.EMFILE)
+		case errno != 0 && c.How != May:
+			fail(p, c.Step, errno)
+		case c.How == Divide && result != 0:
+			leave(0)
+		case c.How == Myself:
+			p.Word.PID = int32(result)
+		}
+	}
+	leave(1) // not reached: the last call is the execve
+}
+
+//go:norace
+//go:nosplit
+func fail(p *Program, step int32, errno syscall.Errno) {
+	p.Word.Step, p.Word.Errno = step, int32(errno)
+	syscall.RawSyscall(unix.SYS_WRITE, p.Report, uintptr(unsafe.Pointer(&p.Word)), unsafe.Sizeof(p.Word))
+	leave(1)
+}
+
+//go:norace
+//go:nosplit
+func leave(status uintptr) {
+	for {
+		syscall.RawSyscall(unix.SYS_EXIT_GROUP, status, 0, 0)
+	}
+}
