@@ -34,8 +34,8 @@ func pidAlive() *applet.Applet {
 			pidfilesOption(&o.files),
 			applet.Parsed(&o.pid, "pid", "PID", "ask for this process instead of a pidfile's", parsePID),
 			applet.Switch(&o.print, "print", "print the number of a process that runs; with several files, FILE: PID"),
-			applet.Switch(&o.explain, "explain", "say in plain words, on standard error, why it is the one, or why not"),
-			applet.Switch(&o.json, "json", "print a JSON object, a line a file: file, status, state, pid, why, record"),
+			applet.Switch(&o.explain, "explain", "say in plain words, on standard error, why it is the one, or why not, and how that is known"),
+			applet.Switch(&o.json, "json", "print a JSON object, a line a file: file, status, state, pid, why, proof, record"),
 			applet.Parsed(&o.limit, "wait-exit", "D", "wait up to D until it is not running", parseDuration),
 		}, ruleOptions(&o.rules)...),
 		Statuses: []applet.Item{

@@ -19,6 +19,7 @@ type answer struct {
 	State  string        `json:"state"`
 	PID    int           `json:"pid,omitempty"`
 	Why    string        `json:"why"`
+	Proof  string        `json:"proof,omitempty"`
 	Record string        `json:"record,omitempty"`
 	err    error         // what made it impossible to tell
 }
@@ -64,16 +65,20 @@ func (a *answer) fail(err error) {
 // judge gives a pidfile its LSB status.
 func (a *answer) judge(h *pidfile.Holder) {
 	a.State, a.PID, a.Why = h.State.String(), h.PID, h.Why
+	if h.PID != 0 {
+		a.Proof = h.Proof.String()
+	}
 	if h.Recorded != nil {
 		a.Record = h.Recorded.String()
 	}
-	switch h.State {
-	case pidfile.Running:
+	live, err := h.Live()
+	switch {
+	case err != nil:
+		a.err = err
+	case live != nil:
 		a.Status = applet.OK
-	case pidfile.Absent:
+	case h.State == pidfile.Absent:
 		a.Status = applet.Absent
-	case pidfile.Doubtful:
-		a.err = &pidfile.DoubtError{Holder: h}
 	default:
 		a.Status = applet.No
 	}
@@ -125,6 +130,9 @@ func (o *pidAliveOptions) tell(c *applet.Call, a answer) error {
 		said = fmt.Errorf("%s: %s", a.File, a.Why)
 	} else if said == nil {
 		said = errors.New(a.Why)
+	}
+	if o.explain && a.Proof != "" {
+		said = fmt.Errorf("%w (%s)", said, a.Proof)
 	}
 	no := a.Status == applet.No || a.Status == applet.Absent
 	switch {

@@ -1,8 +1,6 @@
 package applets
 
 import (
-	"errors"
-	"fmt"
 	"syscall"
 	"time"
 
@@ -22,6 +20,7 @@ type pidKillOptions struct {
 	stacks               *time.Duration
 	budget               *time.Duration
 	group, session, tree bool
+	scope                proc.Scope // what these come to
 	strict, keep, noWait bool
 	dryRun               bool
 	began                time.Time
@@ -96,7 +95,7 @@ func (o *pidKillOptions) check(c *applet.Call) error {
 	if o.file == "" {
 		return applet.Usage("no pidfile given (--pid-file FILE)")
 	}
-	if _, err := o.scope(); err != nil {
+	if err := o.setScope(); err != nil {
 		return err
 	}
 	switch {
@@ -116,20 +115,19 @@ func (o *pidKillOptions) check(c *applet.Call) error {
 	return c.NoOperands()
 }
 
-func (o *pidKillOptions) scope() (proc.Scope, error) {
-	scope := proc.Process
+func (o *pidKillOptions) setScope() error {
 	for _, given := range []struct {
 		on    bool
 		scope proc.Scope
 	}{{o.group, proc.Group}, {o.session, proc.Session}, {o.tree, proc.Tree}} {
-		if given.on && scope != proc.Process {
-			return 0, applet.Usage("more than one of --group, --session and --tree given")
+		if given.on && o.scope != proc.Process {
+			return applet.Usage("more than one of --group, --session and --tree given")
 		}
 		if given.on {
-			scope = given.scope
+			o.scope = given.scope
 		}
 	}
-	return scope, nil
+	return nil
 }
 
 func (o *pidKillOptions) run(c *applet.Call) error {
@@ -152,13 +150,9 @@ func (o *pidKillOptions) run(c *applet.Call) error {
 	}
 	defer t.Close()
 	if o.noWait {
-		c.Tell("sending %s to %s", signals.Name(o.schedule[0].Signal), t.name)
-		if err := t.Signal(o.schedule[0].Signal); err != nil && !errors.Is(err, proc.ErrNotFound) {
-			return fmt.Errorf("%s: %w", o.file, err)
-		}
-		return nil
+		return o.signalOnce(c, t)
 	}
-	if err := o.stop(c, h, t); err != nil {
+	if err := o.stop(c, t); err != nil {
 		return err
 	}
 	return o.release(c, h)

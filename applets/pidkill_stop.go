@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 	"time"
 
 	"pidbox/lib/applet"
@@ -15,7 +16,7 @@ import (
 	"pidbox/lib/stop"
 )
 
-// victim is whom to stop: one process, or those in a scope of it.
+// victim is what to stop: one process, or those in a scope of it.
 type victim struct {
 	stop.Target
 	family *proc.Family // nil for one process
@@ -24,34 +25,48 @@ type victim struct {
 	Close  func() error
 }
 
-// target is whom the pidfile names, nil for nobody.
+func newVictim(f *proc.Family, leader *proc.Handle, name string) *victim {
+	return &victim{Target: f, family: f, leader: leader, name: name, Close: f.Close}
+}
+
+// Signal passes over members that must not be signalled, so that the schedule goes on for the others: what is left of them
+// is said in the end, by Wait.
+func (t *victim) Signal(s syscall.Signal) error {
+	err := t.Target.Signal(s)
+	if refused := (*proc.Refused)(nil); errors.As(err, &refused) {
+		return nil
+	}
+	return err
+}
+
+// target is the process that the pidfile names, nil for none.
 func (o *pidKillOptions) target(h *pidfile.Holder) (*victim, error) {
-	scope, _ := o.scope()
-	name := fmt.Sprintf("%s %d", scope, h.PID)
+	name := fmt.Sprintf("%s %d", o.scope, h.PID)
+	p, err := h.Live()
 	switch {
-	case h.State == pidfile.Doubtful:
-		return nil, &pidfile.DoubtError{Holder: h}
-	case h.State == pidfile.Running && scope == proc.Process:
-		return &victim{h.Process, nil, h.Process, name, func() error { return nil }}, nil
-	case h.State == pidfile.Running:
-		f, err := h.Process.Family(scope, nil)
+	case err != nil:
+		return nil, err
+	case p != nil && o.scope == proc.Process:
+		return &victim{Target: p, leader: p, name: name, Close: func() error { return nil }}, nil
+	case p != nil:
+		f, err := p.Family(o.scope, h.Allow())
 		if err == nil {
-			return &victim{f, f, h.Process, name, f.Close}, nil
+			return newVictim(f, p, name), nil
 		}
 		if !errors.Is(err, proc.ErrNotFound) {
 			return nil, fmt.Errorf("%s: %w", o.file, err)
 		}
-	case h.State != pidfile.Stale || scope == proc.Process:
+	case h.State != pidfile.Stale || o.scope == proc.Process:
 		return nil, nil
 	}
-	f, err := orphans(h, scope)
+	f, err := orphans(h, o.scope)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.file, err)
 	}
 	if f == nil {
 		return nil, nil
 	}
-	return &victim{f, f, nil, "what is left of " + name, f.Close}, nil
+	return newVictim(f, nil, "what is left of "+name), nil
 }
 
 // orphans are what a process that has ended left in its group or session, nil for nobody. Without a record there is
@@ -67,19 +82,28 @@ func orphans(h *pidfile.Holder, scope proc.Scope) (*proc.Family, error) {
 			return nil, err
 		}
 	}
-	f, err := proc.Orphans(was, scope, nil)
+	f, err := proc.Orphans(was, scope, h.Allow())
 	if errors.Is(err, proc.ErrNotFound) {
 		return nil, nil
 	}
 	return f, err
 }
 
-// stop runs the schedule; nil says that all are gone.
-func (o *pidKillOptions) stop(c *applet.Call, h *pidfile.Holder, t *victim) error {
-	schedule := o.schedule
-	if o.budget != nil { // less what was spent already, and a moment for the check and the pidfile
-		schedule = schedule.Within(max(0, (*o.budget-time.Since(o.began))*49/50))
+// planned is the schedule as it fits into what is left of the budget, less a moment for the check and the pidfile.
+func (o *pidKillOptions) planned() signals.Schedule {
+	if o.budget == nil {
+		return o.schedule
 	}
+	schedule := o.schedule.Within(max(0, (*o.budget-time.Since(o.began))*49/50))
+	for i := range schedule {
+		schedule[i].Wait = schedule[i].Wait.Truncate(time.Millisecond)
+	}
+	return schedule
+}
+
+// stop runs the schedule; nil says that all are gone.
+func (o *pidKillOptions) stop(c *applet.Call, t *victim) error {
+	schedule := o.planned()
 	c.Tell("stopping %s by %s", t.name, schedule)
 	out, err := stop.Run(context.Background(), t.Target, schedule, func(s signals.Step) {
 		c.Tell("sending %s, then waiting up to %s", signals.Name(s.Signal), duration.Format(s.Wait))
@@ -90,8 +114,21 @@ func (o *pidKillOptions) stop(c *applet.Call, h *pidfile.Holder, t *victim) erro
 	case err != nil:
 		return fmt.Errorf("%s: %w", o.file, err)
 	}
+	if out.Last == syscall.SIGKILL && schedule[0].Signal != syscall.SIGKILL && !c.Quiet {
+		c.Say("%s: %s did not end by itself and was killed (SIGKILL)", o.file, t.name)
+	}
 	c.Tell("%s is gone", t.name)
 	return nil
+}
+
+// signalOnce is --no-wait.
+func (o *pidKillOptions) signalOnce(c *applet.Call, t *victim) error {
+	c.Tell("sending %s to %s", signals.Name(o.schedule[0].Signal), t.name)
+	err := t.Target.Signal(o.schedule[0].Signal)
+	if err == nil || errors.Is(err, proc.ErrNotFound) {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", o.file, err)
 }
 
 // survivors is who is left of several, and of a single process the state, which may tell why.
@@ -107,10 +144,10 @@ func (t *victim) survivors() string {
 	return fmt.Sprintf("state %s", state)
 }
 
-// nothing is the answer when there is nobody to stop. A file that names nobody any more goes, but not one that was
-// claimed in another PID namespace, where its process may well live.
+// nothing is the answer when there is no process to stop. A file that names none any more is removed, but not one that
+// was claimed in another PID namespace, where its process may well be alive, nor by --no-wait.
 func (o *pidKillOptions) nothing(c *applet.Call, h *pidfile.Holder) error {
-	if h.State != pidfile.Foreign {
+	if h.State != pidfile.Foreign && !o.noWait {
 		if err := o.release(c, h); err != nil {
 			return err
 		}
@@ -118,20 +155,28 @@ func (o *pidKillOptions) nothing(c *applet.Call, h *pidfile.Holder) error {
 	switch {
 	case o.strict:
 		return applet.Fail(applet.No, "%s: nothing to stop: %s", o.file, h.Why)
+	case c.Quiet:
 	case h.State == pidfile.Foreign:
 		c.Say("%s: left alone: %s", o.file, h.Why)
-		return nil
+	default:
+		c.Say("%s: nothing to stop: %s", o.file, h.Why)
 	}
-	c.Tell("%s: nothing to stop: %s", o.file, h.Why)
 	return nil
 }
 
-// release removes the pidfile, unless it is somebody else's by now.
+// release removes the pidfile, unless it is another program's by now. What is left of the budget bounds the locks.
 func (o *pidKillOptions) release(c *applet.Call, h *pidfile.Holder) error {
 	if o.keep {
 		return nil
 	}
-	err := pidfile.Release(context.Background(), h)
+	ctx := context.Background()
+	if o.budget != nil {
+		late := fmt.Errorf("%s: %w", o.file, pidfile.ErrBusy)
+		bounded, cancel := context.WithDeadlineCause(ctx, o.began.Add(*o.budget), late)
+		defer cancel()
+		ctx = bounded
+	}
+	err := pidfile.Release(ctx, h)
 	if errors.Is(err, pidfile.ErrChanged) {
 		c.Tell("%v: left to them", err)
 		return nil
@@ -143,7 +188,7 @@ func (o *pidKillOptions) release(c *applet.Call, h *pidfile.Holder) error {
 func (o *pidKillOptions) rehearse(c *applet.Call, h *pidfile.Holder, t *victim) error {
 	if t != nil {
 		defer t.Close()
-		if err := t.Signal(0); err != nil && !errors.Is(err, proc.ErrNotFound) {
+		if err := t.Target.Signal(0); err != nil && !errors.Is(err, proc.ErrNotFound) {
 			return fmt.Errorf("%s: %w", o.file, err)
 		}
 	}
@@ -151,7 +196,7 @@ func (o *pidKillOptions) rehearse(c *applet.Call, h *pidfile.Holder, t *victim) 
 		c.Say("would send %s to %s", signals.Name(o.schedule[0].Signal), t.name)
 		return nil
 	}
-	removes := !o.keep && h.State != pidfile.Absent && h.State != pidfile.Foreign
+	removes := !o.keep && !o.noWait && h.State != pidfile.Absent && h.State != pidfile.Foreign
 	if removes {
 		if err := pidfile.Removable(h); err != nil {
 			return err
@@ -159,11 +204,7 @@ func (o *pidKillOptions) rehearse(c *applet.Call, h *pidfile.Holder, t *victim) 
 	}
 	switch {
 	case t != nil:
-		schedule := o.schedule
-		if o.budget != nil {
-			schedule = schedule.Within(*o.budget)
-		}
-		c.Say("would stop %s by %s", t.name, schedule)
+		c.Say("would stop %s by %s", t.name, o.planned())
 	case removes:
 		c.Say("would signal nobody, and remove %s: %s", o.file, h.Why)
 	default:

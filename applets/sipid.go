@@ -10,6 +10,7 @@ import (
 
 	"pidbox/lib/applet"
 	"pidbox/lib/health"
+	"pidbox/lib/pidfile"
 	"pidbox/lib/signals"
 )
 
@@ -41,6 +42,13 @@ func sipid() *applet.Applet {
 		Caveats: []string{
 			"What pid-claim, pid-kill and wait-healthy say of themselves holds here too: a pidfile that others could have written is refused, and one of which it cannot be told whom it names; nobody is signalled then.",
 			"An operand that the tool would have ignored is ignored, with a message.",
+			"Options that the tool of that name does not have: --allow-insecure, for pidfiles that are symbolic links, that other users can write (umask 002 with a shared group, mode 666) " +
+				"or that lie in directories which they can write (mode 777, or 770 with a group of several users, if FILE was not made by sipid claim); and --unrecorded, for a FILE without a record whose process seems to have started after it was written, as after the clock was set.",
+			"What is stricter than in that tool, on purpose: a PID that is not running, or not positive, is not claimed; a live holder that belongs to another user is a holder; a kill that was not permitted fails. " +
+				"What is more lenient: claiming again for the same process, and a holder that is a zombie, succeed; to kill what is not there succeeds; a stale or empty FILE is removed.",
+			"A FILE that another program has locked is waited for up to 5 s. If its process is gone, but another one that inherited the lock is not, kill fails and FILE stays.",
+			"FILE holds the PID and a newline. A new FILE has mode 644, and new directories 755, less the umask; an existing FILE keeps its mode and, if root claims it and that is safe, its owner. It is replaced and not written in place: a program that follows it, or a hard link, keeps the old one.",
+			"The wait asks at once and not after the first POLL, so that a process which is about to end may still answer; follow the kill of the old one by the start of the new one, and then wait.",
 		},
 		SeeAlso: []string{"pid-claim(1)", "pid-kill(1)", "wait-healthy(1)"},
 		Failure: applet.No,
@@ -70,11 +78,11 @@ type sipidCommand struct {
 func sipidClaim() *sipidCommand {
 	o := &pidClaimOptions{}
 	return &sipidCommand{
-		name: "claim", synopsis: "claim --pid PID --pid-file FILE", text: "write PID to FILE, unless a live process is named there",
-		options: []applet.Option{
+		name: "claim", synopsis: "claim --pid PID --pid-file FILE [--allow-insecure] [--unrecorded VERDICT]", text: "write PID to FILE, unless a live process is named there",
+		options: append([]applet.Option{
 			applet.Parsed(&o.pid, "pid", "PID", "the process to claim for", parsePID),
 			sipidFile(&o.file),
-		},
+		}, sipidRules(&o.rules)...),
 		required: []string{"pid", "pid-file"},
 		run:      o.run,
 	}
@@ -84,11 +92,11 @@ func sipidKill() *sipidCommand {
 	o := &pidKillOptions{schedule: signals.Default(), began: time.Now()}
 	stacks := false
 	return &sipidCommand{
-		name: "kill", synopsis: "kill --pid-file FILE [--show-stacks]", text: "end the process that FILE names, and remove FILE",
-		options: []applet.Option{
+		name: "kill", synopsis: "kill --pid-file FILE [--show-stacks] [--allow-insecure] [--unrecorded VERDICT]", text: "end the process that FILE names, and remove FILE",
+		options: append([]applet.Option{
 			sipidFile(&o.file),
 			applet.Switch(&stacks, "show-stacks", "kill: send QUIT and wait 1 s before KILL"),
-		},
+		}, sipidRules(&o.rules)...),
 		required: []string{"pid-file"},
 		run: func(c *applet.Call) error {
 			if stacks {
@@ -101,6 +109,15 @@ func sipidKill() *sipidCommand {
 
 func sipidFile(to *string) applet.Option {
 	return applet.Parsed(to, "pid-file", "FILE", "the pidfile", func(s string) (string, error) { return s, pidfileName(s) }).As(applet.File)
+}
+
+// sipidRules are the ways out for a release whose pidfiles pid-kill would not trust, which the tool of that name lacks.
+func sipidRules(to *pidfile.Rules) []applet.Option {
+	return []applet.Option{
+		applet.Switch(&to.AllowInsecure, "allow-insecure", "claim, kill: act on a pidfile that other users could have written"),
+		applet.Parsed(&to.Unrecorded, "unrecorded", "VERDICT",
+			"claim, kill: what a process is that started after a pidfile without a record was written: doubt (the default), running or stale", unrecorded),
+	}
 }
 
 func sipidWait() *sipidCommand {

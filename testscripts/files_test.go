@@ -25,13 +25,17 @@ func filemode(ts *testscript.TestScript, args []string) {
 
 const recordName = "user.pidbox.claim"
 
-// forge FILE KEY=VALUE...: changes fields of the record in the pidfile's extended attribute; a bare - removes it.
+// forge FILE KEY=VALUE...: changes fields of the record in the pidfile's extended attribute; a bare - removes it. The
+// kernel's own record on the process goes as well, for who forges could not have made that.
 func forge(ts *testscript.TestScript, args []string) {
 	needArgs(ts, args, 2, "forge file key=value... | -")
 	ts.Check(forgeRecord(ts.MkAbs(args[0]), args[1:]...))
 }
 
 func forgeRecord(path string, fields ...string) error {
+	if err := unbind(path); err != nil {
+		return err
+	}
 	if fields[0] == "-" {
 		return unix.Lremovexattr(path, recordName)
 	}
@@ -50,6 +54,22 @@ func forgeRecord(path string, fields ...string) error {
 		text = re.ReplaceAllLiteralString(text, field)
 	}
 	return unix.Lsetxattr(path, recordName, []byte(text), 0)
+}
+
+// unbind removes what a claim wrote on the process that the pidfile names.
+func unbind(path string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return nil // it has exited
+	}
+	defer unix.Close(fd)
+	_ = unix.Fremovexattr(fd, "trusted.pidbox.file") // where it was bound
+	return nil
 }
 
 // long NAME N [BASE]: sets $NAME to a path of N characters under BASE (the work directory), no component over 200.

@@ -125,15 +125,25 @@ func marked(pid int, workDir string) bool {
 }
 
 // running says whether the process is there and no zombie. Of one with threads the first may be a zombie before the
-// others have ended: its pidfd tells.
+// others have ended: its pidfd tells. Only what the kernel says of the process counts: a look that failed for another
+// reason, such as a signal of the Go runtime that came in between (EINTR, also from a poll that does not wait) or too many
+// open files, is repeated.
 func running(pid int) bool {
-	fd, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
-		return false
+	for {
+		fd, err := unix.PidfdOpen(pid, 0)
+		switch err {
+		case nil:
+			ended, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+			unix.Close(fd)
+			if err == nil {
+				return ended == 0
+			}
+		case unix.ESRCH, unix.ENOENT, unix.EINVAL: // the last two are a thread's id
+			return false
+		default:
+			time.Sleep(time.Millisecond)
+		}
 	}
-	defer unix.Close(fd)
-	ended, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
-	return err == nil && ended == 0
 }
 
 // stat is what follows the name in /proc/PID/stat, the state first: see proc_pid_stat(5).

@@ -16,59 +16,9 @@ import (
 	"pidbox/lib/proc/proctest"
 )
 
-// patience is how long a test waits for what must come: long, for a loaded machine.
-const patience = time.Minute
-
-// open is the handle of a child of the test.
-func open(t testing.TB, p *proctest.Process) *proc.Handle {
-	t.Helper()
-	h, err := proc.Open(p.PID)
-	must(t, err)
-	t.Cleanup(func() { h.Close() })
-	return h
-}
-
-// claim claims path for p at once and closes the reservation.
-func claim(path string, p *proc.Handle) error {
-	r, err := Claim(context.Background(), path, p, Rules{}, 0, 0)
-	if err == nil {
-		r.Close()
-	}
-	return err
-}
-
-// recording skips the test where processes have no identity that could be recorded.
-func recording(t testing.TB) {
-	t.Helper()
-	self, err := proc.Self()
-	must(t, err)
-	defer self.Close()
-	id, err := self.Identity()
-	must(t, err)
-	if id.Compare(id) != proc.Same {
-		t.Skip("processes have no identity here")
-	}
-}
-
-func content(t testing.TB, path string) string {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	must(t, err)
-	return string(text)
-}
-
-// state reads the file and closes what it found.
-func state(t testing.TB, path string, rules Rules) State {
-	t.Helper()
-	h, err := Read(path, rules)
-	must(t, err)
-	h.Close()
-	return h.State
-}
-
 func TestClaim(t *testing.T) {
 	path := safeDir(t) + "/run/web.pid"
-	one, two := open(t, proctest.Sleeper(t)), open(t, proctest.Sleeper(t))
+	one, two := sleeper(t), sleeper(t)
 	r, err := Claim(context.Background(), path, one, Rules{}, 0, 0)
 	must(t, err)
 	if r.Holder.State != Absent {
@@ -105,7 +55,7 @@ func TestClaim(t *testing.T) {
 
 func TestClaimMode(t *testing.T) {
 	path := safeDir(t) + "/web.pid"
-	r, err := Claim(context.Background(), path, open(t, proctest.Sleeper(t)), Rules{}, 0o604, 0)
+	r, err := Claim(context.Background(), path, sleeper(t), Rules{}, 0o604, 0)
 	must(t, err)
 	r.Close()
 	if info, err := os.Stat(path); err != nil || info.Mode() != 0o604 {
@@ -133,6 +83,7 @@ func TestClaimForTheDead(t *testing.T) {
 	if err := r.Write(h); !errors.Is(err, proc.ErrNotFound) {
 		t.Errorf("%v", err)
 	}
+	r.Close()
 	if entries, _ := os.ReadDir(dir); len(entries) > 0 {
 		t.Errorf("left behind: %v", entries)
 	}
@@ -140,7 +91,7 @@ func TestClaimForTheDead(t *testing.T) {
 
 func TestClaimOver(t *testing.T) {
 	dir := safeDir(t)
-	p := open(t, proctest.Sleeper(t))
+	p := sleeper(t)
 	for text, want := range map[string]State{
 		"": Nobody, " \n": Nobody, "junk\n": Nobody, "0\n": Nobody, "2147483647\n": Stale,
 	} {
@@ -160,15 +111,21 @@ func TestClaimOver(t *testing.T) {
 	if err := claim(dir+"/f", p); !unsafe(err) || content(t, dir+"/f") != string(junk) {
 		t.Errorf("%d bytes of junk: %v", len(junk), err)
 	}
-	must(t, os.WriteFile(dir+"/f", append([]byte(fmt.Sprintln(p.PID())), junk...), 0o644))
-	must(t, claim(dir+"/f", p))
+	must(t, os.WriteFile(dir+"/f", append([]byte("2147483647\n"), junk...), 0o644))
+	if err := claim(dir+"/f", p); !unsafe(err) || hint(err) != "check the path" {
+		t.Errorf("a PID and %d bytes of junk: %v", len(junk), err)
+	}
+	h, err := Read(dir+"/f", Rules{})
+	if !unsafe(err) {
+		t.Errorf("a PID and %d bytes of junk were read: %v, %v", len(junk), h, err)
+	}
 }
 
 func TestClaimWaits(t *testing.T) {
 	path := safeDir(t) + "/web.pid"
 	first := proctest.Sleeper(t)
 	must(t, claim(path, open(t, first)))
-	second := open(t, proctest.Sleeper(t))
+	second := sleeper(t)
 	var held *HeldError
 	began := time.Now()
 	if _, err := Claim(context.Background(), path, second, Rules{}, 0, 50*time.Millisecond); !errors.As(err, &held) || held.Waited != 50*time.Millisecond {
@@ -198,7 +155,7 @@ func TestClaimWaits(t *testing.T) {
 // Somebody who asks for no lock writes between the look and the claim.
 func TestWriteFindsChanges(t *testing.T) {
 	dir := safeDir(t)
-	p := open(t, proctest.Sleeper(t))
+	p := sleeper(t)
 	for name, c := range map[string]struct{ before, after string }{
 		"new": {"", "12\n"}, "other": {"2147483647\n", "2147483646\n"}, "same": {"2147483647\n", "2147483647\n"}, "gone": {"2147483647\n", ""},
 	} {
@@ -236,11 +193,12 @@ func TestExchangedDirectory(t *testing.T) {
 	defer r.Close()
 	must(t, os.Rename(dir+"/run", dir+"/old"))
 	must(t, os.Symlink("/etc", dir+"/run"))
-	must(t, r.Write(open(t, proctest.Sleeper(t))))
+	must(t, r.Write(sleeper(t)))
 	if content(t, dir+"/old/web.pid") == "" {
 		t.Error("nothing was written where the claim began")
 	}
 	must(t, r.Remove())
+	r.Close()
 	if entries, _ := os.ReadDir(dir + "/old"); len(entries) > 0 {
 		t.Errorf("left behind: %v", entries)
 	}
@@ -250,7 +208,7 @@ func TestExchangedDirectory(t *testing.T) {
 func TestAttach(t *testing.T) {
 	path := safeDir(t) + "/web.pid"
 	must(t, os.WriteFile(path, []byte("2147483647\n"), 0o644))
-	p, refusal := open(t, proctest.Sleeper(t)), errors.New("no")
+	p, refusal := sleeper(t), errors.New("no")
 	for _, write := range []func(*Reservation) error{
 		func(r *Reservation) error { return r.Write(p) },
 		func(r *Reservation) error { return r.overwrite(proc.Identity{PID: p.PID()}) },
@@ -280,7 +238,7 @@ func TestAttach(t *testing.T) {
 
 func TestOverwrite(t *testing.T) {
 	path := safeDir(t) + "/web.pid"
-	p := open(t, proctest.Sleeper(t))
+	p := sleeper(t)
 	must(t, os.WriteFile(path, []byte("2147483647\nfurther lines\n"), 0o644))
 	before, err := os.Stat(path)
 	must(t, err)
@@ -299,12 +257,17 @@ func TestOverwrite(t *testing.T) {
 
 func TestSweep(t *testing.T) {
 	dir := safeDir(t)
-	must(t, os.WriteFile(dir+"/"+temporary+"0123456789abcdef", nil, 0o644))
-	must(t, os.WriteFile(dir+"/"+temporary+"keep", nil, 0o644))
-	must(t, claim(dir+"/web.pid", open(t, proctest.Sleeper(t))))
+	old := time.Now().Add(-2 * sweepAge)
+	for name, at := range map[string]time.Time{
+		"0123456789abcdef": old, "fedcba9876543210": time.Now(), "keep": old, "0123456789abcdeX": old, "0123456789abcdef0": old,
+	} {
+		write(t, dir+"/"+temporary+name, "")
+		written(t, dir+"/"+temporary+name, at)
+	}
+	must(t, claim(dir+"/web.pid", sleeper(t)))
 	entries, err := os.ReadDir(dir)
 	must(t, err)
-	if len(entries) != 2 || entries[0].Name() != temporary+"keep" || entries[1].Name() != "web.pid" {
+	if len(entries) != 5 || exists(dir+"/"+temporary+"0123456789abcdef") {
 		t.Errorf("there is %v", entries)
 	}
 }
@@ -315,7 +278,7 @@ func TestClaimsRace(t *testing.T) {
 	const claimants = 16
 	var processes [claimants]*proc.Handle
 	for i := range processes {
-		processes[i] = open(t, proctest.Sleeper(t))
+		processes[i] = sleeper(t)
 	}
 	for round := range 60 {
 		path := fmt.Sprintf("%s/%d", dir, round)
@@ -345,49 +308,5 @@ func TestClaimsRace(t *testing.T) {
 		if winner < 0 || content(t, path) != fmt.Sprintln(processes[winner].PID()) {
 			t.Fatalf("round %d: %d won, the file says %q", round, winner, content(t, path))
 		}
-	}
-}
-
-func TestLocks(t *testing.T) {
-	dir := safeDir(t)
-	path := dir + "/web.pid"
-	p := open(t, proctest.Sleeper(t))
-	must(t, os.WriteFile(path, nil, 0o644))
-	lock, err := HoldLock(path)
-	must(t, err)
-	if again, err := HoldLock(path); !errors.Is(err, ErrBusy) {
-		t.Errorf("%v, %v", again, err)
-	}
-	var st unix.Stat_t
-	must(t, unix.Stat(path, &st))
-	if by := lockedBy(&st); by != 0 && by != os.Getpid() { // 0: not every system tells
-		t.Errorf("locked by %d", by)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
-	defer cancel()
-	if _, err := Claim(ctx, path, p, Rules{}, 0, 0); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("%v", err)
-	}
-	done := make(chan error)
-	go func() { done <- claim(path, p) }()
-	lock.Close()
-	must(t, <-done)
-
-	// A claimed file that is locked for life is held, and the lock is in nobody's way once it is let go.
-	r, err := Reserve(context.Background(), dir+"/own.pid", Rules{}, 0, 0)
-	must(t, err)
-	must(t, r.Write(p))
-	lock, err = r.LockFile()
-	must(t, err)
-	r.Close()
-	var held *HeldError
-	if err := claim(dir+"/own.pid", open(t, proctest.Sleeper(t))); !errors.As(err, &held) {
-		t.Errorf("%v", err)
-	}
-	must(t, lock.Close())
-	must(t, Release(context.Background(), held.Holder))
-	held.Holder.Close()
-	if _, err := HoldLock(dir); err == nil {
-		t.Error("a directory was locked as a file")
 	}
 }

@@ -3,31 +3,40 @@ package pidfile
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"pidbox/lib/resolve"
 )
 
-// ErrBusy says that a lock of a pidfile or of its directory was not to be had within a bounded time.
+// ErrBusy says that a lock of a pidfile could not be had within a bounded time.
 var ErrBusy = errors.New("locked by another process")
 
-// busy is an ErrBusy that knows who holds the lock, if the kernel tells.
+// busy is an ErrBusy that knows who was seen to hold the lock.
 type busy struct {
 	what string
-	pid  int
+	pid  int // or 0
 }
 
 func (e *busy) Unwrap() error { return ErrBusy }
 
 func (e *busy) Error() string {
 	if e.pid == 0 {
-		return e.what + ErrBusy.Error()
+		return e.what + ": " + ErrBusy.Error()
 	}
-	return fmt.Sprintf("%slocked by process %d", e.what, e.pid)
+	return fmt.Sprintf("%s: locked by process %d", e.what, e.pid)
 }
 
-// ErrChanged says that a pidfile is no longer the one that was read: somebody else has claimed or replaced it.
-var ErrChanged = errors.New("the pidfile was changed by somebody else meanwhile")
+// ErrChanged says that a pidfile is no longer the one that was read: another program has claimed or replaced it.
+var ErrChanged = errors.New("the pidfile was changed by another program meanwhile")
 
-// GarbageError is a pidfile whose first line is not a process id.
+// UnsafeError is a pidfile that a user without the right to it could have written: whoever acts on it lends him his
+// authority.
+type UnsafeError = resolve.Unsafe
+
+// GarbageError is a pidfile whose first line is not a PID.
 type GarbageError struct {
 	Path string
 	Text string // the start of it, quoted
@@ -37,7 +46,7 @@ func (e *GarbageError) Error() string {
 	return fmt.Sprintf("%s: %s is not a process id", e.Path, e.Text)
 }
 
-// HeldError is a pidfile whose process lives. The holder is open and belongs to the receiver of the error.
+// HeldError is a pidfile whose process is alive. The holder is open and belongs to the receiver of the error.
 type HeldError struct {
 	Holder *Holder
 	Waited time.Duration // how long its end was waited for
@@ -50,7 +59,7 @@ func (e *HeldError) Error() string {
 	return fmt.Sprintf("%s: held by process %d", e.Holder.Path, e.Holder.PID)
 }
 
-// DoubtError is a pidfile of which nobody can tell whether the process with that number is the one meant.
+// DoubtError is a pidfile of which nothing tells whether the process with that PID is the one meant.
 type DoubtError struct {
 	Holder *Holder
 }
@@ -59,12 +68,37 @@ func (e *DoubtError) Error() string {
 	return fmt.Sprintf("%s: cannot tell: %s", e.Holder.Path, e.Holder.Why)
 }
 
-// UnsafeError is a pidfile that somebody without the right to it could have written: whoever acts on it lends them
-// his authority.
-type UnsafeError struct {
-	Path   string // the component of the path at fault
-	Reason string // what is wrong with it, its owner and mode
-	Hint   string // the command that mends it
+// hasHolder says that the error has taken the holder, and its directory, over.
+func hasHolder(err error) bool {
+	var held *HeldError
+	var doubt *DoubtError
+	return errors.As(err, &held) || errors.As(err, &doubt)
 }
 
-func (e *UnsafeError) Error() string { return fmt.Sprintf("%s: %s", e.Path, e.Reason) }
+// denied is a file that cannot be changed where it is, for a reason that counts as a missing permission: its file system
+// is read-only, or something is mounted on it.
+type denied struct{ err error }
+
+func (e denied) Error() string        { return e.err.Error() }
+func (e denied) Unwrap() error        { return e.err }
+func (e denied) Is(target error) bool { return target == fs.ErrPermission }
+
+func asDenied(err error) error {
+	if errors.Is(err, unix.EROFS) || errors.Is(err, unix.EBUSY) || errors.Is(err, unix.EXDEV) {
+		return denied{err}
+	}
+	return err
+}
+
+// refused says that the directory cannot be written to, or that another file is mounted on the name (EBUSY, EXDEV): what
+// is left is to write into the file itself.
+func refused(err error) bool {
+	for _, e := range []error{unix.EACCES, unix.EPERM, unix.EROFS, unix.EBUSY, unix.EXDEV} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -2,49 +2,62 @@ package pidfile
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
 	"golang.org/x/sys/unix"
+
+	"pidbox/lib/resolve"
 )
 
 // lockWait bounds how long a claim or a release waits for its locks. Ours are held for well under a millisecond.
 const lockWait = 5 * time.Second
 
-// locks are what a claim and a release hold: the directory's, because between a check of the file and its replacement
-// anybody may rm it, and then two claimants would each lock an inode of their own; and the file's, to get along with
-// programs that lock only that. Either is nil where there is nothing to lock.
-type locks struct{ dir, file *flock.Flock }
+// locks are what a claim and a release hold.
+//
+// own is the lock of a file beside the pidfile, .NAME.lock, which is made for that and removed while it is still held.
+// To lock a file by flock(2) it is enough to be able to open it for reading, so neither the pidfile nor the directory will
+// do: any user could hold up every claim. Those who may change the directory can open this file, and nobody else. It also
+// outlives the pidfile: between a check of that and its replacement anybody may rm it, and two claimants would each lock an
+// inode of their own.
+//
+// file is the pidfile's lock, a courtesy to programs that lock only that. Either is nil where there is nothing to lock:
+// where the caller may not change the directory, the pidfile's has to do.
+type locks struct {
+	place     *resolve.Place
+	own, file *flock.Flock
+}
 
 func (l *locks) release() {
-	for _, f := range [...]*flock.Flock{l.file, l.dir} {
-		if f != nil {
-			f.Unlock()
+	if l.file != nil {
+		_ = l.file.Unlock()
+	}
+	if l.own != nil {
+		name := lockName(l.place.Name)
+		if st, ok := statOf(l.place, name); ok && locked(l.own, st) {
+			_ = unix.Unlinkat(l.place.Fd(), name, 0) // who waits for it makes another
 		}
+		_ = l.own.Unlock()
 	}
 	*l = locks{}
 }
 
-// errTaken says that somebody else has locked the file.
+// errTaken says that another process has locked the file.
 var errTaken = errors.New("taken")
 
-// lock takes the locks of p. It ends with ErrBusy after lockWait.
-func (p *place) lock(ctx context.Context) (locks, error) { return p.take(ctx, p.tryFile) }
-
-// lockBeside leaves out the file's, which is held for life by the process that it names.
-func (p *place) lockBeside(ctx context.Context) (locks, error) {
-	return p.take(ctx, func(context.Context) (*flock.Flock, error) { return nil, nil })
-}
-
-// take takes the directory's lock and then what try does. A file that another program keeps locked is waited for without
-// the directory's lock, which the claims of all other pidfiles there need.
-func (p *place) take(ctx context.Context, try func(context.Context) (*flock.Flock, error)) (l locks, err error) {
+// takeLocks takes the lock beside the pidfile that h was read from, and, if file is set, that of the pidfile itself. It
+// ends with ErrBusy after lockWait, or earlier with the cause of ctx. A pidfile that another program keeps locked is waited
+// for without the other lock; before each try check must agree: a claim that was waited for may keep its file locked for
+// its lifetime.
+func takeLocks(ctx context.Context, h *Holder, file bool, check ...func() error) (l locks, err error) {
 	bounded, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
 	defer func() {
@@ -57,81 +70,183 @@ func (p *place) take(ctx context.Context, try func(context.Context) (*flock.Floc
 		}
 	}()
 	for {
-		if l.dir, err = p.lockDir(bounded); err == nil {
-			l.file, err = try(bounded)
+		l.place = h.place
+		if l.own, err = lockBeside(bounded, h.place); err != nil {
+			return l, err
+		}
+		for _, f := range check {
+			if err = f(); err != nil {
+				return l, err
+			}
+		}
+		if file {
+			l.file, err = tryFile(bounded, h.place)
 		}
 		if err != errTaken {
 			return l, err
 		}
+		if !mustHonour(h) {
+			return l, nil
+		}
 		l.release()
-		if err = p.awaitFile(bounded); err != nil {
+		if err = awaitFile(bounded, h); err != nil {
 			return l, err
 		}
 	}
 }
 
-func (p *place) lockDir(ctx context.Context) (*flock.Flock, error) {
-	l := flock.New(p.dir, flock.SetFlag(unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC))
-	switch err := acquire(ctx, l); {
-	case errors.Is(err, ErrBusy):
-		var st unix.Stat_t
-		unix.Fstat(p.fd, &st)
-		return nil, &busy{fmt.Sprintf("%s: its directory %s is ", p.path, p.dir), lockedBy(&st)}
-	case err != nil: // not readable, or a file system that locks no directories: the file's lock has to do
-		return nil, nil
+// lockName is the name of the lock file of a pidfile, which is not longer than a name may be.
+func lockName(name string) string {
+	const most = 255
+	full := "." + name + ".lock"
+	if len(full) <= most {
+		return full
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(p.fd, &st); err != nil || !locked(l, &st) {
-		l.Unlock()
-		return nil, fmt.Errorf("%s: %w", p.dir, ErrChanged)
-	}
-	return l, nil
+	sum := sha256.Sum256([]byte(name))
+	return "." + name[:most-len("..lock")-33] + "-" + hex.EncodeToString(sum[:16]) + ".lock"
 }
 
-// tryFile locks the file that has the name now, if nobody else has.
-func (p *place) tryFile(ctx context.Context) (*flock.Flock, error) {
+// lockBeside takes the lock of the file beside the pidfile; nil where the caller cannot make one.
+func lockBeside(ctx context.Context, p *resolve.Place) (*flock.Flock, error) {
+	name := lockName(p.Name)
+	beside := fmt.Sprintf("%s: its lock file %s", p.Path, name)
 	for {
+		fd, err := openLock(ctx, p, name)
+		if fd < 0 {
+			return nil, err
+		}
 		var st unix.Stat_t
-		if unix.Fstatat(p.fd, p.name, &st, unix.AT_SYMLINK_NOFOLLOW) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+		err = unix.Fstat(fd, &st)
+		unix.Close(fd)
+		if err != nil {
+			return nil, err
+		}
+		l := flock.New(within(p, name), flock.SetFlag(unix.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC))
+		switch err := acquire(ctx, l); {
+		case errors.Is(err, ErrBusy):
+			return nil, &busy{beside + " is", heldBy(&st)}
+		case err == nil:
+			if now, ok := statOf(p, name); ok && locked(l, now) {
+				return l, nil
+			}
+			_ = l.Unlock() // its owner has removed it: another one counts
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, fmt.Errorf("lock %s: %w", beside, err)
+		}
+		if ctx.Err() != nil {
+			return nil, &busy{beside + " is", 0}
+		}
+	}
+}
+
+// openLock opens the lock file, or makes it; -1 without an error where the caller can do neither. One that he may not
+// open is a moment old and about to be opened to him, or what a killed claim of another user has left.
+func openLock(ctx context.Context, p *resolve.Place, name string) (int, error) {
+	for {
+		fd, err := unix.Openat(p.Fd(), name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+		if err == nil {
+			share(p, fd)
+			return fd, nil
+		}
+		if err == unix.EEXIST {
+			fd, err = unix.Openat(p.Fd(), name, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+			if err == nil {
+				return fd, isLockFile(p, name, fd)
+			}
+		} else if refused(err) {
+			return -1, nil
+		}
+		switch err {
+		case unix.EINTR:
+		case unix.ENOENT: // it has just been removed, or else the directory was
+			var st unix.Stat_t
+			if unix.Fstat(p.Fd(), &st) == nil && st.Nlink == 0 {
+				return -1, &fs.PathError{Op: "lock", Path: p.Path, Err: err}
+			}
+		case unix.EACCES, unix.EPERM:
+			if isOld(p.Fd(), name, sweepAge) && unix.Unlinkat(p.Fd(), name, 0) != nil {
+				return -1, nil // a stranger's, in a sticky directory
+			}
+			time.Sleep(time.Millisecond)
+		default:
+			return -1, &fs.PathError{Op: "lock", Path: p.Dir() + "/" + name, Err: err}
+		}
+		if ctx.Err() != nil {
+			return -1, &busy{fmt.Sprintf("%s: its lock file %s is", p.Path, name), 0}
+		}
+	}
+}
+
+// isLockFile closes what is no regular file.
+func isLockFile(p *resolve.Place, name string, fd int) error {
+	var st unix.Stat_t
+	err := unix.Fstat(fd, &st)
+	if err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
+		path := p.Dir() + "/" + name
+		err = &resolve.Unsafe{Path: path, Reason: "is not a regular file", Hint: resolve.Quote("rm", path)}
+	}
+	return err
+}
+
+// tryFile locks the pidfile that has the name now, if no other process has.
+func tryFile(ctx context.Context, p *resolve.Place) (*flock.Flock, error) {
+	for {
+		st, ok := statOf(p, p.Name)
+		if !ok || st.Mode&unix.S_IFMT != unix.S_IFREG {
 			return nil, nil // nothing to lock; what is wrong with it is found when it is read
 		}
-		l := p.flock()
+		l := fileLock(p)
 		ok, err := l.TryLock()
 		switch {
 		case ok:
-			if unix.Fstatat(p.fd, p.name, &st, unix.AT_SYMLINK_NOFOLLOW) == nil && locked(l, &st) {
+			if now, exists := statOf(p, p.Name); exists && locked(l, now) {
 				return l, nil
 			}
-			l.Unlock()
+			_ = l.Unlock()
 		case err == nil:
 			return nil, errTaken
 		case !errors.Is(err, fs.ErrNotExist):
-			return nil, fmt.Errorf("lock %s: %w", p.path, err)
+			return nil, fmt.Errorf("lock %s: %w", p.Path, err)
 		}
 		if ctx.Err() != nil {
-			return nil, &busy{p.path + ": ", 0}
+			return nil, &busy{p.Path, 0}
 		}
 	}
 }
 
 // awaitFile waits until the file's lock is free, or was for a moment.
-func (p *place) awaitFile(ctx context.Context) error {
-	var st unix.Stat_t
-	_ = unix.Fstatat(p.fd, p.name, &st, unix.AT_SYMLINK_NOFOLLOW)
-	l := p.flock()
+func awaitFile(ctx context.Context, h *Holder) error {
+	l := fileLock(h.place)
+	st, _ := statOf(h.place, h.place.Name)
 	switch err := acquire(ctx, l); {
 	case err == nil:
-		l.Unlock()
+		_ = l.Unlock()
 	case errors.Is(err, ErrBusy):
-		return &busy{p.path + ": ", lockedBy(&st)}
+		return &busy{h.Path, heldBy(st)}
 	case !errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("lock %s: %w", p.path, err)
+		return fmt.Errorf("lock %s: %w", h.Path, err)
 	}
 	return nil
 }
 
-func (p *place) flock() *flock.Flock {
-	return flock.New(p.file(), flock.SetFlag(unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC))
+func fileLock(p *resolve.Place) *flock.Flock {
+	return flock.New(within(p, p.Name), flock.SetFlag(unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC))
+}
+
+// within is a path to a name in the open directory, for a library that takes no descriptor: who uses it compares what was
+// opened with what is there.
+func within(p *resolve.Place, name string) string {
+	dir := "/proc/self/fd/" + strconv.Itoa(p.Fd())
+	if _, err := os.Lstat(dir); err != nil {
+		dir = p.Dir()
+	}
+	return dir + "/" + name
+}
+
+func statOf(p *resolve.Place, name string) (*unix.Stat_t, bool) {
+	var st unix.Stat_t
+	err := unix.Fstatat(p.Fd(), name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	return &st, err == nil
 }
 
 // locked reports whether l locks the file that st describes.
@@ -156,7 +271,7 @@ func acquire(ctx context.Context, l *flock.Flock) error {
 		select {
 		case got <- err:
 		case <-ctx.Done():
-			l.Unlock()
+			_ = l.Unlock()
 		}
 	}()
 	select {
@@ -167,48 +282,16 @@ func acquire(ctx context.Context, l *flock.Flock) error {
 	}
 }
 
-// HoldLock takes the lock of the file at path, which is made if need be, at once or fails with ErrBusy. It is held
-// until every copy of the descriptor is closed: a process that inherits it holds it for life. (The flock package,
-// which the short locks of this package are made with, shows no descriptor.)
-func HoldLock(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o644)
+// Locked calls f under the locks of the pidfile that h was read from, while no other process can claim or release it, and
+// only if it is still that file with that content and record: else ErrChanged.
+func Locked(ctx context.Context, h *Holder, f func() error) error {
+	l, err := takeLocks(ctx, h, true)
 	if err != nil {
-		return nil, err
-	}
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		f.Close()
-		return nil, fmt.Errorf("%s: not a regular file", path)
-	}
-	if err := hold(f); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return f, nil
-}
-
-// PeekLock fails as HoldLock would, by a look that makes and locks nothing: whether it is held does not count.
-func PeekLock(path string) error {
-	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		err = unix.Faccessat(unix.AT_FDCWD, filepath.Dir(path), unix.W_OK|unix.X_OK, unix.AT_EACCESS)
-	case err != nil:
 		return err
-	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s: not a regular file", path)
-	default:
-		err = unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK|unix.W_OK, unix.AT_EACCESS)
 	}
-	if err != nil {
-		return &fs.PathError{Op: "open", Path: path, Err: err}
+	defer l.release()
+	if err := h.unchanged(); err != nil {
+		return fmt.Errorf("%s: %w", h.Path, err)
 	}
-	return nil
-}
-
-func hold(f *os.File) error {
-	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if err == unix.EWOULDBLOCK {
-		return ErrBusy
-	}
-	return err
+	return f()
 }

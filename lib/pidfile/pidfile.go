@@ -1,22 +1,30 @@
-// Package pidfile claims, judges and releases pidfiles: files that hold the id of one process, in decimal, so that
+// Package pidfile claims, judges and releases pidfiles: files that hold the PID of one process, in decimal, so that
 // scripts, Monit and systemd can read them.
 //
-// A claim records in an extended attribute who the process was, so that a number which the kernel has given to
-// somebody else since is never taken for it. Of any number of concurrent claims exactly one succeeds, a reader never
-// sees a part of one, and a release removes only what was read. All of it works relative to a directory that is
-// opened once: exchanging components of the path meanwhile changes nothing.
+// A claim records in an extended attribute who the process was, so that a later process with the same PID is never taken
+// for it. Of any number of concurrent claims exactly one succeeds, a reader never sees a part of one, and a release
+// removes only what was read. All of it works in a directory that lib/resolve has opened: replacing components of the
+// path afterwards changes nothing. A pidfile has the authority of those who could have written it, and no more: each act
+// on it, and each signal that is sent because of it, passes resolve.Word.May.
 //
-// The limit: programs that neither lock the file nor its directory (echo $$ >F, rm F) can still write between a
-// check and a rename. What they wrote is then replaced, and never acted upon.
+// The limit: programs that take no lock (echo $$ >F, rm F) can still write between a check and a rename. What they wrote
+// is then replaced, and never acted upon.
+//
+// The files: verdict (what a pidfile says of its process), trust (who said so), record (the identity that a claim
+// writes), claim and write and inplace (to take one), release (to give it up), lock and holders (to be alone with it).
 package pidfile
 
 import (
+	"errors"
+	"io/fs"
+
 	"pidbox/lib/proc"
+	"pidbox/lib/resolve"
 )
 
-// Rules say what to make of a file that is insecure, or that carries no record of its process.
+// Rules say how to treat a pidfile that is insecure, or that has no record of its process.
 type Rules struct {
-	AllowInsecure bool            // accept a file that others could have written
+	AllowInsecure bool            // accept a file that other users could have written
 	Unrecorded    State           // what a suspicious file without a record means: Doubtful (also the zero value), Running or Stale
 	Match         proc.Conditions // what the process of a file without a record must be
 	Trust         []int           // users who may have written the file besides root, the caller and the process's owner
@@ -35,39 +43,43 @@ type State int
 const (
 	Absent   State = iota // there is no file
 	Nobody                // it names no process: it is empty, or garbage
-	Stale                 // the process it names has ended
-	Running               // the process it names lives
-	Foreign               // it was claimed in another PID namespace, where the number means another process
-	Doubtful              // a process has that number, and nobody can tell whether it is the one meant
+	Stale                 // the process it names has exited
+	Running               // the process it names is alive
+	Foreign               // it was claimed in another PID namespace, where the PID means another process
+	Doubtful              // a process has that PID, and nothing tells whether it is the one meant
 )
 
 func (s State) String() string {
 	return [...]string{"absent", "nobody", "stale", "running", "foreign", "doubtful"}[s]
 }
 
-// Holder is who a pidfile names, as it was when it was read. It must be closed.
+// Holder is the process that a pidfile names, as it was when it was read. It must be closed.
 type Holder struct {
 	Path     string
 	State    State
 	PID      int            // what the file says; 0 when it says nothing
 	Why      string         // the grounds of State, in words
-	Garbage  string         // the start of what stood in place of a number, quoted
+	Proof    Proof          // what State rests on
+	Garbage  string         // the start of what stood in place of a PID, quoted
 	Process  *proc.Handle   // open when Running or Doubtful
-	Recorded *proc.Identity // who the process was when it was claimed, if that is on record
+	Recorded *proc.Identity // who the process was when it was claimed, if there is a record that counts
 
-	place *place
-	seen  snapshot
+	place  *resolve.Place
+	rules  Rules
+	seen   snapshot
+	record record // that of Recorded
+	bound  binding
 }
 
-// Close lets go of the process and of the directory.
+// Close closes the process and the directory.
 func (h *Holder) Close() {
 	if h != nil {
 		h.free()
-		h.place.close()
+		h.place.Close()
 	}
 }
 
-// free lets go of the process only.
+// free closes the process only.
 func (h *Holder) free() {
 	if h.Process != nil {
 		h.Process.Close()
@@ -75,23 +87,46 @@ func (h *Holder) free() {
 	}
 }
 
-// Read judges the pidfile at path without locking it. A missing file is not an error. Garbage is a *GarbageError, a
-// file that others could have written an *UnsafeError.
+// Live is the process that the pidfile names: nil if there is none, and a *DoubtError where that cannot be told. The
+// handle is the holder's.
+func (h *Holder) Live() (*proc.Handle, error) {
+	switch h.State {
+	case Running:
+		return h.Process, nil
+	case Doubtful:
+		return nil, &DoubtError{Holder: h}
+	}
+	return nil, nil
+}
+
+// Read judges the pidfile at path without locking it. A missing file is not an error. Garbage is a *GarbageError; what
+// is no pidfile at all, and one that a user wrote who may not signal its process, is a *resolve.Unsafe.
 func Read(path string, rules Rules) (*Holder, error) {
-	p, err := locate(path, rules, false)
+	insecure := rules.AllowInsecure
+	p, err := resolve.Walk(path, resolve.Policy{Insecure: insecure, Follow: insecure, Magic: insecure})
+	if errors.Is(err, fs.ErrNotExist) {
+		return absent(path, nil, rules), nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	if p == nil {
-		return &Holder{Path: path, State: Absent, Why: "there is no such file"}, nil
-	}
 	h, err := look(p, rules)
+	if err == nil {
+		err = h.trust()
+	}
 	if err == nil && h.Garbage != "" {
 		err = &GarbageError{path, h.Garbage}
 	}
 	if err != nil {
-		p.close()
+		if h != nil {
+			h.free()
+		}
+		p.Close()
 		return nil, err
 	}
 	return h, nil
+}
+
+func absent(path string, p *resolve.Place, rules Rules) *Holder {
+	return &Holder{Path: path, Why: "there is no such file", place: p, rules: rules}
 }

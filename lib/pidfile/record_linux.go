@@ -10,11 +10,11 @@ import (
 // that, and on other file systems without it, trusted.* is left, for which CAP_SYS_ADMIN is needed (xattr(7)).
 func attributes() [2]string { return [...]string{"user.pidbox.claim", "trusted.pidbox.claim"} }
 
-// recordLimit is more than any record needs.
-const recordLimit = 1024
+// recordLimit is more than any record needs; ext4 keeps one block of attributes.
+const recordLimit = 4096
 
-// record reads the record of an open file: the first that is there.
-func record(fd int) string {
+// readRecord reads the record of an open file: the first that is there.
+func readRecord(fd int) string {
 	buf := make([]byte, recordLimit)
 	for _, name := range attributes() {
 		if n, err := unix.Fgetxattr(fd, name, buf); err == nil {

@@ -4,6 +4,6 @@ package pidfile
 
 // Elsewhere an identity holds nothing that could be compared, so that there is nothing to record.
 
-func record(int) string { return "" }
+func readRecord(int) string { return "" }
 
 func setRecord(int, string) (bool, error) { return false, nil }

@@ -2,25 +2,58 @@ package pidfile
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
 
 // Release removes the pidfile that h was read from, under its locks, and only if it is still that file with that
-// content and record: else ErrChanged, for somebody else has claimed it. A file that is gone already is no error.
-// Whether the process has ended is for the caller to know. Where the directory cannot be written to but the file
-// can, it is emptied.
+// content and record, or if it still names the same dead process, whose service has written to it while it stopped: else
+// ErrChanged, for another program has claimed it. A file that is gone already is no error. Whether a file is released
+// whose process is alive is for the caller to know. Where the directory cannot be written to but the file can, it is
+// emptied.
 func Release(ctx context.Context, h *Holder) error {
 	if h.place == nil || h.State == Absent {
 		return nil
 	}
-	l, err := h.place.lock(ctx)
+	if err := h.mayUnlink(); err != nil {
+		return err
+	}
+	l, err := takeLocks(ctx, h, true)
 	if err != nil {
 		return err
 	}
 	defer l.release()
-	return h.place.remove(h.seen)
+	err = h.remove()
+	if errors.Is(err, ErrChanged) {
+		if now := h.touched(); now != nil {
+			err = now.remove()
+		}
+	}
+	if err == nil && h.Process != nil && h.bound == boundHere {
+		_ = h.Process.Bind("") // it may have exited
+	}
+	return err
+}
+
+// ReleaseIfOurs removes the pidfile at path if it names pid still, and that process has exited or is the caller. A file
+// that is gone, or another's, is no error.
+func ReleaseIfOurs(ctx context.Context, path string, rules Rules, pid int) error {
+	h, err := Read(path, rules)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	self := h.State == Running && pid == os.Getpid()
+	if h.PID != pid || h.State != Stale && !self {
+		return nil
+	}
+	if err := Release(ctx, h); !errors.Is(err, ErrChanged) {
+		return err
+	}
+	return nil
 }
 
 // Removable fails as Release would for want of a right to remove the file, by a look without locks.
@@ -28,30 +61,51 @@ func Removable(h *Holder) error {
 	if h.place == nil || h.State == Absent {
 		return nil
 	}
-	if err := h.place.changeable(true); err != nil {
-		return fmt.Errorf("remove %s: %w", h.Path, err)
+	if err := h.mayUnlink(); err != nil {
+		return err
+	}
+	if err := h.changeable(); err != nil {
+		return fmt.Errorf("remove %s: %w", h.Path, asDenied(err))
 	}
 	return nil
 }
 
-// remove unlinks, or else empties, the file that was seen; the caller holds the locks.
-func (p *place) remove(seen snapshot) error {
-	var st unix.Stat_t
-	if unix.Fstatat(p.fd, p.name, &st, unix.AT_SYMLINK_NOFOLLOW) == unix.ENOENT {
+// touched is the file as it is now, if it names the same process as h, which is dead, and was not claimed anew.
+func (h *Holder) touched() *Holder {
+	now, err := look(h.place, h.rules)
+	if err != nil {
 		return nil
 	}
-	if err := p.unchanged(seen); err != nil {
-		return fmt.Errorf("%s: %w", p.path, err)
+	now.free() // it is open only where this fails
+	claimed := now.Recorded != nil && (h.Recorded == nil || *now.Recorded != *h.Recorded)
+	if now.State != Stale || now.PID != h.PID || claimed || now.mayUnlink() != nil {
+		return nil
 	}
-	err := unix.Unlinkat(p.fd, p.name, 0)
+	return now
+}
+
+// remove unlinks, or else empties, the file that was seen; the caller holds the locks.
+func (h *Holder) remove() error {
+	p := h.place
+	if _, err := p.Stat(); isMissing(err) {
+		return nil
+	}
+	if err := h.unchanged(); err != nil {
+		return fmt.Errorf("%s: %w", p.Path, err)
+	}
+	err := error(nil)
+	if unlinked := unix.Unlinkat(p.Fd(), p.Name, 0); unlinked != nil && unlinked != unix.ENOENT {
+		err = unlinked
+	}
 	if refused(err) {
-		if fd, opened := p.openOwn(seen); opened == nil {
+		fd, opened := h.openOwn()
+		if opened == nil {
 			defer unix.Close(fd)
 			err = unix.Ftruncate(fd, 0)
 		}
 	}
-	if err != nil && err != unix.ENOENT {
-		return fmt.Errorf("remove %s: %w", p.path, err)
+	if err != nil {
+		return fmt.Errorf("remove %s: %w", p.Path, asDenied(err))
 	}
 	return nil
 }

@@ -3,18 +3,19 @@ package pidfile
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
+	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"pidbox/lib/proc"
+	"pidbox/lib/resolve"
 )
 
 // Write makes the reserved file name p, whole and with its record, in one step; what stood there before is unharmed
-// if that fails. A file that names p already is left as it is. ErrNotFound: p has ended. ErrChanged: somebody
+// if that fails. A file that names p already is left as it is. ErrNotFound: p has exited. ErrChanged: a program
 // without a lock has written to the file since it was reserved.
 //
 // Nothing is synced to the disk: after a crash of the machine no pidfile means anything.
@@ -28,8 +29,10 @@ func (r *Reservation) Write(p *proc.Handle) error {
 	}
 	if r.names(p) {
 		r.Recorded = true
+		r.bind(p)
 		return nil
 	}
+	r.bind(p) // before the file has its name: a crash between leaves a process that is bound to a file without its PID
 	if !r.inPlace {
 		err = r.replace(id)
 	}
@@ -37,28 +40,42 @@ func (r *Reservation) Write(p *proc.Handle) error {
 		err = r.overwrite(id)
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", r.place.path, err)
+		r.unbind(p)
+		return fmt.Errorf("%s: %w", r.place.Path, asDenied(err))
 	}
-	r.written, _, _ = r.place.read(Rules{AllowInsecure: true}) // only Remove wants it
+	r.written, _ = read(r.place) // only Remove wants it
 	return nil
 }
 
-// attach gives the open file all that goes with its content, and counts once that agrees.
-func (r *Reservation) attach(fd int, id proc.Identity) (err error) {
-	r.Recorded, err = setRecord(fd, id.String())
-	if err == nil && r.Attach != nil {
-		err = r.Attach(fd, id)
+// bind keeps the pidfile's directory and name with the process, where the kernel and the caller's privileges allow it.
+func (r *Reservation) bind(p *proc.Handle) { r.Bound = p.Bind(boundTo(r.place)) == nil }
+
+func (r *Reservation) unbind(p *proc.Handle) {
+	if r.Bound {
+		_ = p.Bind("") // it may have exited
+		r.Bound = false
 	}
+}
+
+// record writes the record of an open file whose content is complete.
+func (r *Reservation) record(fd int, id proc.Identity) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return err
+	}
+	text := newRecord(r.place, id)
+	text.Changed = time.Unix(st.Mtim.Unix()).UnixNano()
+	var err error
+	r.Recorded, err = setRecord(fd, text.String())
 	return err
 }
 
-// names says that the file is p's already, with its record.
-func (r *Reservation) names(p *proc.Handle) bool {
-	if p == nil || r.Holder.seen.content != string(format(p.PID())) {
-		return false
+// believed fails if pid-kill would not believe the claim, for want of the record that mayClaim counted on.
+func (r *Reservation) believed() error {
+	if r.Recorded || r.Bound || r.rules.AllowInsecure {
+		return nil
 	}
-	id, err := p.Identity()
-	return err == nil && r.Holder.seen.record == id.String()
+	return r.place.Word().May(resolve.Signal, ofRoot(), r.rules.Trust...)
 }
 
 // Remove takes back what was written, so that the file is gone.
@@ -66,62 +83,47 @@ func (r *Reservation) Remove() error {
 	if r.written == nil {
 		return nil
 	}
-	return r.place.remove(*r.written)
+	h := absent(r.place.Path, r.place, Rules{AllowInsecure: true}) // it is our own
+	h.State, h.seen = Stale, *r.written
+	return h.remove()
 }
 
-// LockFile opens the file that was written and locks it, for a process that inherits the descriptor and holds the
-// lock for life, as some daemons do with their pidfiles.
-func (r *Reservation) LockFile() (*os.File, error) {
-	fd, err := unix.Openat(r.place.fd, r.place.name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: r.place.path, Err: err}
-	}
-	f := os.NewFile(uintptr(fd), r.place.path)
-	if l := r.locks.file; l != nil { // on this very file where that was written in place
-		l.Unlock()
-		r.locks.file = nil
-	}
-	if err := hold(f); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("%s: %w", r.place.path, err)
-	}
-	return f, nil
-}
+// temporary starts the names of files that are about to become pidfiles; random digits follow.
+const (
+	temporary       = ".pidbox-"
+	temporaryDigits = 16
+)
 
-// mustLive fails with ErrNotFound if p has ended.
-func mustLive(p *proc.Handle) error {
-	alive, err := p.Alive()
-	if err == nil && !alive {
-		err = fmt.Errorf("process %d: %w", p.PID(), proc.ErrNotFound)
-	}
-	return err
-}
-
-// refused says that the directory cannot be written to.
-func refused(err error) bool {
-	return errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EROFS)
-}
-
-// temporary starts the names of files that are about to become pidfiles.
-const temporary = ".pidbox-"
-
-// replace writes a new file and gives it the name of the old one.
+// replace writes a new file and gives it the name of the old one, and, where that is safe, its owner and mode. Only root
+// can give a file away: for other callers it stays their own, since to write into the old one instead would give up that a
+// claim is one step.
 func (r *Reservation) replace(id proc.Identity) error {
 	p := r.place
-	random := make([]byte, 8)
+	random := make([]byte, temporaryDigits/2)
 	rand.Read(random) // never fails; nobody can have put something in the way of a name that nobody can guess
 	tmp := temporary + hex.EncodeToString(random)
-	fd, err := unix.Openat(p.fd, tmp, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644)
+	fd, err := create(p.Fd(), tmp)
 	if err != nil {
 		return err
 	}
-	defer unix.Unlinkat(p.fd, tmp, 0) // nothing is left of it after a rename
-	r.sweep(tmp)
-	if err = r.attach(fd, id); err == nil { // before the mode, which may forbid it
+	defer unix.Unlinkat(p.Fd(), tmp, 0) // nothing is left of it after a rename
+	if r.locks.own != nil {
+		sweep(p, tmp)
+	}
+	if r.Attach != nil {
+		err = r.Attach(fd, id)
+	}
+	if err == nil {
 		err = fill(fd, format(id.PID))
 	}
-	if err == nil && r.mode != 0 {
-		err = unix.Fchmod(fd, uint32(r.mode.Perm()))
+	if err == nil {
+		err = r.record(fd, id)
+	}
+	if err == nil {
+		err = r.believed()
+	}
+	if err == nil { // last, for the mode may forbid what was done before
+		err = r.give(fd)
 	}
 	if closed := unix.Close(fd); err == nil {
 		err = closed
@@ -130,8 +132,8 @@ func (r *Reservation) replace(id proc.Identity) error {
 		return err
 	}
 	if r.Holder.State == Absent { // nothing is put over a file that somebody made meanwhile
-		if err = renameNew(p.fd, tmp, p.name); err != nil && err != unix.EEXIST {
-			err = unix.Linkat(p.fd, tmp, p.fd, p.name, 0)
+		if err = renameNew(p.Fd(), tmp, p.Name); err != nil && err != unix.EEXIST {
+			err = unix.Linkat(p.Fd(), tmp, p.Fd(), p.Name, 0)
 		}
 		switch err {
 		case nil:
@@ -140,8 +142,77 @@ func (r *Reservation) replace(id proc.Identity) error {
 			return ErrChanged
 		} // no links on this file system
 	}
-	if err := p.unchanged(r.Holder.seen); err != nil {
+	if err := r.Holder.unchanged(); err != nil {
 		return err
 	}
-	return unix.Renameat(p.fd, tmp, p.fd, p.name)
+	return unix.Renameat(p.Fd(), tmp, p.Fd(), p.Name)
+}
+
+func create(dir int, name string) (fd int, err error) {
+	for {
+		fd, err = unix.Openat(dir, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644)
+		if err != unix.EINTR {
+			return fd, err
+		}
+	}
+}
+
+// give gives the new file the owner and the mode of the old one, or the mode that was asked for.
+func (r *Reservation) give(fd int) error {
+	old := &r.Holder.seen.stat
+	mode := uint32(r.mode.Perm())
+	if keep := old.Ino != 0 && r.Holder.keepsOwner(r.Bound); keep {
+		given := unix.Fchown(fd, int(old.Uid), int(old.Gid)) == nil
+		given = given || unix.Fchown(fd, -1, int(old.Gid)) == nil
+		if mode == 0 {
+			mode = uint32(old.Mode) & 0o777
+			if !given || r.rules.AllowInsecure {
+				mode &^= 0o022 // what is made is safe all the same
+			}
+		}
+	}
+	if mode == 0 {
+		return nil
+	}
+	return unix.Fchmod(fd, mode)
+}
+
+// fill writes content at the start of the file, in one call.
+func fill(fd int, content []byte) error {
+	n, err := unix.Pwrite(fd, content, 0)
+	if err == nil && n < len(content) {
+		err = unix.ENOSPC
+	}
+	return err
+}
+
+// sweepAge is far more than a temporary is in use for: a claimant that cannot lock waits for no more than lockWait.
+const sweepAge = time.Minute
+
+// sweep removes what claims that were killed have left.
+func sweep(p *resolve.Place, own string) {
+	fd, err := unix.Openat(p.Fd(), ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	dir := os.NewFile(uintptr(fd), p.Path)
+	defer dir.Close()
+	names, _ := dir.Readdirnames(1000) // enough for /run, and bounded in /tmp
+	for _, name := range names {
+		if isTemporary(name) && name != own && isOld(p.Fd(), name, sweepAge) {
+			_ = unix.Unlinkat(p.Fd(), name, 0) // another claim may have done so
+		}
+	}
+}
+
+func isTemporary(name string) bool {
+	digits, ok := strings.CutPrefix(name, temporary)
+	return ok && len(digits) == temporaryDigits && strings.Trim(digits, "0123456789abcdef") == ""
+}
+
+// isOld says that the regular file has not been changed for that long.
+func isOld(dir int, name string, age time.Duration) bool {
+	var st unix.Stat_t
+	err := unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	return err == nil && st.Mode&unix.S_IFMT == unix.S_IFREG && time.Since(time.Unix(st.Mtim.Unix())) > age
 }

@@ -1,0 +1,103 @@
+package pidfile
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"pidbox/lib/resolve"
+)
+
+// HoldLock takes the lock of the file at path at once, or fails with ErrBusy. The file is made if need be, with mode 0600:
+// who can open it can lock it. It is held until every copy of the descriptor is closed: a process that inherits it holds
+// it for its lifetime. (The flock package, which the short locks of this package are made with, shows no descriptor.)
+func HoldLock(path string) (*os.File, error) {
+	p, err := resolve.Walk(path, resolve.Policy{})
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	if err := mayLock(p); err != nil {
+		return nil, err
+	}
+	f, err := p.Open(unix.O_RDWR|unix.O_CREAT, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		f.Close()
+		return nil, fmt.Errorf("%s: not a regular file", path)
+	}
+	if err := hold(f, path); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// mayLock judges the file at p, which may be missing.
+func mayLock(p *resolve.Place) error {
+	st, err := p.Stat()
+	switch {
+	case isMissing(err):
+		return p.Word().May(resolve.Lock, p.Entry(nil, -1))
+	case err != nil:
+		return err
+	case st.Mode&unix.S_IFMT != unix.S_IFREG:
+		return fmt.Errorf("%s: not a regular file", p.Path)
+	}
+	return p.Word().May(resolve.Lock, p.Entry(st, -1))
+}
+
+// PeekLock fails as HoldLock would, by a look that makes and locks nothing: whether it is held does not count.
+func PeekLock(path string) error {
+	p, err := resolve.Walk(path, resolve.Policy{})
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	if err := mayLock(p); err != nil {
+		return err
+	}
+	name, want := p.Name, uint32(unix.R_OK|unix.W_OK)
+	if _, err := p.Stat(); err != nil {
+		name, want = ".", unix.W_OK|unix.X_OK
+	}
+	if err := unix.Faccessat(p.Fd(), name, want, unix.AT_EACCESS); err != nil {
+		return &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	return nil
+}
+
+// LockFile opens the file that was written and locks it, for a process that inherits the descriptor and holds the
+// lock for its lifetime, as some daemons do with their pidfiles.
+func (r *Reservation) LockFile() (*os.File, error) {
+	f, err := r.place.Open(unix.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	if l := r.locks.file; l != nil { // on this very file where that was written in place
+		_ = l.Unlock()
+		r.locks.file = nil
+	}
+	if err := hold(f, r.place.Path); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func hold(f *os.File, path string) error {
+	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		var st unix.Stat_t
+		pid := 0
+		if unix.Fstat(int(f.Fd()), &st) == nil {
+			pid = heldBy(&st)
+		}
+		return &busy{path, pid}
+	}
+	return err
+}

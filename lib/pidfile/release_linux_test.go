@@ -1,0 +1,184 @@
+package pidfile
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"pidbox/lib/proc/proctest"
+	"pidbox/lib/resolve"
+)
+
+const dead = "2147483647\n"
+
+func TestRelease(t *testing.T) {
+	dir := safeDir(t)
+	path := dir + "/web.pid"
+	ctx := t.Context()
+	must(t, Release(ctx, read1(t, path, Rules{}))) // there is none
+	write(t, path, dead)
+	must(t, Release(ctx, read1(t, path, Rules{})))
+	if exists(path) {
+		t.Error("it is still there")
+	}
+	write(t, path, dead)
+	gone := read1(t, path, Rules{})
+	must(t, os.Remove(path))
+	must(t, Release(ctx, gone))
+	for name, change := range map[string]func(){
+		"content": func() { write(t, path, "2147483646\n") },
+		"emptied": func() { write(t, path, "") },
+		"claim":   func() { must(t, claim(path, sleeper(t))) },
+		"link":    func() { must(t, os.Rename(path, dir+"/old")); must(t, os.Symlink("old", path)) },
+	} {
+		os.Remove(path)
+		write(t, path, dead)
+		written(t, path, time.Now().Add(-time.Hour))
+		h := read1(t, path, Rules{})
+		change()
+		if err := Release(ctx, h); !errors.Is(err, ErrChanged) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if !exists(path) {
+			t.Errorf("%s: it is gone", name)
+		}
+	}
+}
+
+// A service that touches its pidfile, or writes it again, while it stops is not another one.
+func TestReleaseOfATouchedFile(t *testing.T) {
+	path := safeDir(t) + "/web.pid"
+	for name, change := range map[string]func(text string){
+		"touched":   func(string) { written(t, path, time.Now().Add(-time.Minute)) },
+		"stopping":  func(text string) { write(t, path, text+"stopping\n") },
+		"made anew": func(text string) { must(t, os.Remove(path)); write(t, path, text) },
+	} {
+		p := proctest.Sleeper(t)
+		must(t, claim(path, open(t, p)))
+		h := read1(t, path, Rules{})
+		change(content(t, path))
+		if err := Release(t.Context(), h); !errors.Is(err, ErrChanged) {
+			t.Errorf("%s, alive: %v", name, err)
+		}
+		p.Kill()
+		must(t, Release(t.Context(), h))
+		if exists(path) {
+			t.Errorf("%s: it is still there", name)
+		}
+		os.Remove(path)
+	}
+}
+
+// Where only the record was changed, somebody has claimed it.
+func TestReleaseOfAnotherRecord(t *testing.T) {
+	recording(t)
+	path := safeDir(t) + "/web.pid"
+	p := proctest.Sleeper(t)
+	must(t, claim(path, open(t, p)))
+	p.Kill()
+	h := read1(t, path, Rules{})
+	rewriteRecord(t, path, func(r *record) { r.Inode++; r.Start++ })
+	if err := Release(t.Context(), h); !errors.Is(err, ErrChanged) || !exists(path) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestReleaseIfOurs(t *testing.T) {
+	path := safeDir(t) + "/web.pid"
+	p, other := proctest.Sleeper(t), sleeper(t)
+	must(t, ReleaseIfOurs(t.Context(), path, Rules{}, p.PID))
+	must(t, claim(path, open(t, p)))
+	must(t, ReleaseIfOurs(t.Context(), path, Rules{}, p.PID))
+	if !exists(path) {
+		t.Error("that of a live process is gone")
+	}
+	p.Kill()
+	must(t, ReleaseIfOurs(t.Context(), path, Rules{}, other.PID()))
+	if !exists(path) {
+		t.Error("another's is gone")
+	}
+	must(t, ReleaseIfOurs(t.Context(), path, Rules{}, p.PID))
+	if exists(path) {
+		t.Error("it is still there")
+	}
+	self := open(t, &proctest.Process{PID: os.Getpid()})
+	must(t, claim(path, self))
+	must(t, ReleaseIfOurs(t.Context(), path, Rules{}, os.Getpid()))
+	if exists(path) {
+		t.Error("the caller's own is still there")
+	}
+}
+
+// A second name of the file may be one that matters: neither is it emptied nor written to.
+func TestInPlaceNames(t *testing.T) {
+	dir := safeDir(t)
+	path := dir + "/web.pid"
+	write(t, path, dead)
+	h := read1(t, path, Rules{})
+	must(t, os.Link(path, dir+"/other"))
+	fd := must1(unix.Open(path, unix.O_WRONLY, 0))(t)
+	defer unix.Close(fd)
+	if err := h.isOwn(fd); !unsafe(err) {
+		t.Errorf("two names: %v", err)
+	}
+	must(t, os.Remove(path))
+	write(t, path, dead)
+	if err := h.isOwn(fd); err != nil {
+		t.Errorf("the old one, one name: %v", err)
+	}
+	other := must1(unix.Open(path, unix.O_WRONLY, 0))(t)
+	defer unix.Close(other)
+	if err := h.isOwn(other); !errors.Is(err, ErrChanged) {
+		t.Errorf("another file: %v", err)
+	}
+	if fd, err := h.openOwn(); !errors.Is(err, ErrChanged) {
+		t.Errorf("another file: %d, %v", fd, err)
+	}
+}
+
+// A pidfile on which another file is mounted can be neither replaced nor removed.
+func TestMountedFile(t *testing.T) {
+	needRoot(t)
+	if !proctest.InNamespace(t) {
+		return
+	}
+	dir := safeDir(t)
+	path := dir + "/web.pid"
+	must(t, os.Mkdir(dir+"/fs", 0o755))
+	must(t, unix.Mount("tmpfs", dir+"/fs", "tmpfs", 0, ""))
+	t.Cleanup(func() { _ = unix.Unmount(path, unix.MNT_DETACH); _ = unix.Unmount(dir+"/fs", unix.MNT_DETACH) })
+	write(t, dir+"/fs/real", dead)
+	write(t, path, "")
+	must(t, unix.Mount(dir+"/fs/real", path, "", unix.MS_BIND, ""))
+	p := proctest.Sleeper(t)
+	must(t, claim(path, open(t, p)))
+	if got := state(t, path, Rules{}); got != Running || content(t, dir+"/fs/real") != content(t, path) {
+		t.Errorf("it is %v", got)
+	}
+	p.Kill()
+	must(t, Release(t.Context(), read1(t, path, Rules{})))
+	if content(t, path) != "" {
+		t.Errorf("it holds %q", content(t, path))
+	}
+	write(t, path, dead)
+	h := read1(t, path, Rules{})
+	must(t, unix.Mount("", path, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""))
+	if err := Release(t.Context(), h); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("read-only: %v", err)
+	}
+	if err := claim(path, sleeper(t)); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("a claim, read-only: %v", err)
+	}
+}
+
+func TestUnsafeIsResolves(t *testing.T) {
+	var err error = &UnsafeError{Path: "f", Reason: "is"}
+	var u *resolve.Unsafe
+	if !errors.As(err, &u) {
+		t.Error("it is another type")
+	}
+}
