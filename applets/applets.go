@@ -1,7 +1,11 @@
 // Package applets holds the commands: one file each, named like the command without its dashes.
 package applets
 
-import "pidbox/lib/applet"
+import (
+	"runtime"
+
+	"pidbox/lib/applet"
+)
 
 // List is every applet, by name. Adding one is its file, its line here, its scripts, and make generate.
 func List() []applet.Entry {
@@ -16,4 +20,12 @@ func List() []applet.Entry {
 		{Name: "sipid", New: sipid},
 		{Name: "wait-healthy", New: waitHealthy},
 	}
+}
+
+// needsLinux is the answer of an applet whose promises no other system lets it keep.
+func needsLinux() error {
+	if runtime.GOOS != "linux" {
+		return applet.Fail(applet.Failed, "needs Linux")
+	}
+	return nil
 }

@@ -68,6 +68,9 @@ func daemonize() *applet.Applet {
 }
 
 func (o *daemonizeOptions) run(c *applet.Call) error {
+	if err := needsLinux(); err != nil {
+		return err
+	}
 	if err := o.check(c); err != nil {
 		return err
 	}

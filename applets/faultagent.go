@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"runtime"
 	"time"
 
 	"pidbox/lib/applet"
@@ -87,8 +86,8 @@ func faultAgent() *applet.Applet {
 }
 
 func (o *faultAgentOptions) run(c *applet.Call) error {
-	if runtime.GOOS != "linux" {
-		return applet.Fail(applet.Failed, "needs Linux")
+	if err := needsLinux(); err != nil {
+		return err
 	}
 	if identity := os.Getenv(agent.GuardVariable); identity != "" {
 		return agent.Guard(identity, c.Stdin, c.Stdout)

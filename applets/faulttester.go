@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"runtime"
 	"strings"
 	"time"
 
@@ -102,8 +101,8 @@ func faultTester() *applet.Applet {
 }
 
 func (o *faultTesterOptions) run(c *applet.Call) error {
-	if runtime.GOOS != "linux" {
-		return applet.Fail(applet.Failed, "needs Linux")
+	if err := needsLinux(); err != nil {
+		return err
 	}
 	if os.Getenv(run.KeepVariable) != "" && len(c.Args) > 0 {
 		return keep(c)

@@ -65,9 +65,6 @@ func keepAlive() *applet.Applet {
 			"The logs are written by COMMAND itself, not through a pipe, which would die with keep-alive. So keep-alive cannot make a running " +
 				"COMMAND let go of a log that was renamed: let COMMAND do it (HUP is passed on to it), or rotate by copying and truncating, " +
 				"which is safe since the logs are opened for append. Each restart opens them anew.",
-			"--rotate-size is the other way, and has its price: the pipe dies with keep-alive. A COMMAND whose keep-alive was killed gets SIGPIPE " +
-				"at its next write, and the next keep-alive stops and starts it instead of adopting it. What cannot be written to a full disk is dropped. " +
-				"Since it opens the logs by name again and again, it refuses a directory where USER, or another user, could put a link in their place.",
 			"A full disk never ends COMMAND: its own writes fail, and a restart waits by the back-off until its pidfile can be written.",
 			"An adopted process is no child: its exit code is unknown, and --no-restart-codes does not apply to it. It goes on writing to the " +
 				"logs that it was started with.",

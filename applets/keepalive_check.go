@@ -48,13 +48,8 @@ func (o *keepAliveOptions) check(c *applet.Call) error {
 	if sameFile(o.childFile(), o.pidFile) {
 		return applet.Usage("--pid-file and --child-pid-file name one file")
 	}
-	if o.means.Reopen != 0 && o.log == "" && !o.rotates() {
-		return applet.Usage("--reopen-on goes with --log or --rotate-size")
-	}
-	if o.rotates() {
-		if err := o.checkRotation(); err != nil {
-			return err
-		}
+	if o.means.Reopen != 0 && o.log == "" {
+		return applet.Usage("--reopen-on goes with --log")
 	}
 	if o.dir != "" {
 		if info, err := os.Stat(o.dir); err != nil {
@@ -67,18 +62,6 @@ func (o *keepAliveOptions) check(c *applet.Call) error {
 		return err
 	}
 	return o.checkSignals()
-}
-
-func (o *keepAliveOptions) checkRotation() error {
-	switch {
-	case o.output == supervise.Output{}:
-		return applet.Usage("--rotate-size goes with -o or -e")
-	case o.output.Stdout == "-" || o.output.Stderr == "-":
-		return applet.Usage("--rotate-size: keep-alive's own output cannot be rotated")
-	case o.means.Leave != 0:
-		return applet.Usage("--leave-on and --rotate-size exclude each other: COMMAND would be left with a broken pipe")
-	}
-	return nil
 }
 
 func (o *keepAliveOptions) checkSignals() error {

@@ -23,7 +23,6 @@ type keepAliveOptions struct {
 	output                supervise.Output
 	env                   []string
 	envFiles              []string
-	rotation              supervise.Rotation
 	clearEnv              bool
 	user                  *spawn.User
 	dir                   string
@@ -47,7 +46,6 @@ func keepAliveDefaults() *keepAliveOptions {
 		policy:       supervise.Policy{Free: 3, Max: time.Minute, HealthyAfter: 10 * time.Second},
 		schedule:     signals.Schedule{{Signal: syscall.SIGINT, Wait: 5 * time.Second}, {Signal: syscall.SIGKILL, Wait: 5 * time.Second}},
 		checks:       supervise.Health{Grace: 10 * time.Second, Interval: 10 * time.Second, Timeout: 5 * time.Second, Failures: 3},
-		rotation:     supervise.Rotation{Keep: 5},
 		readyTimeout: time.Minute,
 		means:        supervise.Signals{Forward: []syscall.Signal{syscall.SIGHUP}},
 	}
@@ -72,8 +70,6 @@ func (o *keepAliveOptions) commandOptions() []applet.Option {
 	return []applet.Option{
 		applet.String(&o.output.Stdout, "stdout o", "FILE", "append COMMAND's output to FILE; - is keep-alive's own (default /dev/null)").As(applet.File),
 		applet.String(&o.output.Stderr, "stderr e", "FILE", "append COMMAND's errors to FILE, which may be the same").As(applet.File),
-		applet.Parsed(&o.rotation.Megabytes, "rotate-size", "MIB", "write -o and -e through a pipe, and rename each when it has grown to so many MiB", positive),
-		applet.Parsed(&o.rotation.Keep, "rotate-keep", "N", "keep so many renamed ones (default 5)", positive),
 		repeated("env E", "K=V", "set a variable of COMMAND", func(s string) error {
 			kv, err := spawn.ParseEnv(s)
 			o.env = append(o.env, kv)
@@ -133,7 +129,7 @@ func (o *keepAliveOptions) selfOptions() []applet.Option {
 			o.means.Forward, err = signalList(s)
 			return err
 		}),
-		applet.Signal(&o.means.Reopen, "reopen-on", "SIGNAL", "on SIGNAL, open the log of --log anew, and with --rotate-size those of COMMAND"),
+		applet.Signal(&o.means.Reopen, "reopen-on", "SIGNAL", "on SIGNAL, open the log of --log anew"),
 		applet.String(&o.log, "log", "FILE", "append keep-alive's own log to FILE instead of standard error").As(applet.File),
 		applet.Switch(&o.logJSON, "log-json", "log in JSON"),
 		applet.Switch(&o.status, "status", "tell what the keep-alive of FILE is doing"),

@@ -13,6 +13,9 @@ import (
 )
 
 func (o *keepAliveOptions) run(c *applet.Call) error {
+	if err := needsLinux(); err != nil {
+		return err
+	}
 	if err := o.check(c); err != nil {
 		return err
 	}
@@ -29,11 +32,10 @@ func (o *keepAliveOptions) run(c *applet.Call) error {
 
 // keep supervises until the end. Signals are requests from before the claim on: whoever finds the pidfile may send one.
 func (o *keepAliveOptions) keep(c *applet.Call) error {
-	s, reopen, done, err := o.supervisor(c)
+	s, reopen, err := o.supervisor(c)
 	if err != nil {
 		return err
 	}
-	defer done()
 	defer s.Route(o.means, reopen)()
 	self, err := proc.Self()
 	if err != nil {
@@ -59,30 +61,19 @@ func (o *keepAliveOptions) keep(c *applet.Call) error {
 	return errors.Join(err, o.release())
 }
 
-// supervisor is what the options ask for, not yet at work. done lets go of the logs that it writes itself.
-func (o *keepAliveOptions) supervisor(c *applet.Call) (s *supervise.Supervisor, reopen func() error, done func(), err error) {
+// supervisor is what the options ask for, not yet at work.
+func (o *keepAliveOptions) supervisor(c *applet.Call) (s *supervise.Supervisor, reopen func() error, err error) {
 	log, reopen, err := o.logger(c)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	service, err := o.service(c, log)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	check, err := o.checkHealth()
 	if err != nil {
-		return nil, nil, nil, err
-	}
-	done = func() {}
-	if o.rotates() {
-		pipes, err := supervise.OpenPipes(o.output, o.rotation, o.user)
-		if err != nil {
-			return nil, nil, nil, err
-		}
-		service.Pipes = pipes
-		reopenLog := reopen
-		reopen = func() error { return errors.Join(pipes.Reopen(), reopenLog()) }
-		done = func() { _ = pipes.Close() }
+		return nil, nil, err
 	}
 	if os.Getpid() == 1 {
 		service.Orphans = supervise.Reap()
@@ -90,7 +81,7 @@ func (o *keepAliveOptions) supervisor(c *applet.Call) (s *supervise.Supervisor, 
 	s = supervise.New(&supervise.Supervisor{Command: service, Backoff: supervise.Backoff{Policy: o.policy}, Schedule: o.schedule, Log: log})
 	s.Health = o.watch(check, service.Orphans)
 	s.Ready, s.Ending = o.notices(log)
-	return s, reopen, done, nil
+	return s, reopen, nil
 }
 
 // release removes the pidfile of keep-alive, if it still is that.

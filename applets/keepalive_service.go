@@ -46,12 +46,12 @@ func (o *keepAliveOptions) service(c *applet.Call, log *slog.Logger) (*supervise
 	cmd := spawn.Command{Args: c.Args, Env: spawn.MergeEnv(inherited, given), Dir: o.dir, Umask: o.umask, User: o.user}
 	prepare := func() (ready spawn.Command, done func(), err error) {
 		ready, done = cmd, func() {}
-		if ready.Path, err = find(); err == nil && !o.rotates() {
+		if ready.Path, err = find(); err == nil {
 			ready.Stdout, ready.Stderr, done, err = o.output.Open()
 		}
 		return ready, done, err
 	}
-	return &supervise.Service{PidFile: o.childFile(), Rules: o.rules, Mode: o.mode, Fingerprint: print, Log: log, Prepare: prepare, Never: o.rotates()}, nil
+	return &supervise.Service{PidFile: o.childFile(), Rules: o.rules, Mode: o.mode, Fingerprint: print, Log: log, Prepare: prepare}, nil
 }
 
 // environment is what COMMAND inherits, and what it is given.
@@ -71,8 +71,6 @@ func (o *keepAliveOptions) environment() (inherited, given []string, err error) 
 	}
 	return inherited, spawn.MergeEnv(given, o.env), nil
 }
-
-func (o *keepAliveOptions) rotates() bool { return o.rotation.Megabytes > 0 }
 
 func (o *keepAliveOptions) checkHealth() (health.Check, error) {
 	if o.health == "" {

@@ -9,13 +9,11 @@ import (
 
 func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
-// waitAndClear kills what the command left in its group. A group of that number made since the command was reaped
-// would be hit; package syscall has no waitid(2) that leaves the zombie.
+// waitAndClear leaves what the command left in its group: package syscall has no waitid(2) that leaves the zombie, and
+// without one the group's number may be another's.
 func waitAndClear(cmd *exec.Cmd, endKill func()) error {
-	err := cmd.Wait()
-	endKill()
-	killGroup(cmd.Process.Pid) // ESRCH: nothing was left
-	return err
+	defer endKill()
+	return cmd.Wait()
 }
 
 func killGroup(pid int) error { return syscall.Kill(-pid, syscall.SIGKILL) }

@@ -72,7 +72,7 @@ func (s *Service) Foresee() (pid int, same bool, err error) {
 	return holder.PID, s.same(r), nil
 }
 
-func (s *Service) same(r record) bool { return !s.Never && r.runs(s.Fingerprint) }
+func (s *Service) same(r record) bool { return r.runs(s.Fingerprint) }
 
 // find returns the live child of an earlier supervisor and its record; nil if there is none.
 func (s *Service) find() (*pidfile.Holder, record, error) {

@@ -41,15 +41,6 @@ func started(p *spawn.Process, id proc.Identity, began time.Time, s *Service) *c
 		}
 		return End{Code: ending.Code, Signal: ending.Signal, Core: ending.Core}
 	})
-	if !zombiesAreSeen {
-		c.done = make(chan struct{})
-		go func() {
-			defer close(c.done)
-			c.collect()
-			c.ended = time.Now()
-		}()
-		return c
-	}
 	return c.watch()
 }
 

@@ -27,6 +27,7 @@ type fake struct {
 	starts    []time.Time
 	children  []*run
 	forgotten int
+	stops     []time.Time // when each stop began
 }
 
 type run struct {
@@ -90,6 +91,7 @@ func (r *run) Signal(sig syscall.Signal) error {
 }
 
 func (r *run) Stop(_ signals.Schedule, begun func(), hasten <-chan struct{}) error {
+	r.of.stops = append(r.of.stops, time.Now())
 	if !over(r) {
 		time.Sleep(r.of.finds)
 		begun()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -86,6 +87,27 @@ func TestHealthRestsDuringAStop(t *testing.T) {
 		}
 		if took := time.Since(began); took > 4*time.Minute {
 			t.Error("it took", took)
+		}
+	})
+}
+
+// A sick child that survives its stop has as many failures before it as the first time, before the next stop.
+func TestHealthCountsAnewAfterAStopThatFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, began := &fake{immortal: true}, time.Now()
+		h := &Health{Interval: 10 * time.Second, Timeout: time.Second, Failures: 3, Check: func(context.Context) error {
+			return errors.New("sick")
+		}}
+		if _, err := supervise(t, f, standard, h, func(s *Supervisor) { time.Sleep(100 * time.Second); askStop(s) }); err == nil {
+			t.Fatal("an immortal child was stopped")
+		}
+		var at []time.Duration
+		for _, stop := range f.stops {
+			at = append(at, stop.Sub(began))
+		}
+		want := []time.Duration{21 * time.Second, 51 * time.Second, 81 * time.Second, 100 * time.Second} // checked at 1 s, then each 10 s
+		if !slices.Equal(at, want) {
+			t.Errorf("stopped at %v, want %v", at, want)
 		}
 	})
 }

@@ -152,3 +152,27 @@ func TestSupervisorLeavesASurvivor(t *testing.T) {
 		}
 	})
 }
+
+// A restart that was asked for is no failure: the crashes after it are the first ones again.
+func TestSupervisorForgetsTheCrashesBeforeARequestedRestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const s = time.Second
+		runs := []time.Duration{1, 1, 1, 1, 1, 5 * s, 1, 1, 1, 1} // the sixth is asked to restart while it runs
+		f := &fake{runs: runs}
+		_, err := supervise(t, f, standard, nil, func(sv *Supervisor) {
+			time.Sleep(8 * s) // 2 s and 4 s of back-off, and 2 s of the sixth run
+			if err := sv.Ask(Request{Kind: Restart}); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(time.Hour)
+			askStop(sv)
+		})
+		if err != nil || len(f.starts) != 11 {
+			t.Fatal(err, len(f.starts))
+		}
+		want := []time.Duration{0, 0, 0, 2 * s} // after the seventh to the tenth
+		if got := f.delays(runs)[6:]; !slices.Equal(got, want) {
+			t.Errorf("delays %v, want %v", got, want)
+		}
+	})
+}

@@ -22,8 +22,6 @@ type Service struct {
 	// Prepare is called before each start: it finds the program and opens its logs, anew each time, so that neither an
 	// upgrade nor a rotation is missed. The second result lets go of what was opened.
 	Prepare func() (spawn.Command, func(), error)
-	Never   bool   // never adopt: a child of this command cannot outlive its supervisor in good health
-	Pipes   *Pipes // where its output goes instead, if not nil
 	Orphans *Orphans
 	Log     *slog.Logger
 
@@ -55,9 +53,6 @@ func (s *Service) Start() (Child, error) {
 		return nil, err
 	}
 	defer done()
-	if s.Pipes != nil {
-		cmd.Stdout, cmd.Stderr = s.Pipes.Open()
-	}
 	rules := s.Rules
 	if cmd.User != nil {
 		rules = rules.Trusting(cmd.User.UID)

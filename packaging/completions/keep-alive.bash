@@ -7,7 +7,7 @@ _keep_alive() {
 	while ((i < COMP_CWORD)); do
 		case ${COMP_WORDS[i]} in
 		--) ((i++)); break ;;
-		-p|--pid-file|--pidfile|--child-pid-file|--mode|-o|--stdout|-e|--stderr|--rotate-size|--rotate-keep|-E|--env|--env-file|-u|--user|-c|--chdir|--umask|--stop-schedule|--free-restarts|--backoff-max|--healthy-after|--max-restarts|--no-restart-codes|--jitter|--health|--health-interval|--health-timeout|--health-failures|--health-grace|--ready-timeout|--leave-on|--signal-forward|--reopen-on|--log|--unrecorded|--match-exec|--match-name|--match-user) [[ ${COMP_WORDS[i+1]} == = ]] && ((i++)); ((i += 2)) ;;
+		-p|--pid-file|--pidfile|--child-pid-file|--mode|-o|--stdout|-e|--stderr|-E|--env|--env-file|-u|--user|-c|--chdir|--umask|--stop-schedule|--free-restarts|--backoff-max|--healthy-after|--max-restarts|--no-restart-codes|--jitter|--health|--health-interval|--health-timeout|--health-failures|--health-grace|--ready-timeout|--leave-on|--signal-forward|--reopen-on|--log|--unrecorded|--match-exec|--match-name|--match-user) [[ ${COMP_WORDS[i+1]} == = ]] && ((i++)); ((i += 2)) ;;
 		=) ((i += 2)) ;;
 		-*) ((i++)) ;;
 		*) break ;;
@@ -30,8 +30,6 @@ _keep_alive() {
 	--mode) :; return ;;
 	-o|--stdout) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	-e|--stderr) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
-	--rotate-size) :; return ;;
-	--rotate-keep) :; return ;;
 	-E|--env) :; return ;;
 	--env-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	-u|--user) mapfile -t COMPREPLY < <(compgen -u -- "$cur"); return ;;
@@ -60,7 +58,7 @@ _keep_alive() {
 	--match-user) mapfile -t COMPREPLY < <(compgen -u -- "$cur"); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "-p --pid-file --pidfile --child-pid-file --mode -o --stdout -e --stderr --rotate-size --rotate-keep -E --env --env-file --clear-env -u --user -c --chdir --umask --stop-schedule --free-restarts --backoff-max --healthy-after --max-restarts --no-restart-codes --jitter --health --health-interval --health-timeout --health-failures --health-grace --notify --detach --ready-timeout --leave-on --signal-forward --reopen-on --log --log-json --status --restart --json -n --dry-run --allow-insecure --unrecorded --match-exec --match-name --match-user -q --quiet -v --verbose -h --help --version" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "-p --pid-file --pidfile --child-pid-file --mode -o --stdout -e --stderr -E --env --env-file --clear-env -u --user -c --chdir --umask --stop-schedule --free-restarts --backoff-max --healthy-after --max-restarts --no-restart-codes --jitter --health --health-interval --health-timeout --health-failures --health-grace --notify --detach --ready-timeout --leave-on --signal-forward --reopen-on --log --log-json --status --restart --json -n --dry-run --allow-insecure --unrecorded --match-exec --match-name --match-user -q --quiet -v --verbose -h --help --version" -- "$cur")
 	else
 		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
 	fi

@@ -1,4 +1,0 @@
-package supervise
-
-// zombiesAreSeen says that the end of a child shows before its exit status is taken.
-const zombiesAreSeen = true
