@@ -4,6 +4,7 @@ package testscripts
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
