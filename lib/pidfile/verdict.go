@@ -152,11 +152,11 @@ func (h *Holder) guess() error {
 		}
 	case written.After(now.Add(slack)):
 		h.doubt("the file was written at %s, which is in the future: the clock was set", clock(written))
-	case !boot.IsZero() && boot.After(written.Add(slack)):
-		h.doubt("the file was written at %s, before this boot at %s, or the clock was set", clock(written), clock(boot))
 	case info.Started.After(written.Add(slack)):
 		h.doubt("process %d started at %s, after the file was written at %s; the PID may be in use again, or the clock was set",
 			h.PID, clock(info.Started), clock(written))
+	case !boot.IsZero() && boot.After(written.Add(slack)):
+		h.doubt("the file was written at %s, before this boot at %s, or the clock was set", clock(written), clock(boot))
 	default:
 		h.State, h.Why = Running, fmt.Sprintf("process %d is alive, and the file has no record that would contradict", h.PID)
 	}

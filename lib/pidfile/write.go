@@ -41,7 +41,7 @@ func (r *Reservation) Write(p *proc.Handle) error {
 	}
 	if err != nil {
 		r.unbind(p)
-		return fmt.Errorf("%s: %w", r.place.Path, asDenied(err))
+		return fmt.Errorf("%s: %w", r.place.Path, err)
 	}
 	r.written, _ = read(r.place) // only Remove wants it
 	return nil

@@ -26,6 +26,18 @@ func TestMain(m *testing.M) {
 		branch()
 	case "restless":
 		executeAgain()
+	case "crowd":
+		stopCrowd()
+	case "movers":
+		hostMovers()
+	case "mover":
+		moveOnRequest()
+	case "freezer":
+		freezeAndHang()
+	case "vfork":
+		vforkAndHang()
+	case "children":
+		tellChild()
 	}
 	os.Exit(m.Run())
 }

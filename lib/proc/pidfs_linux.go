@@ -104,7 +104,7 @@ func (p *pidfd) bound() (value string, ok bool) {
 		n, err = unix.Fgetxattr(fd, binding, buf)
 		return err
 	})
-	if err != nil {
+	if err != nil || n == 0 { // which Linux 6.18 says of a process without any attribute
 		return "", false
 	}
 	return string(buf[:n]), true

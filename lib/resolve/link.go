@@ -72,12 +72,3 @@ func canUnlink(dir int, st *unix.Stat_t, owner int) bool {
 	}
 	return st.Mode&unix.S_ISVTX == 0 || isCaller(0) || isCaller(owner) || isCaller(int(st.Uid))
 }
-
-// full is the path of part for messages, absolute if the kernel knows it.
-func (w *walker) full(part string) string {
-	dir, ok := canonical(w.fd, &w.stat)
-	if !ok {
-		return w.name(part)
-	}
-	return join(dir, part)
-}

@@ -38,28 +38,27 @@ func (p Process) allows(act Act, uid int) bool {
 
 // Entry is a name in a directory, and the file of that name, if there is one.
 type Entry struct {
-	dir  perm
-	file *perm
+	dir   perm
+	file  *perm
+	magic bool // the name is in /proc, and the file is not
 }
 
 // Entry describes the name at the place, for the gate. The file is described by st, which is nil if there is none, and
 // open as fd, or fd is -1.
 func (p *Place) Entry(st *unix.Stat_t, fd int) Entry {
-	e := Entry{dir: look(&p.stat, p.users, p.fd, ".", -1)}
+	e := Entry{dir: look(&p.stat, p.users, p.fd, ".", -1), magic: p.magic}
 	if st != nil {
 		file := look(st, p.users, p.fd, p.Name, fd)
 		e.file = &file
-	}
-	if p.magic { // the name is in /proc, and the file is not
-		e.dir = perm{uid: -1, gid: -1, users: p.users}
 	}
 	return e
 }
 
 // allows follows unlink(2), open(2) and connect(2). Who can remove a file can also write to the one of that name, by
-// putting his own there; that is so only if the file has no other name, by which others know it.
+// putting his own there; that is so only if the file has no other name, by which others know it. An owner may have it
+// open, wherever it is.
 func (e Entry) allows(act Act, uid int) bool {
-	changes := e.dir.lets(uid, mayChange)
+	changes := !e.magic && e.dir.lets(uid, mayChange)
 	removes := changes && (e.file == nil || e.dir.mode&unix.S_ISVTX == 0 || e.file.owns(uid) || e.dir.owns(uid))
 	switch act {
 	case Mkdir, Create:
@@ -70,7 +69,8 @@ func (e Entry) allows(act Act, uid int) bool {
 		if e.file == nil {
 			return changes
 		}
-		return e.file.lets(uid, mayWrite) || removes && e.file.links < 2
+		writes := e.file.lets(uid, mayWrite) && (e.magic || e.file.owns(uid) || e.dir.lets(uid, mayEnter))
+		return writes || removes && e.file.links < 2
 	case Chmod:
 		return e.file != nil && e.file.owns(uid)
 	}

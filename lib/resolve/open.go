@@ -139,5 +139,3 @@ func Quote(command, path string) string {
 	}
 	return command + " " + path
 }
-
-func join(dir, name string) string { return strings.TrimSuffix(dir, "/") + "/" + name }

@@ -2,18 +2,10 @@ package resolve
 
 import (
 	"io/fs"
-	"path"
 	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
-)
-
-const (
-	maxPath  = 4096 // PATH_MAX, the NUL included
-	maxName  = 255  // NAME_MAX
-	maxLinks = 40   // in all, as path_resolution(7) has it
-	maxLooks = 40   // at one component that is being replaced all the time
 )
 
 // walker stands on one directory after the other. Each is opened, judged by its descriptor, and then looked from.
@@ -47,25 +39,6 @@ func walk(path string, policy Policy) (*Place, error) {
 	p := &Place{Path: path, Name: name, fd: w.fd, walked: w.shown(), magic: w.magic, stat: w.stat, word: w.word, policy: policy, users: w.users}
 	p.canon = sync.OnceValues(func() (string, bool) { return canonical(p.fd, &p.stat) })
 	return p, nil
-}
-
-// check refuses what the kernel would refuse in the end, before anything is made.
-func check(path string, policy Policy) error {
-	switch {
-	case path == "":
-		return unix.ENOENT
-	case strings.IndexByte(path, 0) >= 0:
-		return unix.EINVAL
-	case len(path) >= maxPath:
-		return unix.ENAMETOOLONG
-	case policy.Make != 0:
-		for part := range strings.SplitSeq(path, "/") {
-			if len(part) > maxName {
-				return unix.ENAMETOOLONG
-			}
-		}
-	}
-	return nil
 }
 
 // to walks to the directory of rest and returns the name in it.
@@ -214,31 +187,6 @@ func (w *walker) last(part string) (link string, err error) {
 func (w *walker) open(dir int, name string, flags int) (int, error) {
 	w.policy.before("openat")
 	return retry(func() (int, error) { return unix.Openat(dir, name, dirFlags|flags, 0) })
-}
-
-// name is the path of part, with no links but those that are called so.
-func (w *walker) name(part string) string {
-	up := w.dir == "" || w.dir == ".." || strings.HasSuffix(w.dir, "/..")
-	switch {
-	case part == ".." && up && w.dir == "":
-		return ".."
-	case part == ".." && up:
-		return w.dir + "/.."
-	case part == ".." && !strings.Contains(w.dir, "/"):
-		return ""
-	case part == "..":
-		return path.Dir(w.dir)
-	case w.dir == "":
-		return part
-	}
-	return strings.TrimSuffix(w.dir, "/") + "/" + part
-}
-
-func (w *walker) shown() string {
-	if w.dir == "" {
-		return "."
-	}
-	return w.dir
 }
 
 func retry(call func() (int, error)) (int, error) {

@@ -34,23 +34,23 @@ func same(t *testing.T, p *Place, dir string) {
 	}
 }
 
-func make1(t *testing.T, err error) {
+func try(t *testing.T, errs ...error) {
 	t.Helper()
-	if err != nil {
+	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestWalk(t *testing.T) {
 	d, err := filepath.EvalSymlinks(t.TempDir())
-	make1(t, err)
-	make1(t, os.MkdirAll(d+"/a/b", 0o755))
-	make1(t, os.WriteFile(d+"/file", nil, 0o644))
-	make1(t, os.Symlink("a/b", d+"/rel"))
-	make1(t, os.Symlink(d+"/a/b", d+"/abs"))
-	make1(t, os.Symlink("rel/f", d+"/tofile"))
-	make1(t, os.Symlink("/nonexistent/x", d+"/dangling"))
-	make1(t, os.Symlink("loop", d+"/loop"))
+	try(t, err)
+	try(t, os.MkdirAll(d+"/a/b", 0o755))
+	try(t, os.WriteFile(d+"/file", nil, 0o644))
+	try(t, os.Symlink("a/b", d+"/rel"))
+	try(t, os.Symlink(d+"/a/b", d+"/abs"))
+	try(t, os.Symlink("rel/f", d+"/tofile"))
+	try(t, os.Symlink("/nonexistent/x", d+"/dangling"))
+	try(t, os.Symlink("loop", d+"/loop"))
 	t.Chdir(d)
 	for _, c := range []struct {
 		path, dir, name string
@@ -104,9 +104,9 @@ func TestWalk(t *testing.T) {
 
 func TestLinksInAll(t *testing.T) {
 	d := t.TempDir()
-	make1(t, os.Mkdir(d+"/0", 0o755))
+	try(t, os.Mkdir(d+"/0", 0o755))
 	for i := range 41 {
-		make1(t, os.Symlink(strconv.Itoa(i), d+"/"+strconv.Itoa(i+1)))
+		try(t, os.Symlink(strconv.Itoa(i), d+"/"+strconv.Itoa(i+1)))
 	}
 	mustWalk(t, d+"/40/f", Policy{})
 	if _, err := Walk(d+"/41/f", Policy{}); !errors.Is(err, unix.ELOOP) {
@@ -147,14 +147,14 @@ func TestOpenCreates(t *testing.T) {
 	}
 	for range 2 {
 		f, err := p.Open(os.O_RDWR|os.O_CREATE, 0o600)
-		make1(t, err)
+		try(t, err)
 		f.Close()
 	}
 	if _, err := p.Open(os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); !errors.Is(err, fs.ErrExist) {
 		t.Error(err)
 	}
-	make1(t, os.Remove(d+"/f"))
-	make1(t, os.Symlink("/etc/passwd", d+"/f"))
+	try(t, os.Remove(d+"/f"))
+	try(t, os.Symlink("/etc/passwd", d+"/f"))
 	var unsafe *Unsafe
 	if _, err := p.Open(os.O_RDONLY, 0); !errors.As(err, &unsafe) {
 		t.Error(err)
