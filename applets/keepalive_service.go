@@ -12,6 +12,7 @@ import (
 
 	"pidbox/lib/applet"
 	"pidbox/lib/health"
+	"pidbox/lib/notify"
 	"pidbox/lib/spawn"
 	"pidbox/lib/supervise"
 )
@@ -104,7 +105,7 @@ func (o *keepAliveOptions) notices(log *slog.Logger) (ready, ending func()) {
 	}
 	tell := func(state string, level slog.Level) func() {
 		return func() {
-			if err := health.Notify(socket, state); err != nil {
+			if err := notify.Send(socket, state); err != nil {
 				log.Log(context.Background(), level, "not notified", "error", err.Error())
 			}
 		}

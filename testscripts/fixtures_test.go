@@ -34,6 +34,7 @@ func fixtures() map[string]func() {
 		"locker":   locker,
 		"deny":     deny,
 		"herald":   herald,
+		"dies":     dies,
 	}
 }
 

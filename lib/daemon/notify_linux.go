@@ -2,18 +2,14 @@ package daemon
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"pidbox/lib/notify"
 	"pidbox/lib/proc"
 	"pidbox/lib/spawn"
 )
@@ -25,80 +21,50 @@ import (
 //
 // MAINPID, which must be a process of the daemon too, re-points the pidfile; EXTEND_TIMEOUT_USEC, STATUS and ERRNO are
 // understood; all else is ignored.
-func NotifySocket() Readiness { return &notify{} }
+func NotifySocket() Readiness { return &notified{} }
 
-type notify struct{ conn *net.UnixConn }
+type notified struct{ socket *notify.Socket }
 
-func (n *notify) open(cmd *spawn.Command) error {
-	name := "@pidbox/" + rand.Text()
-	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
-	if err != nil {
+func (n *notified) open(cmd *spawn.Command) (err error) {
+	if n.socket, err = notify.Listen(); err != nil {
 		return err
 	}
-	n.conn = conn
-	cmd.Env = spawn.MergeEnv(cmd.Env, []string{"NOTIFY_SOCKET=" + name})
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return err
-	}
-	return errors.Join(raw.Control(func(fd uintptr) {
-		err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PASSCRED, 1)
-	}), err)
+	cmd.Env = spawn.MergeEnv(cmd.Env, []string{"NOTIFY_SOCKET=" + n.socket.Address()})
+	return nil
 }
 
-func (n *notify) await(ctx context.Context, s *start, post func(event)) {
-	text, oob := make([]byte, 1<<16), make([]byte, 1<<12)
+func (n *notified) await(ctx context.Context, s *start, post func(event)) {
 	for {
-		size, oobSize, flags, _, err := n.conn.ReadMsgUnix(text, oob)
+		m, err := n.socket.Receive()
 		if err != nil {
 			if !errors.Is(err, net.ErrClosed) {
-				post(event{err: fmt.Errorf("read the notify socket: %w", err)})
+				post(event{err: err})
 			}
 			return
 		}
-		sender, files := ancillary(oob[:oobSize])
 		switch {
-		case !s.owns(sender):
-			s.tell("process %d: not one of the daemon's, its message is ignored", sender)
-		case flags&unix.MSG_TRUNC != 0: // the line that it was cut in would say what it does not
-			s.tell("process %d: a message of more than %d bytes is ignored", sender, len(text))
+		case !s.owns(m.Sender):
+			s.tell("process %d: not one of the daemon's, its message is ignored", m.Sender)
+		case m.Cut: // the line that it was cut in would say what it does not
+			s.tell("process %d: a message of more than %d bytes is ignored", m.Sender, len(m.Text))
 		default:
-			for _, e := range s.events(string(text[:size])) {
+			for _, e := range s.events(m.Values()) {
 				post(e)
 			}
 		}
-		for _, fd := range files { // a barrier, which ends when they are closed
-			unix.Close(fd)
-		}
+		m.Close()
 		if ctx.Err() != nil {
 			return
 		}
 	}
 }
 
-func (n *notify) forks() bool { return true }
+func (n *notified) forks() bool { return true }
 
-func (n *notify) close() {
-	if n.conn != nil {
-		n.conn.Close()
+func (n *notified) close() {
+	if n.socket != nil {
+		n.socket.Close()
 	}
-}
-
-// ancillary is who sent a message, in this PID namespace (0: from outside), and the descriptors that came with it.
-func ancillary(oob []byte) (sender int, files []int) {
-	messages, err := unix.ParseSocketControlMessage(oob)
-	if err != nil {
-		return 0, nil
-	}
-	for _, m := range messages {
-		if cred, err := unix.ParseUnixCredentials(&m); err == nil {
-			sender = int(cred.Pid)
-		}
-		if fds, err := unix.ParseUnixRights(&m); err == nil {
-			files = append(files, fds...)
-		}
-	}
-	return sender, files
 }
 
 // owns says that a process is of the daemon's session, or descends from it: this process adopts the orphans, also of an
@@ -137,13 +103,7 @@ func (s *start) descends(pid int) bool {
 }
 
 // events are what a message says, in the order in which it matters: the status before its meaning.
-func (s *start) events(text string) (list []event) {
-	values := map[string]string{}
-	for line := range strings.SplitSeq(text, "\n") {
-		if key, value, ok := strings.Cut(line, "="); ok {
-			values[key] = value
-		}
-	}
+func (s *start) events(values map[string]string) (list []event) {
 	if n, err := strconv.Atoi(values["ERRNO"]); err == nil && n > 0 {
 		list = append(list, event{status: syscall.Errno(n).Error()})
 	}
