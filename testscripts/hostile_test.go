@@ -61,6 +61,9 @@ func leaver() {
 	}
 	wait(lifetime, flag.Arg(0)+".haven")
 	ready(flag.Arg(0))
+	if *member {
+		wait(lifetime, "")
+	}
 	<-c
 	moveTo(haven.Process.Pid)
 	put(flag.Arg(0)+".moved", "moved")
