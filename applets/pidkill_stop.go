@@ -29,16 +29,6 @@ func newVictim(f *proc.Family, leader *proc.Handle, name string) *victim {
 	return &victim{Target: f, family: f, leader: leader, name: name, Close: f.Close}
 }
 
-// Signal passes over members that must not be signalled, so that the schedule goes on for the others: what is left of them
-// is said in the end, by Wait.
-func (t *victim) Signal(s syscall.Signal) error {
-	err := t.Target.Signal(s)
-	if refused := (*proc.Refused)(nil); errors.As(err, &refused) {
-		return nil
-	}
-	return err
-}
-
 // target is the process that the pidfile names, nil for none.
 func (o *pidKillOptions) target(h *pidfile.Holder) (*victim, error) {
 	name := fmt.Sprintf("%s %d", o.scope, h.PID)
