@@ -10,7 +10,6 @@ import (
 
 	"pidbox/lib/applet"
 	"pidbox/lib/pidfile"
-	"pidbox/lib/spawn"
 	"pidbox/lib/supervise"
 )
 
@@ -105,7 +104,7 @@ func (o *keepAliveOptions) preview(c *applet.Call) error {
 	}
 	pid, same, err := service.Foresee()
 	if err == nil && !same {
-		_, err = spawn.LookPath(c.Args[0], os.Getenv("PATH"), "")
+		_, err = o.user.LookPath(c.Args[0], os.Getenv("PATH"), "")
 	}
 	switch {
 	case err != nil:

@@ -51,7 +51,7 @@ func (o *keepAliveOptions) background(c *applet.Call) error {
 // rehearse finds the mistakes that need no process, so that they are told in the usual way.
 func (o *keepAliveOptions) rehearse(c *applet.Call) error {
 	if o.log != "" {
-		f, err := daemon.OpenLog(o.log)
+		f, err := daemon.OpenLog(o.log, nil)
 		if err != nil {
 			return err
 		}

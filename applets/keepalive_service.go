@@ -27,7 +27,7 @@ func (o *keepAliveOptions) service(c *applet.Call, log *slog.Logger) (*supervise
 	if err != nil {
 		return nil, err
 	}
-	find := func() (string, error) { return spawn.LookPath(c.Args[0], os.Getenv("PATH"), cwd) }
+	find := func() (string, error) { return o.user.LookPath(c.Args[0], os.Getenv("PATH"), cwd) }
 	path, err := find()
 	if err != nil && !strings.Contains(c.Args[0], "/") {
 		return nil, err
@@ -48,7 +48,7 @@ func (o *keepAliveOptions) service(c *applet.Call, log *slog.Logger) (*supervise
 	prepare := func() (ready spawn.Command, done func(), err error) {
 		ready, done = cmd, func() {}
 		if ready.Path, err = find(); err == nil {
-			ready.Stdout, ready.Stderr, done, err = o.output.Open()
+			ready.Stdout, ready.Stderr, done, err = o.output.Open(o.user)
 		}
 		return ready, done, err
 	}
@@ -63,6 +63,7 @@ func (o *keepAliveOptions) environment() (inherited, given []string, err error) 
 	if o.notify { // ours, and not to be answered twice
 		inherited = slices.DeleteFunc(inherited, func(kv string) bool { return strings.HasPrefix(kv, "NOTIFY_SOCKET=") })
 	}
+	inherited = o.user.Environ(inherited)
 	for _, file := range o.envFiles {
 		list, err := spawn.ParseEnvFile(file)
 		if err != nil {

@@ -7,25 +7,28 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"pidbox/lib/spawn"
 )
 
-// OpenLog opens a file for append, for a process that is to outlive its caller; see openLog for what it refuses.
-func OpenLog(path string) (*os.File, error) { return openLog(path, false) }
+// OpenLog opens a file for append, for a process that is to outlive its caller; see openLog for what it refuses. One that
+// was not there is made, and belongs to the user who is to write to it; nil is the caller.
+func OpenLog(path string, user *spawn.User) (*os.File, error) { return openLog(path, false, user) }
 
 // openLog opens a file for append, also after emptying it: then two names for it, or a rotation that truncates, do no
 // harm. The caller may be root and a directory on the way a service user's, who could put a symbolic link there that
 // makes root write anywhere: links of other users are not followed.
-func openLog(path string, truncate bool) (*os.File, error) {
+func openLog(path string, truncate bool, user *spawn.User) (*os.File, error) {
 	flags := unix.O_CREAT
 	if truncate {
 		flags |= unix.O_TRUNC
 	}
-	return openAs(path, flags)
+	return openAs(path, flags, user)
 }
 
 // openAs opens a log with more flags than a log always has.
-func openAs(path string, flags int) (*os.File, error) {
-	w := &way{fd: unix.AT_FDCWD, flags: flags | unix.O_WRONLY | unix.O_APPEND | unix.O_NOCTTY | unix.O_NONBLOCK | unix.O_CLOEXEC}
+func openAs(path string, flags int, user *spawn.User) (*os.File, error) {
+	w := &way{fd: unix.AT_FDCWD, flags: flags | unix.O_WRONLY | unix.O_APPEND | unix.O_NOCTTY | unix.O_NONBLOCK | unix.O_CLOEXEC, user: user}
 	defer w.close()
 	fd, err := w.to(path)
 	if err == unix.ENXIO {
@@ -50,6 +53,7 @@ type way struct {
 	dir   string // the name of that, with a slash
 	links int
 	flags int // to open the log with
+	user  *spawn.User
 }
 
 func (w *way) close() {
@@ -79,7 +83,7 @@ func (w *way) to(path string) (int, error) {
 		case link != "":
 			path = link
 		case !more:
-			return open(w.fd, part, w.flags|noFollow)
+			return w.log(part, noFollow)
 		default:
 			if err := w.enter(part, w.dir+part+"/", noFollow); err != nil {
 				return -1, err
@@ -87,6 +91,39 @@ func (w *way) to(path string) (int, error) {
 			path = strings.TrimLeft(rest, "/")
 		}
 	}
+}
+
+// log opens the log itself, and makes it only if it is not there: the kernel keeps even root from O_CREAT on another
+// user's file in a sticky directory (fs.protected_regular in proc_sys_fs(5)), and who made it is known.
+func (w *way) log(part string, noFollow int) (int, error) {
+	const tries = 10 // of the two, where somebody makes and removes it meanwhile
+	for try := 0; ; try++ {
+		fd, err := open(w.fd, part, w.flags&^unix.O_CREAT|noFollow)
+		if err != unix.ENOENT || w.flags&unix.O_CREAT == 0 || try == tries {
+			return fd, err
+		}
+		fd, err = open(w.fd, part, w.flags|unix.O_EXCL|noFollow)
+		switch {
+		case err == unix.EEXIST && try < tries:
+		case err != nil:
+			return -1, err
+		default:
+			return fd, w.give(fd, part)
+		}
+	}
+}
+
+// give makes a new log the user's.
+func (w *way) give(fd int, part string) error {
+	if w.user == nil || w.user.UID == os.Geteuid() {
+		return nil
+	}
+	if err := unix.Fchown(fd, w.user.UID, w.user.GID); err != nil {
+		unix.Close(fd)
+		_ = unix.Unlinkat(w.fd, part, 0)
+		return err
+	}
+	return nil
 }
 
 // open is openat(2), again if a signal ends it.

@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"pidbox/lib/spawn"
 )
 
 // logs are the files that a daemon writes to; nil is /dev/null.
@@ -13,19 +15,19 @@ type logs struct {
 	from     int64 // where the daemon's own part of the errors begins
 }
 
-func openLogs(out, errs string, truncate bool) (l logs, err error) {
+func openLogs(out, errs string, truncate bool, user *spawn.User) (l logs, err error) {
 	defer func() {
 		if err != nil {
 			l.close()
 		}
 	}()
 	if out != "" {
-		if l.out, err = openLog(out, truncate); err != nil {
+		if l.out, err = openLog(out, truncate, user); err != nil {
 			return l, err
 		}
 	}
 	if errs != "" {
-		if l.err, err = openLog(errs, truncate); err != nil {
+		if l.err, err = openLog(errs, truncate, user); err != nil {
 			return l, err
 		}
 	}

@@ -27,7 +27,7 @@ func TestTail(t *testing.T) {
 		if err := os.WriteFile(file, []byte(c.before), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		l, err := openLogs("", file, false)
+		l, err := openLogs("", file, false, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,7 +37,7 @@ func TestTail(t *testing.T) {
 		}
 		l.close()
 	}
-	if l, err := openLogs("", "", false); err != nil || l.out != nil || l.err != nil {
+	if l, err := openLogs("", "", false, nil); err != nil || l.out != nil || l.err != nil {
 		t.Errorf("%v, %v", l, err)
 	} else if path, lines := l.tail(); path != "" || lines != nil {
 		t.Errorf("without a file: %q, %q", path, lines)
@@ -52,7 +52,7 @@ func TestOpenLogFollowsOwnLinks(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	f, err := openLog(in("one"), false)
+	f, err := openLog(in("one"), false, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,10 +60,10 @@ func TestOpenLogFollowsOwnLinks(t *testing.T) {
 	if _, err := os.Stat(in("log")); err != nil {
 		t.Error(err)
 	}
-	if _, err := openLog(in("dangling"), false); !errors.Is(err, os.ErrNotExist) {
+	if _, err := openLog(in("dangling"), false, nil); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
-	if _, err := openLog(in("round"), false); !errors.Is(err, syscall.ELOOP) {
+	if _, err := openLog(in("round"), false, nil); !errors.Is(err, syscall.ELOOP) {
 		t.Error(err)
 	}
 	if os.Geteuid() == 0 {
@@ -71,7 +71,7 @@ func TestOpenLogFollowsOwnLinks(t *testing.T) {
 			t.Fatal(err)
 		}
 		var unsafe *UnsafeLogError
-		if _, err := openLog(in("one"), false); !errors.As(err, &unsafe) || unsafe.UID != 4711 {
+		if _, err := openLog(in("one"), false, nil); !errors.As(err, &unsafe) || unsafe.UID != 4711 {
 			t.Error(err)
 		}
 	}
@@ -80,7 +80,7 @@ func TestOpenLogFollowsOwnLinks(t *testing.T) {
 func TestLogsAreAppended(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "log")
 	for _, truncate := range []bool{false, false, true} {
-		l, err := openLogs(file, file, truncate)
+		l, err := openLogs(file, file, truncate, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -42,7 +42,7 @@ func Rehearse(o Order) error {
 
 // rehearseLog opens a log without making or emptying it.
 func rehearseLog(path string) error {
-	f, err := openAs(path, 0)
+	f, err := openAs(path, 0, nil)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
 		if no := unix.Faccessat(unix.AT_FDCWD, filepath.Dir(path), unix.W_OK|unix.X_OK, unix.AT_EACCESS); no != nil {

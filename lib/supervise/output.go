@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"pidbox/lib/daemon"
+	"pidbox/lib/spawn"
 )
 
 // Output is where a command writes: paths of logs, "-" for the supervisor's own output, "" for nowhere. The files are
@@ -12,13 +13,14 @@ import (
 // that one that was rotated away is let go at the latest by a restart.
 type Output struct{ Stdout, Stderr string }
 
-// Open opens both; the same file may be given twice. The function that it returns closes this side of them.
-func (o Output) Open() (stdout, stderr *os.File, done func(), err error) {
-	if stdout, err = openLog(o.Stdout, os.Stdout); err != nil {
+// Open opens both; the same file may be given twice. One that is made belongs to the user
+// that the command runs as, nil for our own. The function that it returns closes this side of them.
+func (o Output) Open(user *spawn.User) (stdout, stderr *os.File, done func(), err error) {
+	if stdout, err = openLog(o.Stdout, os.Stdout, user); err != nil {
 		return nil, nil, nil, err
 	}
 	if stderr = stdout; o.Stderr != o.Stdout || o.Stderr == "-" {
-		if stderr, err = openLog(o.Stderr, os.Stderr); err != nil {
+		if stderr, err = openLog(o.Stderr, os.Stderr, user); err != nil {
 			closeLog(stdout)
 			return nil, nil, nil, err
 		}
@@ -26,14 +28,14 @@ func (o Output) Open() (stdout, stderr *os.File, done func(), err error) {
 	return stdout, stderr, func() { closeLog(stdout); closeLog(stderr) }, nil
 }
 
-func openLog(path string, own *os.File) (*os.File, error) {
+func openLog(path string, own *os.File, user *spawn.User) (*os.File, error) {
 	switch path {
 	case "":
 		return nil, nil
 	case "-":
 		return own, nil
 	}
-	return daemon.OpenLog(path)
+	return daemon.OpenLog(path, user)
 }
 
 func closeLog(f *os.File) {
@@ -57,7 +59,7 @@ func OpenLogFile(path string) (*LogFile, error) {
 
 // Reopen opens the path anew; where that fails the old file is written on.
 func (l *LogFile) Reopen() error {
-	f, err := openLog(l.path, os.Stderr)
+	f, err := openLog(l.path, os.Stderr, nil)
 	if err != nil {
 		return err
 	}
