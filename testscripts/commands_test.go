@@ -53,6 +53,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"inode":    inode,
 		"syscalls": syscalls,
 	}
+	commands["counterfeit"] = counterfeit
 	all := map[string]func(*testscript.TestScript, bool, []string){"waitfor": waitfor}
 	for name, command := range commands {
 		all[name] = func(ts *testscript.TestScript, neg bool, args []string) {

@@ -10,6 +10,7 @@ package testscripts
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -26,6 +27,7 @@ import (
 // it would, and not the suite once more.
 func TestMain(m *testing.M) {
 	commands := fixtures()
+	maps.Copy(commands, hostiles())
 	for _, name := range append(appletNames(), "pidbox") {
 		commands[name] = func() { os.Exit(pidbox()) }
 	}

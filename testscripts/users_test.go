@@ -87,15 +87,14 @@ func with() {
 	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
 		fail(err)
 	}
-	for _, err := range []error{
-		unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
-		unix.Mount(os.Args[1], os.Args[2], "", unix.MS_BIND, ""),
-		syscall.Exec(path, os.Args[3:], os.Environ()),
-	} {
-		if err != nil {
-			fail(err)
-		}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		fail(err)
 	}
+	_ = unix.Unmount(os.Args[2], unix.MNT_DETACH) // what usersdb put there has no name any more, on which one could mount
+	if err := unix.Mount(os.Args[1], os.Args[2], "", unix.MS_BIND, ""); err != nil {
+		fail(err)
+	}
+	fail(syscall.Exec(path, os.Args[3:], os.Environ()))
 }
 
 // chown USER[:GROUP] PATH...: names or numbers; of a symbolic link the link itself. Without a group that is kept.
