@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"pidbox/testscripts/lab"
 )
 
 // spiteful is the uid of the user who works against root in these tests.
@@ -174,7 +176,7 @@ func TestKilledWhileItFreezes(t *testing.T) {
 				<-over
 				stopped := func() (left []int) {
 					for _, pid := range pids {
-						if fields := stat(pid); len(fields) > 0 && fields[0] == "T" {
+						if lab.State(pid) == 'T' {
 							left = append(left, pid)
 						}
 					}

@@ -25,6 +25,7 @@ var phases = []string{"reserved", "held", "recorded", "let go"}
 
 // TestMain lets the test binary be a starter that is killed after a phase: "PHASE PIDFILE MARK".
 func TestMain(m *testing.M) {
+	lab.Enter()
 	if order := strings.SplitN(os.Getenv("PIDBOX_CHILD_TEST"), "|", 3); len(order) == 3 {
 		walk(order[0], order[1], order[2])
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
