@@ -15,7 +15,8 @@ type Output struct {
 	Insecure       bool // also where other users could have put links or files in their place
 }
 
-// Open opens both, for the user who is to write there (nil: the caller), who owns those that are made; the same file may be given twice. The function that it returns closes this side of them.
+// Open opens both, for the user who is to write there (nil: the caller), who owns those that are made; the same file may
+// be given twice. The function that it returns closes this side of them.
 func (o Output) Open(user *spawn.User) (stdout, stderr *os.File, done func(), err error) {
 	if stdout, err = openLog(o.Stdout, os.Stdout, o.Insecure, user); err != nil {
 		return nil, nil, nil, err
