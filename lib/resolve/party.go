@@ -10,7 +10,7 @@ import (
 // Users that have no number.
 const (
 	Anyone  = -2 // any user at all
-	Unknown = -3 // somebody, but nothing here tells who
+	Unknown = -3 // a user, but nothing here says which
 )
 
 // Party is a user who could have determined what is found at a place.
@@ -29,10 +29,10 @@ type Party struct {
 	link bool // by a further name of the file
 }
 
-// Word is everybody on whose word something would be done.
+// Word is all users on whose word something would be done.
 type Word []Party
 
-// Without leaves some parties out, for example those whom a record disproves.
+// Without leaves some parties out, for example those that a record disproves.
 func (w Word) Without(drop func(Party) bool) Word {
 	var left Word
 	for _, p := range w {
