@@ -5,6 +5,9 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"pidbox/lib/resolve"
+	"pidbox/lib/spawn"
 )
 
 // logs are the files that a daemon writes to; nil is /dev/null.
@@ -13,19 +16,24 @@ type logs struct {
 	from     int64 // where the daemon's own part of the errors begins
 }
 
-func openLogs(out, errs string, truncate bool) (l logs, err error) {
+// openLogs opens both, for a daemon that runs as user, who may have made them; nil is the caller.
+func openLogs(out, errs string, truncate bool, user *spawn.User) (l logs, err error) {
+	var also []int
+	if user != nil {
+		also = append(also, user.UID)
+	}
 	defer func() {
 		if err != nil {
 			l.close()
 		}
 	}()
 	if out != "" {
-		if l.out, err = openLog(out, truncate); err != nil {
+		if l.out, _, err = resolve.OpenLog(out, truncate, also...); err != nil {
 			return l, err
 		}
 	}
 	if errs != "" {
-		if l.err, err = openLog(errs, truncate); err != nil {
+		if l.err, _, err = resolve.OpenLog(errs, truncate, also...); err != nil {
 			return l, err
 		}
 	}

@@ -1,13 +1,11 @@
 package daemon
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 )
 
@@ -27,7 +25,7 @@ func TestTail(t *testing.T) {
 		if err := os.WriteFile(file, []byte(c.before), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		l, err := openLogs("", file, false)
+		l, err := openLogs("", file, false, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,50 +35,17 @@ func TestTail(t *testing.T) {
 		}
 		l.close()
 	}
-	if l, err := openLogs("", "", false); err != nil || l.out != nil || l.err != nil {
+	if l, err := openLogs("", "", false, nil); err != nil || l.out != nil || l.err != nil {
 		t.Errorf("%v, %v", l, err)
 	} else if path, lines := l.tail(); path != "" || lines != nil {
 		t.Errorf("without a file: %q, %q", path, lines)
 	}
 }
 
-func TestOpenLogFollowsOwnLinks(t *testing.T) {
-	dir := t.TempDir()
-	in := func(name string) string { return filepath.Join(dir, name) }
-	for link, target := range map[string]string{"one": "two", "two": in("log"), "round": "round", "dangling": "none/log"} {
-		if err := os.Symlink(target, in(link)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	f, err := openLog(in("one"), false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := os.Stat(in("log")); err != nil {
-		t.Error(err)
-	}
-	if _, err := openLog(in("dangling"), false); !errors.Is(err, os.ErrNotExist) {
-		t.Error(err)
-	}
-	if _, err := openLog(in("round"), false); !errors.Is(err, syscall.ELOOP) {
-		t.Error(err)
-	}
-	if os.Geteuid() == 0 {
-		if err := os.Lchown(in("one"), 4711, 4711); err != nil {
-			t.Fatal(err)
-		}
-		var unsafe *UnsafeLogError
-		if _, err := openLog(in("one"), false); !errors.As(err, &unsafe) || unsafe.UID != 4711 {
-			t.Error(err)
-		}
-	}
-}
-
 func TestLogsAreAppended(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "log")
 	for _, truncate := range []bool{false, false, true} {
-		l, err := openLogs(file, file, truncate)
+		l, err := openLogs(file, file, truncate, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,11 +3,11 @@ package daemon
 import (
 	"errors"
 	"io/fs"
-	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
 	"pidbox/lib/pidfile"
+	"pidbox/lib/resolve"
 	"pidbox/lib/spawn"
 )
 
@@ -29,11 +29,15 @@ func Rehearse(o Order) error {
 			return &LockedError{o.LockFile, err}
 		}
 	}
+	var also []int
+	if o.Command.User != nil {
+		also = append(also, o.Command.User.UID)
+	}
 	for _, path := range []string{o.Stdout, o.Stderr} {
 		if path == "" {
 			continue
 		}
-		if err := rehearseLog(path); err != nil {
+		if err := rehearseLog(path, o.Truncate, also); err != nil {
 			return err
 		}
 	}
@@ -41,16 +45,35 @@ func Rehearse(o Order) error {
 }
 
 // rehearseLog opens a log without making or emptying it.
-func rehearseLog(path string) error {
-	f, err := openAs(path, 0)
+func rehearseLog(path string, truncate bool, also []int) error {
+	p, err := resolve.Walk(path, resolve.Policy{Follow: true, Magic: true})
 	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-		if no := unix.Faccessat(unix.AT_FDCWD, filepath.Dir(path), unix.W_OK|unix.X_OK, unix.AT_EACCESS); no != nil {
-			err = &fs.PathError{Op: "open", Path: path, Err: no}
-		}
+		err = &fs.PathError{Op: "open", Path: path, Err: unix.ENOENT}
 	}
-	if f != nil {
-		f.Close()
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	f, err := p.Open(unix.O_WRONLY|unix.O_APPEND, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		if no := unix.Faccessat(p.Fd(), ".", unix.W_OK|unix.X_OK, unix.AT_EACCESS); no != nil {
+			return &fs.PathError{Op: "open", Path: path, Err: no}
+		}
+		return p.Word().May(resolve.Create, p.Entry(nil, -1), also...)
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	fd := int(f.Fd())
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return &fs.PathError{Op: "stat", Path: path, Err: err}
+	}
+	word := append(p.Word(), p.FileWord(&st, fd)...)
+	err = word.May(resolve.Append, p.Entry(&st, fd), also...)
+	if err == nil && truncate {
+		err = word.May(resolve.Truncate, p.Entry(&st, fd), also...)
 	}
 	return err
 }

@@ -87,8 +87,6 @@ func serviceStatus(err error) applet.Status {
 		return applet.Absent
 	case as[*daemon.NotReadyError](err) != nil:
 		return applet.TimedOut
-	case as[*daemon.UnsafeLogError](err) != nil:
-		return applet.Unsafe
 	case as[*supervise.OccupiedError](err) != nil:
 		return applet.No
 	}

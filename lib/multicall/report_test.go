@@ -41,7 +41,6 @@ func TestEachErrorHasItsStatus(t *testing.T) {
 		{&proc.DoubtError{PID: 1}, applet.Unsafe, ""},
 		{&daemon.DiedError{PID: 1}, applet.Absent, ""},
 		{&daemon.NotReadyError{PID: 1}, applet.TimedOut, ""},
-		{&daemon.UnsafeLogError{Path: "web.log"}, applet.Unsafe, ""},
 		{&supervise.OccupiedError{PID: 1}, applet.No, ""},
 		{supervise.ErrGaveUp, applet.Absent, ""},
 		{&spawn.ExecError{Path: "web", Errno: syscall.ENOENT, NotFound: true}, applet.NotFound, ""},

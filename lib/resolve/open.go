@@ -76,6 +76,9 @@ func (p *Place) asFile(fd int) (*os.File, error) {
 // among those also trusted.
 func OpenLog(path string, truncate bool, also ...int) (f *os.File, made bool, err error) {
 	p, err := Walk(path, Policy{Follow: true, Magic: true})
+	if errors.Is(err, fs.ErrNotExist) {
+		err = &fs.PathError{Op: "open", Path: path, Err: unix.ENOENT} // which log it is says more than which directory
+	}
 	if err != nil {
 		return nil, false, err
 	}

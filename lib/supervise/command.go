@@ -99,6 +99,6 @@ func (p program) ready() (cmd spawn.Command, done func(), err error) {
 	if cmd.Path, err = p.find(); err != nil {
 		return cmd, nil, err
 	}
-	cmd.Stdout, cmd.Stderr, done, err = p.output.Open()
+	cmd.Stdout, cmd.Stderr, done, err = p.output.Open(p.command.User)
 	return cmd, done, err
 }

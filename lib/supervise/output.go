@@ -3,7 +3,8 @@ package supervise
 import (
 	"os"
 
-	"pidbox/lib/daemon"
+	"pidbox/lib/resolve"
+	"pidbox/lib/spawn"
 )
 
 // Output is where a command writes: paths of logs, "-" for the supervisor's own output, "" for nowhere. The files are
@@ -11,13 +12,17 @@ import (
 // that one that was rotated away is let go at the latest by a restart.
 type Output struct{ Stdout, Stderr string }
 
-// Open opens both; the same file may be given twice. The function that it returns closes this side of them.
-func (o Output) Open() (stdout, stderr *os.File, done func(), err error) {
-	if stdout, err = openLog(o.Stdout, os.Stdout); err != nil {
+// Open opens both, for a command that runs as user, who may have made them; the same file may be given twice. The function that it returns closes this side of them.
+func (o Output) Open(user *spawn.User) (stdout, stderr *os.File, done func(), err error) {
+	var also []int
+	if user != nil {
+		also = append(also, user.UID)
+	}
+	if stdout, err = openLog(o.Stdout, os.Stdout, also...); err != nil {
 		return nil, nil, nil, err
 	}
 	if stderr = stdout; o.Stderr != o.Stdout || o.Stderr == "-" {
-		if stderr, err = openLog(o.Stderr, os.Stderr); err != nil {
+		if stderr, err = openLog(o.Stderr, os.Stderr, also...); err != nil {
 			closeLog(stdout)
 			return nil, nil, nil, err
 		}
@@ -25,14 +30,15 @@ func (o Output) Open() (stdout, stderr *os.File, done func(), err error) {
 	return stdout, stderr, func() { closeLog(stdout); closeLog(stderr) }, nil
 }
 
-func openLog(path string, own *os.File) (*os.File, error) {
+func openLog(path string, own *os.File, also ...int) (*os.File, error) {
 	switch path {
 	case "":
 		return nil, nil
 	case "-":
 		return own, nil
 	}
-	return daemon.OpenLog(path)
+	f, _, err := resolve.OpenLog(path, false, also...)
+	return f, err
 }
 
 func closeLog(f *os.File) {
