@@ -135,7 +135,7 @@ func (o *daemonizeOptions) environment() ([]string, error) {
 		env = os.Environ()
 	}
 	for _, file := range o.envFiles {
-		list, err := spawn.ParseEnvFile(file)
+		list, err := spawn.ParseEnvFile(file, o.order.Command.User, o.order.Rules.AllowInsecure)
 		if err != nil {
 			return nil, err
 		}

@@ -6,8 +6,8 @@ import (
 	"os"
 	"strings"
 
+	"pidbox/lib/pidfile"
 	"pidbox/lib/resolve"
-	"pidbox/lib/spawn"
 )
 
 // logs are the files that a daemon writes to; nil is /dev/null.
@@ -16,24 +16,24 @@ type logs struct {
 	from     int64 // where the daemon's own part of the errors begins
 }
 
-// openLogs opens both, for a daemon that runs as user, who may have made them; nil is the caller.
-func openLogs(out, errs string, truncate bool, user *spawn.User) (l logs, err error) {
-	var also []int
-	if user != nil {
-		also = append(also, user.UID)
-	}
+// logPolicy is the pidfile's, but for those trusted to have written that: they are not to have us write elsewhere.
+func logPolicy(rules pidfile.Rules) resolve.Policy {
+	return resolve.Policy{Insecure: rules.AllowInsecure}
+}
+
+func openLogs(out, errs string, truncate bool, policy resolve.Policy) (l logs, err error) {
 	defer func() {
 		if err != nil {
 			l.close()
 		}
 	}()
 	if out != "" {
-		if l.out, _, err = resolve.OpenLog(out, truncate, also...); err != nil {
+		if l.out, _, err = resolve.OpenLog(out, truncate, policy); err != nil {
 			return l, err
 		}
 	}
 	if errs != "" {
-		if l.err, _, err = resolve.OpenLog(errs, truncate, also...); err != nil {
+		if l.err, _, err = resolve.OpenLog(errs, truncate, policy); err != nil {
 			return l, err
 		}
 	}

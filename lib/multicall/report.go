@@ -11,6 +11,7 @@ import (
 	"pidbox/lib/daemon"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
+	"pidbox/lib/resolve"
 	"pidbox/lib/spawn"
 	"pidbox/lib/stop"
 	"pidbox/lib/supervise"
@@ -71,7 +72,7 @@ func pidfileStatus(err error) applet.Status {
 		return applet.TimedOut
 	case held != nil:
 		return applet.No
-	case as[*pidfile.UnsafeError](err) != nil, as[*pidfile.DoubtError](err) != nil, as[*pidfile.GarbageError](err) != nil:
+	case as[*resolve.Unsafe](err) != nil, as[*pidfile.DoubtError](err) != nil, as[*pidfile.GarbageError](err) != nil:
 		return applet.Unsafe
 	case errors.Is(err, pidfile.ErrBusy):
 		return applet.Busy
@@ -112,7 +113,7 @@ func hintOf(err error) string {
 	if hinted := as[*applet.Hinted](err); hinted != nil {
 		return hinted.Hint
 	}
-	if unsafe := as[*pidfile.UnsafeError](err); unsafe != nil {
+	if unsafe := as[*resolve.Unsafe](err); unsafe != nil {
 		return unsafe.Hint
 	}
 	if doubt := as[*pidfile.DoubtError](err); doubt != nil && doubt.Holder.PID != 1 {

@@ -15,6 +15,7 @@ import (
 	"pidbox/lib/daemon"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
+	"pidbox/lib/resolve"
 	"pidbox/lib/spawn"
 	"pidbox/lib/stop"
 	"pidbox/lib/supervise"
@@ -41,6 +42,7 @@ func TestEachErrorHasItsStatus(t *testing.T) {
 		{&proc.DoubtError{PID: 1}, applet.Unsafe, ""},
 		{&daemon.DiedError{PID: 1}, applet.Absent, ""},
 		{&daemon.NotReadyError{PID: 1}, applet.TimedOut, ""},
+		{&resolve.Unsafe{Path: "web.log", Hint: "rm web.log"}, applet.Unsafe, "hint: rm web.log\n"},
 		{&supervise.OccupiedError{PID: 1}, applet.No, ""},
 		{supervise.ErrGaveUp, applet.Absent, ""},
 		{&spawn.ExecError{Path: "web", Errno: syscall.ENOENT, NotFound: true}, applet.NotFound, ""},

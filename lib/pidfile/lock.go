@@ -95,6 +95,19 @@ func takeLocks(ctx context.Context, h *Holder, file bool, check ...func() error)
 	}
 }
 
+// Lock takes the lock that a claim of a pidfile at p would take beside it, for a file that is not one: a socket, a record. It
+// ends with ErrBusy as a claim does. Where the caller can make no file, there is nothing to lock either.
+func Lock(ctx context.Context, p *resolve.Place) (unlock func(), err error) {
+	bounded, cancel := context.WithTimeout(ctx, lockWait)
+	defer cancel()
+	own, err := lockBeside(bounded, p)
+	if err != nil {
+		return nil, err
+	}
+	l := &locks{place: p, own: own}
+	return l.release, nil
+}
+
 // lockName is the name of the lock file of a pidfile, which is not longer than a name may be.
 func lockName(name string) string {
 	const most = 255

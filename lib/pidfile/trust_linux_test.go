@@ -176,6 +176,11 @@ func TestMembersOfTheDoubtful(t *testing.T) {
 	if len(h.placed()) != 0 {
 		t.Errorf("proven: %v", h.placed())
 	}
+	r := &Reservation{Holder: h, place: h.place, Recorded: true}
+	must(t, r.believed())
+	if r.Recorded = false; !unsafe(r.believed()) {
+		t.Error("a claim without a record would not be believed")
+	}
 	h.State = Doubtful
 	if len(h.placed()) == 0 {
 		t.Error("doubtful: nobody's word")
@@ -218,6 +223,19 @@ func TestBinding(t *testing.T) {
 	}
 }
 
+// A record is no proof where any user can replace the file: not only those who have a name.
+func TestRecordInAnybodysDirectory(t *testing.T) {
+	recording(t)
+	dir := safeDir(t) + "/run"
+	p := sleeper(t)
+	must(t, claim(dir+"/web.pid", p))
+	unbind(p)
+	must(t, os.Chmod(dir, 0o777))
+	if h, err := Read(dir+"/web.pid", Rules{}); !unsafe(err) {
+		t.Errorf("%v, %v", h, err)
+	}
+}
+
 // With a binding, the members that may be signalled are not limited; without, only those of the file's owner.
 func TestAllow(t *testing.T) {
 	needRoot(t)
@@ -253,6 +271,9 @@ func TestStaleElsewhere(t *testing.T) {
 		path := dir + "/his/priv/web.pid"
 		write(t, path, text)
 		if h, err := Read(path, Rules{}); err == nil {
+			if fd, err := h.openOwn(); !unsafe(err) {
+				t.Errorf("%q: opened for writing: %d, %v", text, fd, err)
+			}
 			if err := Removable(h); !unsafe(err) {
 				t.Errorf("%q: %v", text, err)
 			}

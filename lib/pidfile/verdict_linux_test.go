@@ -216,7 +216,7 @@ func TestTimes(t *testing.T) {
 		"the same second":             {second, Running},
 		"the second before that, odd": {odd.Add(-2 * time.Second), Doubtful},
 		"the same pair of seconds":    {even, Running},
-		"the pair before":             {even.Add(-2 * time.Second), Doubtful},
+		"the pair before":             {even.Add(-4 * time.Second), Doubtful},
 		"after":                       {started.Add(time.Millisecond), Running},
 		"the future":                  {time.Now().Add(time.Hour + time.Nanosecond), Doubtful},
 		"before boot":                 {proc.BootTime().Add(-time.Hour), Doubtful},

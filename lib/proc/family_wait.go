@@ -11,8 +11,8 @@ import (
 // are left of which nothing proves that they are members, a *Refused that only those are left which must not be
 // signalled.
 //
-// It sleeps until the kernel says that one has ended, and searches again when as many as half of those that are left have
-// ended since the last search; where the kernel knows the group only when all have.
+// It sleeps until the kernel says that one has ended, and searches again when all have; or, where others may become
+// unknown, when half of those that were left at the last search have ended since.
 func (f *Family) Wait(ctx context.Context) error {
 	if f.scope == Process || f.alone {
 		if err := f.usable(); err != nil {
@@ -61,13 +61,13 @@ func (f *Family) live(last *int) ([]*Handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := f.exact && f.leader.link.kept()
+	known := f.assured()
 	if *last < 0 && (f.searches > 0 || known) {
 		*last = len(live)
 	}
 	ended := *last - len(live)
 	switch {
-	case len(live) == 0, *last < 0, more && ended > 0, !known && ended > 0 && 2*ended >= len(live):
+	case len(live) == 0, *last < 0, more && ended > 0, !known && ended > 0 && ended >= len(live):
 	default:
 		return live, nil
 	}
@@ -80,6 +80,15 @@ func (f *Family) live(last *int) ([]*Handle, error) {
 	live, _, err = f.awake()
 	*last = len(live)
 	return live, err
+}
+
+// assured says that the others can be found as well later: the leader lives, or its number is that of its group or session
+// still.
+func (f *Family) assured() bool {
+	if alive, err := f.leader.Alive(); err == nil && alive {
+		return true
+	}
+	return f.scope != Tree && f.leader.link.kept()
 }
 
 // awake are the held ones that are alive and may be signalled; more says that there are others without a handle.

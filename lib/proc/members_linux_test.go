@@ -180,6 +180,9 @@ func TestForbiddenMembersAreLeftAlone(t *testing.T) {
 			if err := handles[1].Signal(unix.SIGKILL); err != nil {
 				t.Fatal(err)
 			}
+			if err := handles[1].Wait(patient(t)); err != nil { // who must not be signalled is not waited for
+				t.Fatal(err)
+			}
 			if err := f.Wait(patient(t)); err != nil {
 				t.Fatal(err)
 			}

@@ -173,14 +173,14 @@ func TestOpenLog(t *testing.T) {
 	makeFile(t, d+"/priv/f", 0, 0, 0o600)
 	makeFile(t, d+"/sticky/f", mallory, 0, 0o644)
 	for range 2 { // made, and there
-		f, _, err := OpenLog(d+"/web/log", false)
+		f, _, err := OpenLog(d+"/web/log", false, Policy{})
 		try(t, err)
 		if _, err := f.WriteString("line\n"); err != nil {
 			t.Error(err)
 		}
 		f.Close()
 	}
-	f, made, err := OpenLog(d+"/web/log", true)
+	f, made, err := OpenLog(d+"/web/log", true, Policy{})
 	try(t, err)
 	info, err := f.Stat()
 	if f.Close(); made || err != nil || info.Size() != 0 || info.Mode().Perm() != 0o644 {
@@ -194,24 +194,24 @@ func TestOpenLog(t *testing.T) {
 		"/web/soft":    "/web/soft: is a symbolic link of web1",
 		"/web/dir/new": "/web/dir: is a symbolic link of web1",
 	} {
-		if _, _, err := OpenLog(d+path, true); !strings.HasPrefix(said(err), d+want) {
+		if _, _, err := OpenLog(d+path, true, Policy{}); !strings.HasPrefix(said(err), d+want) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
 	if info, err := os.Stat(d + "/priv/f"); err != nil || info.Size() == 0 {
 		t.Error("root's file was emptied", err)
 	}
-	f, _, err = OpenLog(d+"/priv/own", false)
+	f, _, err = OpenLog(d+"/priv/own", false, Policy{})
 	try(t, err)
 	f.Close()
-	f, _, err = OpenLog("/dev/stdout", true)
+	f, _, err = OpenLog("/dev/stdout", true, Policy{})
 	if err == nil {
 		f.Close()
 	} else if !errors.Is(err, unix.ENXIO) && !strings.Contains(err.Error(), "FIFO") {
 		t.Error(err)
 	}
 	try(t, unix.Mkfifo(d+"/priv/fifo", 0o600))
-	if _, _, err := OpenLog(d+"/priv/fifo", false); err == nil || !strings.Contains(err.Error(), "a FIFO that no process reads") {
+	if _, _, err := OpenLog(d+"/priv/fifo", false, Policy{}); err == nil || !strings.Contains(err.Error(), "a FIFO that no process reads") {
 		t.Error(err)
 	}
 }

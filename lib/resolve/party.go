@@ -25,7 +25,8 @@ type Party struct {
 	Entries bool
 	Last    bool // Path is the directory that the place is in
 
-	dir identity
+	dir  identity
+	link bool // by a further name of the file
 }
 
 // Word is everybody on whose word something would be done.
@@ -137,8 +138,15 @@ func (p *Place) FileWord(st *unix.Stat_t, fd int) Word {
 			note(mounter, "is in a FUSE file system of "+p.users.name(mounter))
 		}
 	}
-	if st.Nlink > 1 && st.Mode&unix.S_IFMT == unix.S_IFREG {
-		note(Anyone, fmt.Sprintf("has %d names (hard links), so any user could have put it here (%s)", st.Nlink, mode))
-	}
+	word = append(word, p.linkWord(st, path, mode, remove)...)
 	return word
+}
+
+// linkWord says that a file with further names could be here by anyone's hand.
+func (p *Place) linkWord(st *unix.Stat_t, path, mode, remedy string) Word {
+	if st.Nlink < 2 || st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return nil
+	}
+	return Word{{UID: Anyone, Path: path, Reason: fmt.Sprintf("has %d names (hard links), so any user could have put it here (%s)", st.Nlink, mode),
+		Remedy: remedy, link: true}}
 }

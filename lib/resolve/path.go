@@ -3,6 +3,7 @@ package resolve
 import (
 	"path"
 	"strings"
+	"unicode"
 
 	"golang.org/x/sys/unix"
 )
@@ -68,3 +69,17 @@ func (w *walker) full(part string) string {
 }
 
 func join(dir, name string) string { return strings.TrimSuffix(dir, "/") + "/" + name }
+
+// Quote is a shell's command line in which path is one word and no option.
+func Quote(command, path string) string {
+	plain := func(r rune) bool {
+		return strings.ContainsRune("%+,-./:=@_", r) || unicode.IsLetter(r) || unicode.IsDigit(r)
+	}
+	if strings.HasPrefix(path, "-") {
+		path = "./" + path
+	}
+	if strings.ContainsFunc(path, func(r rune) bool { return !plain(r) }) {
+		path = "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+	}
+	return command + " " + path
+}

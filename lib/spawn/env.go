@@ -4,14 +4,26 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"pidbox/lib/resolve"
 )
+
+// envLimit is more than execve(2) takes.
+const envLimit = 16 << 20
 
 // ParseEnvFile reads K=V lines, as systemd's EnvironmentFile and Docker's --env-file: empty lines and lines that start
 // with # or ; are skipped, a leading "export " is dropped, blanks around the key and around the value too. A value
 // wholly in single quotes is taken as it stands between them; in double quotes \", \\, \$, \` and \n are understood.
 // A quoted value ends on its line; # starts no comment after a value; nothing is expanded. An error names file:line.
-func ParseEnvFile(path string) ([]string, error) {
-	text, err := os.ReadFile(path)
+//
+// Variables can make a program do anything (LD_PRELOAD). So, unless insecure, a file that another user could have written
+// than root, the caller, or the one that the program is to run as (nil is the caller) is a *resolve.Unsafe.
+func ParseEnvFile(path string, as *User, insecure bool) ([]string, error) {
+	uid := os.Geteuid()
+	if as != nil {
+		uid = as.UID
+	}
+	text, err := resolve.ReadFile(path, envLimit, uid, resolve.Policy{Insecure: insecure})
 	if err != nil {
 		return nil, err
 	}

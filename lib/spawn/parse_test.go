@@ -28,7 +28,7 @@ func TestParseEnvFile(t *testing.T) {
 		if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got, err := ParseEnvFile(file)
+		got, err := ParseEnvFile(file, nil, false)
 		switch {
 		case c.err == "" && (err != nil || strings.Join(got, "|") != c.want):
 			t.Errorf("%q: got %q, %v", c.text, got, err)

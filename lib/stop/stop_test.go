@@ -144,3 +144,129 @@ func TestRealProcess(t *testing.T) {
 	}
 	<-reaped
 }
+
+// stray is a fake that says it is gone at the first signal, as a group does that its leader has left.
+type stray struct {
+	fake
+	denied int
+}
+
+func (s *stray) Signal(sig syscall.Signal) error {
+	if s.denied++; s.denied == 1 {
+		return fmt.Errorf("fake: %w", proc.ErrNotFound)
+	}
+	return s.fake.Signal(sig)
+}
+
+func TestNotFoundIsBelievedOnlyOfTheGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &stray{fake: fake{heeds: syscall.SIGKILL, end: make(chan struct{})}}
+		out, err := Run(context.Background(), f, parse(t, "TERM/20/KILL/5"), nil)
+		if err != nil || out.Last != syscall.SIGKILL || !slices.Equal(f.got, []syscall.Signal{syscall.SIGKILL}) {
+			t.Error(out, err, f.got)
+		}
+	})
+}
+
+// stoppable is a fake that counts how often it was resumed, after which signal.
+type stoppable struct {
+	fake
+	resumed []syscall.Signal
+}
+
+func (s *stoppable) Resume() error {
+	s.resumed = append(s.resumed, s.got[len(s.got)-1])
+	return nil
+}
+
+func TestStoppedOnesAreResumed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &stoppable{fake: fake{end: make(chan struct{})}}
+		_, err := Run(context.Background(), f, parse(t, "HUP/STOP/1/CONT/1/TSTP/1/TERM/1/QUIT/1/KILL/1"), nil)
+		want := []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM, syscall.SIGQUIT}
+		if !errors.Is(err, ErrSurvived) || !slices.Equal(f.resumed, want) {
+			t.Error(err, f.resumed)
+		}
+	})
+}
+
+// reluctant is a fake of which some must not be signalled: they remain when the others are gone.
+type reluctant struct {
+	fake
+	left bool
+}
+
+func (r *reluctant) Signal(sig syscall.Signal) error {
+	if err := r.fake.Signal(sig); err != nil || !r.left {
+		return err
+	}
+	return &proc.Refused{PID: 1, Members: []int{2}, Why: errors.New("no")}
+}
+
+func (r *reluctant) Wait(ctx context.Context) error {
+	if err := r.fake.Wait(ctx); err != nil || !r.left {
+		return err
+	}
+	return &proc.Refused{PID: 1, Members: []int{2}, Why: errors.New("no")}
+}
+
+func TestTheScheduleGoesOnForTheOthers(t *testing.T) {
+	for _, left := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &reluctant{fake{heeds: syscall.SIGKILL, end: make(chan struct{})}, left}
+			out, err := Run(context.Background(), f, parse(t, "TERM/20/KILL/5"), nil)
+			refused := (*proc.Refused)(nil)
+			if out.Last != syscall.SIGKILL || errors.As(err, &refused) != left || (err != nil) != left {
+				t.Error(left, out, err)
+			}
+		})
+	}
+}
+
+// frozen is a fake that sends no signal before its context ends.
+type frozen struct{ fake }
+
+func (f *frozen) SignalContext(ctx context.Context, _ syscall.Signal) error {
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+func TestTheEndOfTheRunEndsASignal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		enough := errors.New("enough")
+		ctx, cancel := context.WithCancelCause(context.Background())
+		time.AfterFunc(time.Second, func() { cancel(enough) })
+		if out, err := Run(ctx, &frozen{fake{end: make(chan struct{})}}, signals.Default(), nil); err != enough || out.Last != 0 {
+			t.Error(out, err)
+		}
+	})
+}
+
+// A process that is stopped cleans up like another.
+func TestStoppedProcessHeedsTerm(t *testing.T) {
+	p := proctest.Sleeper(t)
+	h, err := proc.Open(p.PID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	if err := h.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		state, err := h.State()
+		if state == 0 || err != nil {
+			t.Skip("needs /proc", err)
+		}
+		if state == 'T' {
+			break
+		}
+	}
+	reaped := make(chan struct{})
+	go func() { p.Reap(); close(reaped) }()
+	out, err := Run(context.Background(), h, parse(t, "TERM/60/KILL/60"), nil)
+	if err != nil || out.Last != syscall.SIGTERM {
+		t.Errorf("%+v, %v", out, err)
+	}
+	<-reaped
+}

@@ -79,7 +79,7 @@ func (c Command) environment(notify bool) (inherited, given []string, err error)
 		})
 	}
 	for _, file := range c.EnvFiles {
-		list, err := spawn.ParseEnvFile(file)
+		list, err := spawn.ParseEnvFile(file, c.User, c.Output.Insecure)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -99,6 +99,6 @@ func (p program) ready() (cmd spawn.Command, done func(), err error) {
 	if cmd.Path, err = p.find(); err != nil {
 		return cmd, nil, err
 	}
-	cmd.Stdout, cmd.Stderr, done, err = p.output.Open(p.command.User)
+	cmd.Stdout, cmd.Stderr, done, err = p.output.Open()
 	return cmd, done, err
 }

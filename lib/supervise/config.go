@@ -10,6 +10,7 @@ import (
 	"pidbox/lib/health"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
+	"pidbox/lib/resolve"
 	"pidbox/lib/signals"
 	"pidbox/lib/stop"
 )
@@ -33,7 +34,7 @@ type Config struct {
 // New makes the supervisor, not yet at work. It fails where the command cannot be found or the log not be opened. As
 // PID 1 it collects orphans from now on.
 func New(c Config) (*Supervisor, error) {
-	log, err := c.Log.open()
+	log, err := c.Log.open(c.Rules.AllowInsecure)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +87,7 @@ func Keep(c Config) error {
 		return err
 	}
 	claim.Close()
-	unlisten, err := s.Listen(c.PIDFile)
+	unlisten, err := s.Listen(c.PIDFile, resolve.Policy{Insecure: c.Rules.AllowInsecure, Trust: c.Rules.Trust})
 	if err != nil {
 		s.Log.Warn("no requests can be taken", "error", err.Error())
 		unlisten = func() {}

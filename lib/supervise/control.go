@@ -2,17 +2,17 @@ package supervise
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"pidbox/lib/resolve"
 )
 
 // The control of a supervisor is a UNIX socket beside its pidfile, in a directory that by the pidfile's rules nobody
@@ -38,23 +38,19 @@ type reply struct {
 
 // Listen serves requests until the returned function is called, which also removes the socket. It is for the holder
 // of the pidfile only: what an earlier one left in place of the socket is replaced.
-func (s *Supervisor) Listen(pidfile string) (stop func(), err error) {
-	path := ControlPath(pidfile)
-	if info, err := os.Lstat(path); err == nil && info.Mode().Type() != os.ModeSocket {
-		return nil, fmt.Errorf("%s: not a socket", path)
-	}
-	if err := removed(path); err != nil {
-		return nil, err
-	}
-	var l *net.UnixListener
-	err = reach(path, func(addr *net.UnixAddr) (err error) { l, err = net.ListenUnix("unix", addr); return })
+func (s *Supervisor) Listen(pidfile string, policy resolve.Policy) (stop func(), err error) {
+	p, err := resolve.Walk(ControlPath(pidfile), policy)
 	if err != nil {
 		return nil, err
 	}
-	l.SetUnlinkOnClose(false) // by its short name; removed by the long one below
-	if err := os.Chmod(path, 0o600); err != nil {
-		l.Close()
+	if err := p.Discard(); err != nil {
+		p.Close()
 		return nil, err
+	}
+	l, err := p.Listen(0o600)
+	if err != nil {
+		p.Close()
+		return nil, noControl(err)
 	}
 	go func() {
 		for {
@@ -69,7 +65,7 @@ func (s *Supervisor) Listen(pidfile string) (stop func(), err error) {
 			go s.serve(c)
 		}
 	}()
-	return func() { _ = removed(path); l.Close() }, nil
+	return func() { _ = l.Close() }, nil
 }
 
 func (s *Supervisor) serve(c *net.UnixConn) {
@@ -108,13 +104,16 @@ func AskRestart(pidfile string, pid int, limit time.Duration) (Status, error) {
 
 func ask(pidfile string, pid int, what string, limit time.Duration) (Status, error) {
 	path := ControlPath(pidfile)
-	var c *net.UnixConn
-	err := reach(path, func(addr *net.UnixAddr) (err error) { c, err = net.DialUnix("unix", nil, addr); return })
-	switch {
-	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ECONNREFUSED):
-		return Status{}, fmt.Errorf("%s: %w", path, ErrNoControl)
-	case err != nil:
-		return Status{}, err
+	limited, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	p, err := resolve.Walk(path, resolve.Policy{Insecure: true}) // whoever answers is asked who he is
+	if err != nil {
+		return Status{}, noControl(err)
+	}
+	defer p.Close()
+	c, err := p.Dial(limited)
+	if err != nil {
+		return Status{}, noControl(err)
 	}
 	defer c.Close()
 	if peer, err := peerPID(c); err == nil && peer != pid {
@@ -138,21 +137,12 @@ func ask(pidfile string, pid int, what string, limit time.Duration) (Status, err
 	return *r.Status, nil
 }
 
-// reach passes an address of the socket at path that fits: sun_path holds 107 bytes, a path through an open directory
-// few.
-func reach(path string, use func(*net.UnixAddr) error) error {
-	const limit = len(unix.RawSockaddrUnix{}.Path) - 1
-	if len(path) > limit {
-		dir, err := os.Open(filepath.Dir(path))
-		if err != nil {
-			return err
+// noControl is ErrNoControl where there is no socket, no process that listens, or no room for one.
+func noControl(err error) error {
+	for _, no := range []error{syscall.ENOENT, syscall.ECONNREFUSED, syscall.ENAMETOOLONG} {
+		if errors.Is(err, no) {
+			return fmt.Errorf("%w: %w", ErrNoControl, err)
 		}
-		defer dir.Close()
-		short := fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(path))
-		if len(short) > limit {
-			return fmt.Errorf("%s: a name too long for a socket: %w", path, ErrNoControl)
-		}
-		path = short
 	}
-	return use(&net.UnixAddr{Net: "unix", Name: path})
+	return err
 }

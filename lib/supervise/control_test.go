@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pidbox/lib/resolve"
 )
 
 // controlled runs a supervisor over f with a control socket beside the returned pidfile.
@@ -18,7 +20,7 @@ func controlled(t *testing.T, f *fake, dir string) string {
 	}
 	pidfile := filepath.Join(dir, "x.pid")
 	s := of(f, standard, nil)
-	close, err := s.Listen(pidfile)
+	close, err := s.Listen(pidfile, resolve.Policy{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +73,7 @@ func TestControlOfANameWithoutRoomForASocket(t *testing.T) {
 	if err := os.Mkdir(filepath.Dir(pidfile), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := of(&fake{}, standard, nil).Listen(pidfile); !errors.Is(err, ErrNoControl) {
+	if _, err := of(&fake{}, standard, nil).Listen(pidfile, resolve.Policy{}); !errors.Is(err, ErrNoControl) {
 		t.Error(err)
 	}
 	if _, err := AskStatus(pidfile, os.Getpid()); !errors.Is(err, ErrNoControl) {
@@ -97,7 +99,7 @@ func TestControlReplacesOnlySockets(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := of(&fake{}, standard, nil)
-	if _, err := s.Listen(pidfile); err == nil {
+	if _, err := s.Listen(pidfile, resolve.Policy{}); err == nil {
 		t.Fatal("listening in place of a file")
 	}
 	if text, _ := os.ReadFile(ControlPath(pidfile)); string(text) != "precious" {

@@ -21,11 +21,11 @@ type logger struct {
 	file *LogFile // nil where there is no file
 }
 
-func (l Log) open() (logger, error) {
+func (l Log) open(insecure bool) (logger, error) {
 	to, file := l.Else, (*LogFile)(nil)
 	if l.Path != "" {
 		var err error
-		if file, err = OpenLogFile(l.Path); err != nil {
+		if file, err = OpenLogFile(l.Path, insecure); err != nil {
 			return logger{}, err
 		}
 		to = file
@@ -45,14 +45,15 @@ func (l logger) close() {
 
 // LogFile is a log of the supervisor's own, which can be rotated away and reopened.
 type LogFile struct {
-	path string
-	mu   sync.Mutex
-	file *os.File
+	path     string
+	insecure bool
+	mu       sync.Mutex
+	file     *os.File
 }
 
-// OpenLogFile opens the log at path for append.
-func OpenLogFile(path string) (*LogFile, error) {
-	l := &LogFile{path: path}
+// OpenLogFile opens the log at path for append, see Output.
+func OpenLogFile(path string, insecure bool) (*LogFile, error) {
+	l := &LogFile{path: path, insecure: insecure}
 	return l, l.Reopen()
 }
 
@@ -61,7 +62,7 @@ func (l *LogFile) Reopen() error {
 	if l == nil {
 		return nil
 	}
-	f, err := openLog(l.path, os.Stderr)
+	f, err := openLog(l.path, os.Stderr, l.insecure)
 	if err != nil {
 		return err
 	}

@@ -4,25 +4,23 @@ import (
 	"os"
 
 	"pidbox/lib/resolve"
-	"pidbox/lib/spawn"
 )
 
 // Output is where a command writes: paths of logs, "-" for the supervisor's own output, "" for nowhere. The files are
 // opened for append and handed to the command itself, so that they outlive the supervisor, and anew at each start, so
 // that one that was rotated away is let go at the latest by a restart.
-type Output struct{ Stdout, Stderr string }
+type Output struct {
+	Stdout, Stderr string
+	Insecure       bool // also where other users could have put links or files in their place
+}
 
-// Open opens both, for a command that runs as user, who may have made them; the same file may be given twice. The function that it returns closes this side of them.
-func (o Output) Open(user *spawn.User) (stdout, stderr *os.File, done func(), err error) {
-	var also []int
-	if user != nil {
-		also = append(also, user.UID)
-	}
-	if stdout, err = openLog(o.Stdout, os.Stdout, also...); err != nil {
+// Open opens both; the same file may be given twice. The function that it returns closes this side of them.
+func (o Output) Open() (stdout, stderr *os.File, done func(), err error) {
+	if stdout, err = openLog(o.Stdout, os.Stdout, o.Insecure); err != nil {
 		return nil, nil, nil, err
 	}
 	if stderr = stdout; o.Stderr != o.Stdout || o.Stderr == "-" {
-		if stderr, err = openLog(o.Stderr, os.Stderr, also...); err != nil {
+		if stderr, err = openLog(o.Stderr, os.Stderr, o.Insecure); err != nil {
 			closeLog(stdout)
 			return nil, nil, nil, err
 		}
@@ -30,14 +28,14 @@ func (o Output) Open(user *spawn.User) (stdout, stderr *os.File, done func(), er
 	return stdout, stderr, func() { closeLog(stdout); closeLog(stderr) }, nil
 }
 
-func openLog(path string, own *os.File, also ...int) (*os.File, error) {
+func openLog(path string, own *os.File, insecure bool) (*os.File, error) {
 	switch path {
 	case "":
 		return nil, nil
 	case "-":
 		return own, nil
 	}
-	f, _, err := resolve.OpenLog(path, false, also...)
+	f, _, err := resolve.OpenLog(path, false, resolve.Policy{Insecure: insecure})
 	return f, err
 }
 

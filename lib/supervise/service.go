@@ -27,6 +27,7 @@ type Service struct {
 }
 
 func newService(c Config, log logger) (*Service, error) {
+	c.Command.Output.Insecure = c.Rules.AllowInsecure // so are its variables
 	p, print, err := c.Command.program(c.Notify)
 	if err != nil {
 		return nil, err

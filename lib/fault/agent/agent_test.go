@@ -477,7 +477,7 @@ func TestAddress(t *testing.T) {
 	}{
 		{Address{Listen: "0.0.0.0:0"}, "anybody who reaches 0.0.0.0:0"},
 		{Address{Listen: ":0"}, "anybody who reaches :0"},
-		{Address{Listen: "0.0.0.0:0", TokenFile: write("open", "long enough", 0o644)}, "is open to others (mode 0644)"},
+		{Address{Listen: "0.0.0.0:0", TokenFile: write("open", "long enough", 0o644)}, "can be read by others (owner "},
 		{Address{Listen: "0.0.0.0:0", TokenFile: write("short", "short", 0o600)}, "shorter than 8"},
 		{Address{Listen: "nonsense"}, "neither unix:PATH nor HOST:PORT"},
 		{Address{Listen: "unix:"}, "names no path"},
@@ -506,7 +506,7 @@ func TestAddress(t *testing.T) {
 		if err := os.Chown(foreign, 65534, 0); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := ReadToken(foreign); err == nil || !strings.Contains(err.Error(), "is user 65534's, who knows it") {
+		if _, err := fault.ReadToken(foreign); err == nil || !strings.Contains(err.Error(), "who knows it") {
 			t.Errorf("a token of another user: %v", err)
 		}
 	}
@@ -522,7 +522,7 @@ func TestAddress(t *testing.T) {
 		t.Errorf("a second agent: %v", err)
 	}
 	l.Close()
-	if _, _, err := (Address{Listen: "unix:" + write("file", "", 0o600)}).Open(); err == nil || !strings.Contains(err.Error(), "no socket") {
+	if _, _, err := (Address{Listen: "unix:" + write("file", "", 0o600)}).Open(); err == nil || !strings.Contains(err.Error(), "not a socket") {
 		t.Errorf("in place of a file: %v", err)
 	}
 	stale, _ := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)

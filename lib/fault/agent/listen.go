@@ -6,14 +6,15 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
+
+	"pidbox/lib/fault"
+	"pidbox/lib/pidfile"
+	"pidbox/lib/resolve"
 )
 
 // Address is where an agent listens, and by what it knows who asks.
@@ -57,7 +58,7 @@ func (a Address) Open() (l net.Listener, token string, err error) {
 		return nil, "", &SyntaxError{"client certificates need the agent's own certificate and key"}
 	}
 	if a.TokenFile != "" {
-		if token, err = ReadToken(a.TokenFile); err != nil {
+		if token, err = fault.ReadToken(a.TokenFile); err != nil {
 			return nil, "", err
 		}
 	}
@@ -83,83 +84,47 @@ func (a Address) Open() (l net.Listener, token string, err error) {
 	return l, token, err
 }
 
-// ReadToken reads a token from the first line of a file that only its owner can read, this user or root.
-func ReadToken(path string) (string, error) {
-	f, err := os.Open(path)
+// listenUnix makes a socket at path, in place of one that no process listens on.
+func listenUnix(path string) (net.Listener, error) {
+	p, err := resolve.Walk(path, resolve.Policy{})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	defer f.Close()
-	info, err := f.Stat()
+	l, err := replaceSocket(p)
 	if err != nil {
-		return "", err
+		p.Close()
+		return nil, err
 	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return "", &ExposedError{fmt.Sprintf("token file %s is open to others (mode %04o)", path, info.Mode().Perm()), "chmod 600 " + path}
-	}
-	if s, ok := info.Sys().(*syscall.Stat_t); ok && s.Uid != 0 && int(s.Uid) != os.Geteuid() {
-		return "", &ExposedError{fmt.Sprintf("token file %s is user %d's, who knows it", path, s.Uid), fmt.Sprintf("chown %d %s", os.Geteuid(), path)}
-	}
-	b, err := io.ReadAll(io.LimitReader(f, 4096))
-	if err != nil {
-		return "", err
-	}
-	line, _, _ := strings.Cut(string(b), "\n")
-	if line = strings.TrimSpace(line); len(line) < 8 {
-		return "", &ExposedError{fmt.Sprintf("token in %s is shorter than 8 characters", path), "head -c 24 /dev/urandom | base64 > " + path}
-	}
-	return line, nil
+	return l, nil
 }
 
-func listenUnix(path string) (net.Listener, error) {
-	unlock, err := lockDir(filepath.Dir(path))
+const socketWait = 5 * time.Second
+
+func replaceSocket(p *resolve.Place) (*resolve.Socket, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), socketWait)
+	defer cancel()
+	unlock, err := pidfile.Lock(ctx, p) // one that no process listens on may be replaced by another agent's in between
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	if info, err := os.Lstat(path); err == nil {
-		if info.Mode()&fs.ModeSocket == 0 {
-			return nil, fmt.Errorf("%s is there, and no socket", path)
-		}
-		c, err := net.DialTimeout("unix", path, 5*time.Second)
+	if st, err := p.Stat(); err == nil && st.Mode&syscall.S_IFMT == syscall.S_IFSOCK {
+		c, err := p.Dial(ctx)
 		if err == nil {
 			c.Close()
 		}
 		if !errors.Is(err, syscall.ECONNREFUSED) {
-			return nil, &TakenError{"unix:" + path}
-		}
-		if err := os.Remove(path); err != nil {
-			return nil, err
+			return nil, &TakenError{"unix:" + p.Path}
 		}
 	}
-	// by the umask, since a chmod would come after the first could have connected
-	old := syscall.Umask(0o177)
-	defer syscall.Umask(old)
-	return net.Listen("unix", path)
-}
-
-// lockDir keeps other agents from the directory's sockets: one that is found dead may be another's new one before it
-// is removed. Where a directory cannot be locked, there is no lock.
-func lockDir(path string) (unlock func(), err error) {
-	dir, err := os.Open(path)
-	if err != nil {
-		return func() {}, nil
+	if err := p.Discard(); err != nil {
+		return nil, err
 	}
-	got := make(chan error, 1)
-	go func() {
-		for {
-			if err := syscall.Flock(int(dir.Fd()), syscall.LOCK_EX); err != syscall.EINTR {
-				got <- err
-				return
-			}
-		}
-	}()
-	select {
-	case <-got:
-		return func() { dir.Close() }, nil
-	case <-time.After(5 * time.Second):
-		return nil, fmt.Errorf("%s is locked by another process", path)
+	l, err := p.Listen(0o600)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, &TakenError{"unix:" + p.Path}
 	}
+	return l, err
 }
 
 func listenTCP(address string, known bool) (net.Listener, error) {

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"pidbox/lib/fault"
-	"pidbox/lib/fault/agent"
 	"pidbox/lib/fault/plan"
 	"pidbox/lib/fault/report"
 	"pidbox/lib/health"
@@ -39,7 +38,7 @@ func Connect(ctx context.Context, p *plan.Plan, o Options) (*Cluster, error) {
 	}
 	token := ""
 	if p.TokenFile != "" {
-		if token, err = agent.ReadToken(p.TokenFile); err != nil {
+		if token, err = fault.ReadToken(p.TokenFile); err != nil {
 			return nil, err
 		}
 	}

@@ -1,0 +1,157 @@
+package proc
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"pidbox/lib/proc/procfs"
+	"pidbox/lib/proc/proctest"
+)
+
+// searched waits for the members to end, one after the other with a pause, and gives how often it searched.
+func searched(t testing.TB, scope Scope, workers int, pause time.Duration) int {
+	t.Helper()
+	leader, pids := proctest.Leader(t, workers)
+	h, err := Open(leader.PID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	f, err := h.Family(scope, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	waited := make(chan error, 1)
+	go func() { waited <- f.Wait(context.Background()) }()
+	for _, pid := range append([]int{leader.PID}, pids...) {
+		one, err := Open(pid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := one.Signal(unix.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		if err := one.Wait(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		one.Close()
+		time.Sleep(pause)
+	}
+	if err := <-waited; err != nil {
+		t.Fatal(err)
+	}
+	return f.searches
+}
+
+// The wait for many members does not read all of /proc for each that ends.
+func TestWaitSearchesSeldom(t *testing.T) {
+	needsProc(t)
+	for scope, most := range map[Scope]int{Group: 4, Session: 4, Tree: 12} {
+		n := searched(t, scope, 100, 0)
+		t.Logf("%s: %d searches for 101 ends", scope, n)
+		if n > most {
+			t.Errorf("%s: %d searches", scope, n)
+		}
+	}
+}
+
+// While nobody ends the waiting thread is not woken.
+func TestWaitSleeps(t *testing.T) {
+	if forced != "" {
+		t.Skip("needs pidfds")
+	}
+	for _, scope := range []Scope{Group, Session, Tree} {
+		leader, _ := proctest.Leader(t, 3)
+		f := mustFamily(t, leader.PID, scope)
+		id, waited := make(chan int, 1), make(chan error, 1)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+		go func() {
+			runtime.LockOSThread()
+			id <- unix.Gettid()
+			waited <- f.Wait(ctx)
+		}()
+		thread := <-id
+		for asleep(t, thread) == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		searches, before := f.searches, asleep(t, thread)
+		time.Sleep(1500 * time.Millisecond) // longer than any timer that it once had; a busy machine only makes it longer
+		if after := asleep(t, thread); after != before || f.searches != searches {
+			t.Errorf("%s: woken %d times, searched %d times", scope, after-before, f.searches-searches)
+		}
+		cancel()
+		if err := <-waited; err != context.Canceled {
+			t.Error(err)
+		}
+	}
+}
+
+// asleep is how often the thread has gone to sleep by now, 0 if it does not sleep in poll(2).
+func asleep(t *testing.T, thread int) int {
+	t.Helper()
+	dir := "/proc/self/task/" + strconv.Itoa(thread)
+	call, err := os.ReadFile(dir + "/syscall")
+	if err != nil {
+		t.Skip(err)
+	}
+	status, err := os.ReadFile(dir + "/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	poll := map[string]string{"amd64": "7", "386": "168", "arm": "168"}[runtime.GOARCH] // others have ppoll only
+	number, _, _ := bytes.Cut(call, []byte(" "))
+	if n := string(number); n != strconv.Itoa(unix.SYS_PPOLL) && n != poll {
+		return 0
+	}
+	n, err := strconv.Atoi(string(procfs.Field(status, "voluntary_ctxt_switches:")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// BenchmarkWaitForMany waits for 100 members that end one after the other, among 2000 other processes.
+func BenchmarkWaitForMany(b *testing.B) {
+	if forced == "bare" {
+		b.Skip("needs /proc")
+	}
+	crowd := exec.Command("sh", "-c", `i=0; while [ $i -lt 2000 ]; do sleep 600 & i=$((i+1)); done; echo ready; wait`)
+	crowd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	out, err := crowd.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := crowd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	defer func() {
+		_ = unix.Kill(-crowd.Process.Pid, unix.SIGKILL)
+		_ = crowd.Wait()
+	}()
+	if _, err := out.Read(make([]byte, 1)); err != nil {
+		b.Fatal(err)
+	}
+	for _, scope := range []Scope{Group, Session, Tree} {
+		b.Run(scope.String(), func(b *testing.B) {
+			for b.Loop() {
+				var before, after unix.Rusage
+				_ = unix.Getrusage(unix.RUSAGE_SELF, &before)
+				n := searched(b, scope, 100, 20*time.Millisecond)
+				_ = unix.Getrusage(unix.RUSAGE_SELF, &after)
+				cpu := after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano()
+				b.ReportMetric(float64(n), "searches")
+				b.ReportMetric(float64(cpu)/1e6, "cpu-ms")
+			}
+		})
+	}
+}
