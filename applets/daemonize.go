@@ -12,6 +12,7 @@ import (
 
 	"pidbox/lib/applet"
 	"pidbox/lib/daemon"
+	"pidbox/lib/signals"
 	"pidbox/lib/spawn"
 )
 
@@ -82,7 +83,7 @@ func (o *daemonizeOptions) run(c *applet.Call) error {
 	}
 	ctx := context.Background()
 	if o.order.Ready != nil || o.order.MinUptime > 0 { // what takes but a moment may be struck: see package daemon
-		caught, stop := untilSignal()
+		caught, stop := signals.Until(ctx)
 		defer stop()
 		ctx = caught
 	}
@@ -148,7 +149,7 @@ func (o *daemonizeOptions) explain(c *applet.Call, err error) error {
 	var (
 		died   *daemon.DiedError
 		late   *daemon.NotReadyError
-		struck *struckError
+		caught *signals.Caught
 	)
 	name := c.Args[0]
 	switch {
@@ -164,8 +165,8 @@ func (o *daemonizeOptions) explain(c *applet.Call, err error) error {
 	case errors.As(err, &late):
 		tail(c, late.Log, late.Tail)
 		return fmt.Errorf("%s: %w", name, err)
-	case errors.As(err, &struck):
-		return applet.Fail(128+applet.Status(struck.signal), "%s: %w", name, err)
+	case errors.As(err, &caught):
+		return applet.Fail(128+applet.Status(caught.Signal), "%s: %w before it was ready, and stopped", name, err)
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"pidbox/lib/applet"
 	"pidbox/lib/fault/agent"
 	"pidbox/lib/pidfile"
+	"pidbox/lib/signals"
 	"pidbox/lib/spawn"
 )
 
@@ -102,7 +103,7 @@ func (o *faultAgentOptions) run(c *applet.Call) error {
 	if _, err := spawn.LookPath(c.Args[0], os.Getenv("PATH"), ""); err != nil {
 		return err
 	}
-	ctx, stop := agent.UntilAsked(context.Background()) // before anybody can see that it listens
+	ctx, stop := signals.Until(context.Background()) // before anybody can see that it listens
 	defer stop()
 	listener, token, err := o.address.Open()
 	if err != nil {

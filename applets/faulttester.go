@@ -13,6 +13,7 @@ import (
 	"pidbox/lib/fault/plan"
 	"pidbox/lib/fault/report"
 	"pidbox/lib/fault/run"
+	"pidbox/lib/signals"
 )
 
 type faultTesterOptions struct {
@@ -176,7 +177,7 @@ func (o *faultTesterOptions) runCases(c *applet.Call, p *plan.Plan) error {
 		return err
 	}
 	defer html.Close()
-	ctx, stop := run.Interruptible(context.Background())
+	ctx, stop := signals.Until(context.Background())
 	defer stop()
 	r, failure := run.Run(ctx, p, o.options(c))
 	if junit != nil {
@@ -217,12 +218,12 @@ func testerError(err error, failed bool) error {
 	var ill *run.UnhealthyError
 	var gone *run.UnreachableError
 	var refused *run.RefusedError
-	var interrupted *run.InterruptedError
+	var caught *signals.Caught
 	switch {
 	case errors.As(err, &hold), run.Wrong(err):
 		return applet.Fail(applet.BadUsage, "%w", err)
-	case errors.As(err, &interrupted):
-		return applet.Fail(128+applet.Status(interrupted.Signal), "%w, everything healed", err)
+	case errors.As(err, &caught):
+		return applet.Fail(128+applet.Status(caught.Signal), "%w, everything healed", err)
 	case errors.As(err, &ill) && failed:
 		return applet.Fail(applet.No, "%w", err)
 	case errors.As(err, &ill), errors.As(err, &gone), errors.As(err, &refused):

@@ -12,6 +12,7 @@ import (
 	"pidbox/lib/fault/plan"
 	"pidbox/lib/fault/report"
 	"pidbox/lib/fault/run"
+	"pidbox/lib/signals"
 )
 
 func (o *faultTesterOptions) do(c *applet.Call, p *plan.Plan) error {
@@ -26,7 +27,7 @@ func (o *faultTesterOptions) do(c *applet.Call, p *plan.Plan) error {
 	if err := p.CheckDo(one); err != nil {
 		return applet.Usage("%w", err)
 	}
-	ctx, stop := run.Interruptible(context.Background())
+	ctx, stop := signals.Until(context.Background())
 	defer stop()
 	names, err := run.Do(ctx, p, o.options(c), one, o.hold)
 	if err != nil {
@@ -66,7 +67,7 @@ func (o *faultTesterOptions) list(c *applet.Call, p *plan.Plan) error {
 }
 
 func (o *faultTesterOptions) check(c *applet.Call, p *plan.Plan) error {
-	ctx, stop := run.Interruptible(context.Background())
+	ctx, stop := signals.Until(context.Background())
 	defer stop()
 	findings, err := run.Check(ctx, p, o.options(c))
 	if err != nil {

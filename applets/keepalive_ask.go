@@ -2,40 +2,36 @@ package applets
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
-	"os"
 	"time"
 
 	"pidbox/lib/applet"
 	"pidbox/lib/pidfile"
-	"pidbox/lib/spawn"
 	"pidbox/lib/supervise"
 )
 
 // ask does --status and --restart.
 func (o *keepAliveOptions) ask(c *applet.Call) error {
-	h, err := pidfile.Read(o.pidFile, o.rules)
+	h, err := pidfile.Read(o.PIDFile, o.Rules)
 	if err != nil {
 		return err
 	}
 	defer h.Close()
-	switch h.State {
-	case pidfile.Running:
-	case pidfile.Doubtful:
-		return &pidfile.DoubtError{Holder: h}
-	default:
-		return applet.Fail(applet.Absent, "%s: no keep-alive runs: %s", o.pidFile, h.Why)
+	switch held, err := h.Live(); {
+	case err != nil:
+		return err
+	case held == nil:
+		return applet.Fail(applet.Absent, "%s: no keep-alive runs: %s", o.PIDFile, h.Why)
 	}
 	var st supervise.Status
 	if o.restart {
-		st, err = supervise.AskRestart(o.pidFile, h.PID, time.Duration(math.MaxInt64))
+		st, err = supervise.AskRestart(o.PIDFile, h.PID, time.Duration(math.MaxInt64))
 	} else {
-		st, err = supervise.AskStatus(o.pidFile, h.PID)
+		st, err = supervise.AskStatus(o.PIDFile, h.PID)
 	}
 	if err != nil {
-		return applet.Fail(applet.Unsafe, "%s: process %d: %w", o.pidFile, h.PID, err)
+		return applet.Fail(applet.Unsafe, "%s: process %d: %w", o.PIDFile, h.PID, err)
 	}
 	if o.json {
 		if err := json.NewEncoder(c.Stdout).Encode(st); err != nil {
@@ -80,42 +76,16 @@ func seconds(s float64) time.Duration {
 
 // preview says what would be done.
 func (o *keepAliveOptions) preview(c *applet.Call) error {
-	log, _, err := o.logger(c)
-	if err != nil {
-		return err
-	}
-	service, err := o.service(c, log)
-	if err != nil {
-		return err
-	}
-	if _, err := o.checkHealth(); err != nil {
-		return err
-	}
-	h, err := pidfile.Read(o.pidFile, o.rules)
-	var garbage *pidfile.GarbageError
-	if err != nil && !errors.As(err, &garbage) {
-		return err
-	}
-	defer h.Close()
-	switch {
-	case err == nil && h.State == pidfile.Running:
-		return &pidfile.HeldError{Holder: h}
-	case err == nil && h.State == pidfile.Doubtful:
-		return &pidfile.DoubtError{Holder: h}
-	}
-	pid, same, err := service.Foresee()
-	if err == nil && !same {
-		_, err = spawn.LookPath(c.Args[0], os.Getenv("PATH"), "")
-	}
+	would, err := supervise.Foresee(o.Config)
 	switch {
 	case err != nil:
 		return err
-	case pid == 0:
-		c.Say("would start %s", service.Fingerprint.Path)
-	case same:
-		c.Say("would adopt process %d", pid)
+	case would.PID == 0:
+		c.Say("would start %s", would.Path)
+	case would.Same:
+		c.Say("would adopt process %d", would.PID)
 	default:
-		c.Say("would stop process %d, which runs another command, and start %s", pid, service.Fingerprint.Path)
+		c.Say("would stop process %d, which runs another command, and start %s", would.PID, would.Path)
 	}
 	return nil
 }

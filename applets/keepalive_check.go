@@ -16,7 +16,7 @@ import (
 func (o *keepAliveOptions) check(c *applet.Call) error {
 	asks := o.status || o.restart
 	switch {
-	case o.pidFile == "":
+	case o.PIDFile == "":
 		return applet.Usage("no pidfile given (-p FILE)")
 	case o.status && o.restart:
 		return applet.Usage("--status and --restart exclude each other")
@@ -24,9 +24,9 @@ func (o *keepAliveOptions) check(c *applet.Call) error {
 		return applet.Usage("unexpected operand %q", c.Args[0])
 	case asks:
 		return nil
-	case o.detach && o.notify:
+	case o.detach && o.Notify:
 		return applet.Usage("--detach and --notify exclude each other")
-	case o.detach && (o.output.Stdout == "-" || o.output.Stderr == "-"):
+	case o.detach && (o.Command.Output.Stdout == "-" || o.Command.Output.Stderr == "-"):
 		return applet.Usage("--detach: there is no output of keep-alive to share: name a file")
 	case o.detach && os.Getpid() == 1:
 		return applet.Usage("--detach: this is PID 1, and all would end with it")
@@ -35,8 +35,7 @@ func (o *keepAliveOptions) check(c *applet.Call) error {
 	case len(c.Args) == 0 || c.Args[0] == "":
 		return applet.Usage("COMMAND is missing")
 	}
-	o.output.Insecure = o.rules.AllowInsecure
-	for _, path := range []*string{&o.pidFile, &o.childPidFile, &o.log, &o.output.Stdout, &o.output.Stderr, &o.dir} {
+	for _, path := range []*string{&o.PIDFile, &o.ChildPIDFile, &o.Log.Path, &o.Command.Output.Stdout, &o.Command.Output.Stderr, &o.Command.Dir} {
 		if *path == "" || *path == "-" {
 			continue
 		}
@@ -46,20 +45,20 @@ func (o *keepAliveOptions) check(c *applet.Call) error {
 		}
 		*path = abs
 	}
-	if sameFile(o.childFile(), o.pidFile) {
+	if sameFile(o.childFile(), o.PIDFile) {
 		return applet.Usage("--pid-file and --child-pid-file name one file")
 	}
-	if o.means.Reopen != 0 && o.log == "" {
+	if o.Signals.Reopen != 0 && o.Log.Path == "" {
 		return applet.Usage("--reopen-on goes with --log")
 	}
-	if o.dir != "" {
-		if info, err := os.Stat(o.dir); err != nil {
+	if o.Command.Dir != "" {
+		if info, err := os.Stat(o.Command.Dir); err != nil {
 			return err
 		} else if !info.IsDir() {
-			return applet.Fail(applet.Failed, "%s: not a directory", o.dir)
+			return applet.Fail(applet.Failed, "%s: not a directory", o.Command.Dir)
 		}
 	}
-	if err := checkMode(o.mode, o.rules); err != nil {
+	if err := checkMode(o.Mode, o.Rules); err != nil {
 		return err
 	}
 	return o.checkSignals()
@@ -75,16 +74,16 @@ func (o *keepAliveOptions) checkSignals() error {
 		return nil
 	}
 	var errs []error
-	for option, sig := range map[string]syscall.Signal{"--leave-on": o.means.Leave, "--reopen-on": o.means.Reopen} {
+	for option, sig := range map[string]syscall.Signal{"--leave-on": o.Signals.Leave, "--reopen-on": o.Signals.Reopen} {
 		if sig != 0 {
 			errs = append(errs, claim(option, sig))
 		}
 	}
 	if !o.forwardGiven { // the default gives way
-		o.means.Forward = slices.DeleteFunc(forwarded(), func(s syscall.Signal) bool { return used[s] != "" })
+		o.Signals.Forward = slices.DeleteFunc(forwarded(), func(s syscall.Signal) bool { return used[s] != "" })
 	} else {
 		used[syscall.SIGTERM], used[syscall.SIGINT] = "stops COMMAND", "stops COMMAND"
-		for _, sig := range o.means.Forward {
+		for _, sig := range o.Signals.Forward {
 			errs = append(errs, claim("--signal-forward", sig))
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"os"
 	"slices"
 	"syscall"
@@ -12,15 +11,15 @@ import (
 
 	"pidbox/lib/applet"
 	"pidbox/lib/daemon"
-	"pidbox/lib/resolve"
 	"pidbox/lib/signals"
 	"pidbox/lib/spawn"
+	"pidbox/lib/supervise"
 )
 
 // background has this very program do in the background what it would do here, and waits until it says that COMMAND
 // runs. What it writes to its standard error until then is ours to show; later there is nobody to read it.
 func (o *keepAliveOptions) background(c *applet.Call) error {
-	if err := o.rehearse(c); err != nil {
+	if err := supervise.Rehearse(o.Config); err != nil {
 		return err
 	}
 	exe, err := os.Executable()
@@ -37,9 +36,9 @@ func (o *keepAliveOptions) background(c *applet.Call) error {
 	defer r.Close()
 	_, err = daemon.Start(context.Background(), daemon.Order{
 		Command: spawn.Command{Path: exe, Args: foreground(os.Args, c.Args), Env: os.Environ(), Stderr: w},
-		PIDFile: o.pidFile, Rules: o.rules, Mode: o.mode,
+		PIDFile: o.PIDFile, Rules: o.Rules, Mode: o.Mode,
 		Ready: daemon.NotifySocket(), ReadyTimeout: o.readyTimeout,
-		Stop:       signals.Schedule{{Signal: syscall.SIGTERM, Wait: o.schedule.Total() + 5*time.Second}, {Signal: syscall.SIGKILL, Wait: 5 * time.Second}},
+		Stop:       signals.Schedule{{Signal: syscall.SIGTERM, Wait: o.Schedule.Total() + 5*time.Second}, {Signal: syscall.SIGKILL, Wait: 5 * time.Second}},
 		Supervisor: true, Tell: c.Tell,
 	})
 	w.Close()
@@ -47,22 +46,6 @@ func (o *keepAliveOptions) background(c *applet.Call) error {
 		return nil
 	}
 	return explainBackground(c, r, err)
-}
-
-// rehearse finds the mistakes that need no process, so that they are told in the usual way.
-func (o *keepAliveOptions) rehearse(c *applet.Call) error {
-	if o.log != "" {
-		f, _, err := resolve.OpenLog(o.log, false, resolve.Policy{Insecure: o.rules.AllowInsecure})
-		if err != nil {
-			return err
-		}
-		f.Close()
-	}
-	if _, err := o.service(c, slog.New(slog.DiscardHandler)); err != nil {
-		return err
-	}
-	_, err := o.checkHealth()
-	return err
 }
 
 // foreground is the command line without --detach, which with all options comes before the operands.

@@ -2,7 +2,6 @@ package applets
 
 import (
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -10,81 +9,66 @@ import (
 	"time"
 
 	"pidbox/lib/applet"
-	"pidbox/lib/pidfile"
 	"pidbox/lib/signals"
 	"pidbox/lib/spawn"
 	"pidbox/lib/supervise"
 )
 
+// keepAliveOptions are the order to the supervisor, and what else is to be done with it.
 type keepAliveOptions struct {
-	pidFile, childPidFile string
-	mode                  fs.FileMode
-	rules                 pidfile.Rules
-	output                supervise.Output
-	env                   []string
-	envFiles              []string
-	clearEnv              bool
-	user                  *spawn.User
-	dir                   string
-	umask                 *int
-	policy                supervise.Policy
-	schedule              signals.Schedule
+	supervise.Config
 	health                string
-	checks                supervise.Health
-	means                 supervise.Signals
 	forwardGiven          bool
-	notify, detach        bool
+	detach                bool
 	readyTimeout          time.Duration
-	log                   string
-	logJSON               bool
 	status, restart, json bool
 	dryRun                bool
 }
 
 func keepAliveDefaults() *keepAliveOptions {
-	return &keepAliveOptions{
-		policy:       supervise.Policy{Free: 3, Max: time.Minute, HealthyAfter: 10 * time.Second},
-		schedule:     signals.Schedule{{Signal: syscall.SIGINT, Wait: 5 * time.Second}, {Signal: syscall.SIGKILL, Wait: 5 * time.Second}},
-		checks:       supervise.Health{Grace: 10 * time.Second, Interval: 10 * time.Second, Timeout: 5 * time.Second, Failures: 3},
-		readyTimeout: time.Minute,
-		means:        supervise.Signals{Forward: []syscall.Signal{syscall.SIGHUP}},
-	}
+	const step = 5 * time.Second
+	return &keepAliveOptions{readyTimeout: time.Minute, Config: supervise.Config{
+		Policy:   supervise.Policy{Free: 3, Max: time.Minute, HealthyAfter: 10 * time.Second},
+		Schedule: signals.Schedule{{Signal: syscall.SIGINT, Wait: step}, {Signal: syscall.SIGKILL, Wait: step}},
+		Health:   supervise.Health{Grace: 10 * time.Second, Interval: 10 * time.Second, Timeout: step, Failures: 3},
+		Signals:  supervise.Signals{Forward: []syscall.Signal{syscall.SIGHUP}},
+	}}
 }
 
 func (o *keepAliveOptions) list() []applet.Option {
-	own := pidfileOption(&o.pidFile)
+	own := pidfileOption(&o.PIDFile)
 	own.Text = "the pidfile of keep-alive itself"
 	list := []applet.Option{
 		own,
-		applet.String(&o.childPidFile, "child-pid-file", "FILE", "the pidfile of COMMAND (default FILE with .child before its extension)").As(applet.File),
-		modeOption(&o.mode),
+		applet.String(&o.ChildPIDFile, "child-pid-file", "FILE", "the pidfile of COMMAND (default FILE with .child before its extension)").As(applet.File),
+		modeOption(&o.Mode),
 	}
 	list = append(list, o.commandOptions()...)
 	list = append(list, o.restartOptions()...)
 	list = append(list, o.healthOptions()...)
 	list = append(list, o.selfOptions()...)
-	return append(list, ruleOptions(&o.rules)...)
+	return append(list, ruleOptions(&o.Rules)...)
 }
 
 func (o *keepAliveOptions) commandOptions() []applet.Option {
 	return []applet.Option{
-		applet.String(&o.output.Stdout, "stdout o", "FILE", "append COMMAND's output to FILE; - is keep-alive's own (default /dev/null)").As(applet.File),
-		applet.String(&o.output.Stderr, "stderr e", "FILE", "append COMMAND's errors to FILE, which may be the same").As(applet.File),
+		applet.String(&o.Command.Output.Stdout, "stdout o", "FILE", "append COMMAND's output to FILE; - is keep-alive's own (default /dev/null)").As(applet.File),
+		applet.String(&o.Command.Output.Stderr, "stderr e", "FILE", "append COMMAND's errors to FILE, which may be the same").As(applet.File),
 		repeated("env E", "K=V", "set a variable of COMMAND", func(s string) error {
 			kv, err := spawn.ParseEnv(s)
-			o.env = append(o.env, kv)
+			o.Command.Env = append(o.Command.Env, kv)
 			return err
 		}),
-		applet.Strings(&o.envFiles, "env-file", "FILE", "set the variables of FILE: lines of K=V; -E comes after").As(applet.File),
-		applet.Switch(&o.clearEnv, "clear-env", "start from an empty environment"),
-		applet.Parsed(&o.user, "user u", "USER[:GROUP]", "run COMMAND as USER, with its supplementary groups", spawn.ParseUser).As(applet.User),
-		applet.String(&o.dir, "chdir c", "DIR", "run COMMAND in DIR").As(applet.Dir),
+		applet.Strings(&o.Command.EnvFiles, "env-file", "FILE", "set the variables of FILE: lines of K=V; -E comes after").As(applet.File),
+		applet.Switch(&o.Command.ClearEnv, "clear-env", "start from an empty environment"),
+		applet.Parsed(&o.Command.User, "user u", "USER[:GROUP]", "run COMMAND as USER, with its supplementary groups", spawn.ParseUser).As(applet.User),
+		applet.String(&o.Command.Dir, "chdir c", "DIR", "run COMMAND in DIR").As(applet.Dir),
 		applet.Set("umask", "MASK", "the umask of COMMAND, in octal", func(s string) error {
 			n, err := strconv.ParseUint(s, 8, 12)
 			if err != nil || n > 0o777 {
 				return fmt.Errorf("%q is not an octal mask of 0 to 777", s)
 			}
-			o.umask = new(int(n))
+			o.Command.Umask = new(int(n))
 			return nil
 		}),
 	}
@@ -92,13 +76,13 @@ func (o *keepAliveOptions) commandOptions() []applet.Option {
 
 func (o *keepAliveOptions) restartOptions() []applet.Option {
 	return []applet.Option{
-		applet.Parsed(&o.schedule, "stop-schedule", "SCHEDULE", "how COMMAND is stopped, as in pid-kill(1) (default INT/5/KILL/5)", signals.ParseSchedule),
-		applet.Parsed(&o.policy.Free, "free-restarts", "N", "so many restarts wait for nothing (default 3)", count),
-		applet.Duration(&o.policy.Max, "backoff-max", "D", "the longest wait before a restart (default 1m)"),
-		applet.Duration(&o.policy.HealthyAfter, "healthy-after", "D", "a run this long starts the count of restarts over (default 10s)"),
-		applet.Parsed(&o.policy.Limit, "max-restarts", "N[/D]", "give up when more than N restarts are due (within D)", supervise.ParseLimit),
-		applet.Parsed(&o.policy.Final, "no-restart-codes", "LIST", "do not restart after these exit codes, as 0,125", exitCodes),
-		applet.Parsed(&o.policy.Jitter, "jitter", "PART", "lengthen each wait at random by up to this part of it, 0 to 1 (default 0)", func(s string) (float64, error) {
+		applet.Parsed(&o.Schedule, "stop-schedule", "SCHEDULE", "how COMMAND is stopped, as in pid-kill(1) (default INT/5/KILL/5)", signals.ParseSchedule),
+		applet.Parsed(&o.Policy.Free, "free-restarts", "N", "so many restarts wait for nothing (default 3)", count),
+		applet.Duration(&o.Policy.Max, "backoff-max", "D", "the longest wait before a restart (default 1m)"),
+		applet.Duration(&o.Policy.HealthyAfter, "healthy-after", "D", "a run this long starts the count of restarts over (default 10s)"),
+		applet.Parsed(&o.Policy.Limit, "max-restarts", "N[/D]", "give up when more than N restarts are due (within D)", supervise.ParseLimit),
+		applet.Parsed(&o.Policy.Final, "no-restart-codes", "LIST", "do not restart after these exit codes, as 0,125", exitCodes),
+		applet.Parsed(&o.Policy.Jitter, "jitter", "PART", "lengthen each wait at random by up to this part of it, 0 to 1 (default 0)", func(s string) (float64, error) {
 			f, err := strconv.ParseFloat(s, 64)
 			if err != nil || !(f >= 0 && f <= 1) {
 				return 0, fmt.Errorf("%q is not a number from 0 to 1", s)
@@ -111,11 +95,11 @@ func (o *keepAliveOptions) restartOptions() []applet.Option {
 func (o *keepAliveOptions) healthOptions() []applet.Option {
 	return []applet.Option{
 		applet.String(&o.health, "health", "URL", "check COMMAND there, as wait-healthy(1) does, or by exec:SHELL-COMMAND, and restart it when it is unhealthy"),
-		applet.Parsed(&o.checks.Interval, "health-interval", "D", "the time between checks (default 10s)", parsePositive),
-		applet.Parsed(&o.checks.Timeout, "health-timeout", "D", "the time limit of a check (default 5s)", parsePositive),
-		applet.Parsed(&o.checks.Failures, "health-failures", "N", "so many failures in a row are too many (default 3)", positive),
-		applet.Duration(&o.checks.Grace, "health-grace", "D", "before the first success, failures do not count for so long (default 10s)"),
-		applet.Switch(&o.notify, "notify", "tell the service manager READY=1 when COMMAND runs (with --health: is healthy)"),
+		applet.Parsed(&o.Health.Interval, "health-interval", "D", "the time between checks (default 10s)", parsePositive),
+		applet.Parsed(&o.Health.Timeout, "health-timeout", "D", "the time limit of a check (default 5s)", parsePositive),
+		applet.Parsed(&o.Health.Failures, "health-failures", "N", "so many failures in a row are too many (default 3)", positive),
+		applet.Duration(&o.Health.Grace, "health-grace", "D", "before the first success, failures do not count for so long (default 10s)"),
+		applet.Switch(&o.Notify, "notify", "tell the service manager READY=1 when COMMAND runs (with --health: is healthy)"),
 	}
 }
 
@@ -123,15 +107,15 @@ func (o *keepAliveOptions) selfOptions() []applet.Option {
 	return []applet.Option{
 		applet.Switch(&o.detach, "detach", "go to the background, and return when COMMAND runs (with --health: is healthy)"),
 		applet.Duration(&o.readyTimeout, "ready-timeout", "D", "how long --detach waits (default 1m)"),
-		applet.Signal(&o.means.Leave, "leave-on", "SIGNAL", "on SIGNAL, end and let COMMAND run on"),
+		applet.Signal(&o.Signals.Leave, "leave-on", "SIGNAL", "on SIGNAL, end and let COMMAND run on"),
 		applet.Set("signal-forward", "LIST", "pass these signals on to COMMAND (default HUP)", func(s string) (err error) {
 			o.forwardGiven = true
-			o.means.Forward, err = signalList(s)
+			o.Signals.Forward, err = signalList(s)
 			return err
 		}),
-		applet.Signal(&o.means.Reopen, "reopen-on", "SIGNAL", "on SIGNAL, open the log of --log anew"),
-		applet.String(&o.log, "log", "FILE", "append keep-alive's own log to FILE instead of standard error").As(applet.File),
-		applet.Switch(&o.logJSON, "log-json", "log in JSON"),
+		applet.Signal(&o.Signals.Reopen, "reopen-on", "SIGNAL", "on SIGNAL, open the log of --log anew"),
+		applet.String(&o.Log.Path, "log", "FILE", "append keep-alive's own log to FILE instead of standard error").As(applet.File),
+		applet.Switch(&o.Log.JSON, "log-json", "log in JSON"),
 		applet.Switch(&o.status, "status", "tell what the keep-alive of FILE is doing"),
 		applet.Switch(&o.restart, "restart", "have the keep-alive of FILE restart its COMMAND now, in good order"),
 		applet.Switch(&o.json, "json", "tell it in JSON"),
@@ -141,9 +125,9 @@ func (o *keepAliveOptions) selfOptions() []applet.Option {
 
 // childFile is the pidfile of COMMAND.
 func (o *keepAliveOptions) childFile() string {
-	if o.childPidFile != "" {
-		return o.childPidFile
+	if o.ChildPIDFile != "" {
+		return o.ChildPIDFile
 	}
-	ext := filepath.Ext(o.pidFile)
-	return strings.TrimSuffix(o.pidFile, ext) + ".child" + ext
+	ext := filepath.Ext(o.PIDFile)
+	return strings.TrimSuffix(o.PIDFile, ext) + ".child" + ext
 }

@@ -1,15 +1,10 @@
 package applets
 
 import (
-	"context"
-	"errors"
-	"os"
+	"log/slog"
 
 	"pidbox/lib/applet"
-	"pidbox/lib/pidfile"
-	"pidbox/lib/proc"
-	"pidbox/lib/resolve"
-	"pidbox/lib/stop"
+	"pidbox/lib/health"
 	"pidbox/lib/supervise"
 )
 
@@ -20,83 +15,47 @@ func (o *keepAliveOptions) run(c *applet.Call) error {
 	if err := o.check(c); err != nil {
 		return err
 	}
-	switch {
-	case o.status || o.restart:
+	if o.status || o.restart {
 		return o.ask(c)
+	}
+	if err := o.complete(c); err != nil {
+		return err
+	}
+	switch {
 	case o.dryRun:
 		return o.preview(c)
 	case o.detach:
 		return o.background(c)
 	}
-	return o.keep(c)
+	return supervise.Keep(o.Config)
 }
 
-// keep supervises until the end. Signals are requests from before the claim on: whoever finds the pidfile may send one.
-func (o *keepAliveOptions) keep(c *applet.Call) error {
-	s, reopen, err := o.supervisor(c)
-	if err != nil {
-		return err
+// complete adds to the order what no option sets.
+func (o *keepAliveOptions) complete(c *applet.Call) (err error) {
+	o.ChildPIDFile = o.childFile()
+	o.Command.Args = c.Args
+	o.Log.Else = c.Stderr
+	switch {
+	case c.Quiet:
+		o.Log.Level = slog.LevelWarn
+	case c.Verbose:
+		o.Log.Level = slog.LevelDebug
 	}
-	defer s.Route(o.means, reopen)()
-	self, err := proc.Self()
-	if err != nil {
-		return err
-	}
-	defer self.Close()
-	claim, err := pidfile.Claim(context.Background(), o.pidFile, self, o.rules, o.mode, 0)
-	if err != nil {
-		return err
-	}
-	claim.Close()
-	unlisten, err := s.Listen(o.pidFile, resolve.Policy{Insecure: o.rules.AllowInsecure, Trust: o.rules.Trust})
-	if err != nil {
-		s.Log.Warn("--status and --restart will not work", "error", err.Error())
-		unlisten = func() {}
-	}
-	outcome, err := s.Run()
-	unlisten() // before the pidfile goes: the next supervisor makes its own
-	if errors.Is(err, stop.ErrSurvived) {
-		return err
-	}
-	s.Log.Debug("ending", "left", outcome == supervise.Left)
-	return errors.Join(err, o.release())
+	o.Check, err = o.checkHealth()
+	return err
 }
 
-// supervisor is what the options ask for, not yet at work.
-func (o *keepAliveOptions) supervisor(c *applet.Call) (s *supervise.Supervisor, reopen func() error, err error) {
-	log, reopen, err := o.logger(c)
+func (o *keepAliveOptions) checkHealth() (health.Check, error) {
+	if o.health == "" {
+		return nil, nil
+	}
+	const shell = "exec:"
+	if len(o.health) > len(shell) && o.health[:len(shell)] == shell {
+		return health.Exec([]string{"/bin/sh", "-c", o.health[len(shell):]})
+	}
+	check, err := health.Parse(o.health, health.Options{MaxRedirects: health.DefaultRedirects})
 	if err != nil {
-		return nil, nil, err
+		return nil, applet.Usage("--health: %w", err)
 	}
-	service, err := o.service(c, log)
-	if err != nil {
-		return nil, nil, err
-	}
-	check, err := o.checkHealth()
-	if err != nil {
-		return nil, nil, err
-	}
-	if os.Getpid() == 1 {
-		service.Orphans = supervise.Reap()
-	}
-	s = supervise.New(&supervise.Supervisor{Command: service, Backoff: supervise.Backoff{Policy: o.policy}, Schedule: o.schedule, Log: log})
-	s.Health = o.watch(check, service.Orphans)
-	s.Ready, s.Ending = o.notices(log)
-	return s, reopen, nil
-}
-
-// release removes the pidfile of keep-alive, if it still is that.
-func (o *keepAliveOptions) release() error {
-	h, err := pidfile.Read(o.pidFile, o.rules)
-	if err != nil {
-		return err
-	}
-	defer h.Close()
-	if h.PID != os.Getpid() {
-		return nil
-	}
-	if err := pidfile.Release(context.Background(), h); !errors.Is(err, pidfile.ErrChanged) {
-		return err
-	}
-	return nil
+	return check, nil
 }

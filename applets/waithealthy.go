@@ -10,6 +10,8 @@ import (
 
 	"pidbox/lib/applet"
 	"pidbox/lib/health"
+	"pidbox/lib/notify"
+	"pidbox/lib/signals"
 	"pidbox/lib/spawn"
 )
 
@@ -104,7 +106,7 @@ func (o *waitHealthyOptions) run(c *applet.Call) error {
 		return err
 	}
 	if o.notify {
-		if err := health.Notify(socket, "READY=1"); err != nil {
+		if err := notify.Send(socket, "READY=1"); err != nil {
 			return err
 		}
 	}
@@ -150,7 +152,7 @@ func (o *waitHealthyOptions) command(c *applet.Call) (*spawn.Command, error) {
 func (o *waitHealthyOptions) wait(c *applet.Call, checks []health.Check, watched *watchedProcess) (health.Result, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), o.timeout)
 	defer cancel()
-	ctx, stopSignals := health.UntilSignal(ctx)
+	ctx, stopSignals := signals.Until(ctx)
 	defer stopSignals()
 	ctx, stopWatch := watched.watch(ctx)
 	defer stopWatch()

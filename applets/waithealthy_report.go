@@ -13,18 +13,19 @@ import (
 
 	"pidbox/lib/applet"
 	"pidbox/lib/health"
+	"pidbox/lib/signals"
 )
 
 // explain gives the end of a wait its exit status and its one line.
 func (o *waitHealthyOptions) explain(err error, r health.Result, watched *watchedProcess) error {
-	var signalled health.Signalled
+	var caught *signals.Caught
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, errDied):
 		return applet.Fail(applet.Absent, "%s died%s; last answer: %s", watched.name, watched.lived(), o.last(r))
-	case errors.As(err, &signalled):
-		return applet.Fail(applet.Status(128+int(signalled.Signal)), "%w after %s: %s", err, brief(r.Elapsed), o.last(r))
+	case errors.As(err, &caught):
+		return applet.Fail(128+applet.Status(caught.Signal), "%w after %s: %s", err, brief(r.Elapsed), o.last(r))
 	case o.pace.Once && (errors.Is(err, health.ErrUnhealthy) || errors.Is(err, context.DeadlineExceeded)):
 		return applet.Fail(applet.No, "%s", o.last(r))
 	case errors.Is(err, context.DeadlineExceeded):

@@ -33,6 +33,7 @@ func fixtures() map[string]func() {
 		"as":       as,
 		"deny":     deny,
 		"herald":   herald,
+		"dies":     dies,
 	}
 }
 

@@ -2,20 +2,17 @@
 // it lived for as long as it had to and said that it is ready. Of a start that fails nothing is left: no process, no
 // pidfile, no lock.
 //
-// The claim comes before the command: the pidfile is reserved, then written with the identity of a child that is held
-// one step before its exec and ends if its holder does. So a pidfile names the daemon or a process that is gone, and no
-// daemon runs without one, even if the starter is killed half-way.
-//
-// Children that the starter had before are left alone.
+// A daemon is a child (package child), detached, with all that descends from it as its scope, which has to show that it
+// is ready. Children that the starter had before are left alone.
 package daemon
 
 import (
 	"context"
 	"io/fs"
 	"os"
-	"syscall"
 	"time"
 
+	"pidbox/lib/child"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
 	"pidbox/lib/signals"
@@ -38,7 +35,7 @@ type Order struct {
 	Ready        Readiness // nil: to run is to be ready
 	ReadyTimeout time.Duration
 	Stop         signals.Schedule // for a daemon that does not become ready; nil: the default one
-	Supervisor   bool             // the first step of Stop is for the daemon alone, which stops in good order what it has started
+	Supervisor   bool             // the first step of Stop is for the daemon alone, which stops what it started
 
 	Tell func(format string, args ...any) // hears of each step; may be nil
 }
@@ -47,13 +44,9 @@ type Order struct {
 // package spawn there are *DiedError, *NotReadyError, *LockedError, and the cause of ctx. What could not be undone is
 // joined to them.
 func Start(ctx context.Context, o Order) (pid int, err error) {
-	s := &start{Order: o, ended: make(chan *spawn.Ending, 1)}
+	s := &start{Order: o}
 	defer s.close()
 	if err := s.prepare(ctx); err != nil {
-		return 0, err
-	}
-	defer spawn.AdoptOrphans()()
-	if s.process, err = spawn.Detach(s.Command); err != nil {
 		return 0, err
 	}
 	if err := s.launch(ctx); err != nil {
@@ -62,21 +55,16 @@ func Start(ctx context.Context, o Order) (pid int, err error) {
 	if err := s.settle(ctx); err != nil {
 		return 0, s.undo(err)
 	}
-	return s.main.PID(), nil
+	return s.child.PID(), nil
 }
 
 // start is one Start on its way.
 type start struct {
 	Order
-	others  others
-	place   *pidfile.Reservation
-	lock    *os.File
-	logs    logs
-	process *spawn.Process
-	session int          // the daemon's; 0: not known
-	main    *proc.Handle // the daemon: process, or what MAINPID named
-	ended   chan *spawn.Ending
-	status  string // what the daemon said of itself last
+	lock   *os.File
+	logs   logs
+	child  *child.Child
+	status string // what the daemon said of itself last
 }
 
 func (s *start) tell(format string, args ...any) {
@@ -87,18 +75,21 @@ func (s *start) tell(format string, args ...any) {
 
 // prepare takes and opens all that needs no process.
 func (s *start) prepare(ctx context.Context) (err error) {
-	s.others = findOthers()
 	if s.Stop == nil {
 		s.Stop = signals.Default()
 	}
 	if s.Command.User != nil {
 		s.Rules = s.Rules.Trusting(s.Command.User.UID)
 	}
-	if s.PIDFile != "" {
-		if s.place, err = pidfile.Reserve(ctx, s.PIDFile, s.Rules, s.Mode, 0); err != nil {
-			return err
-		}
-		s.tell("%s: reserved, it was %s", s.PIDFile, s.place.Holder.State)
+	spec := child.Spec{
+		Detach: true, Scope: proc.Tree,
+		PIDFile: s.PIDFile, Rules: s.Rules, Mode: s.Mode, HoldLock: s.HoldLock,
+	}
+	if s.child, err = child.Reserve(ctx, spec); err != nil {
+		return err
+	}
+	if was := s.child.Found(); was != nil {
+		s.tell("%s: reserved, it was %s", s.PIDFile, was.State)
 	}
 	if s.LockFile != "" {
 		if s.lock, err = pidfile.HoldLock(s.LockFile); err != nil {
@@ -121,74 +112,35 @@ func (s *start) prepare(ctx context.Context) (err error) {
 	return nil
 }
 
-// launch records the held child and lets it go.
+// launch holds the child, records it and lets it go. One that is to get ready has the time for that to be executed,
+// too.
 func (s *start) launch(ctx context.Context) error {
-	s.main = s.process.Handle()
-	if info, err := s.main.Info(); err == nil {
-		s.session = info.Session
+	if err := s.child.Hold(s.Command); err != nil {
+		return err
 	}
-	s.tell("process %d: held", s.process.PID())
-	var keep []*os.File
-	err := context.Cause(ctx)
-	if err == nil && s.place != nil {
-		err = s.place.Write(s.main)
+	pid := s.child.PID()
+	s.tell("process %d: held", pid)
+	if err := s.child.Record(ctx); err != nil {
+		return err
 	}
-	if err == nil && s.HoldLock && s.place != nil {
-		var f *os.File
-		if f, err = s.place.LockFile(); err == nil {
-			defer f.Close()
-			keep = append(keep, f)
-		}
-	}
-	if s.lock != nil {
-		keep = append(keep, s.lock)
-	}
-	if err == nil {
-		err = s.let(ctx, keep)
-	} else {
-		s.process.Abort()
-	}
-	if err != nil && s.place != nil {
-		if again := s.place.Remove(); again != nil {
-			s.tell("%s: %v", s.PIDFile, again)
-		}
-	}
-	s.freePlace()
-	if err == nil {
-		s.tell("process %d: runs %s", s.process.PID(), s.Command.Path)
-	}
-	return err
-}
-
-// let has the child execute its command, which takes long where it is stopped or a file system does not answer: then it is
-// killed with the end of ctx, or of the time that it has to get ready.
-func (s *start) let(ctx context.Context, keep []*os.File) error {
 	if s.Ready != nil {
-		late := &NotReadyError{PID: s.main.PID(), After: s.ReadyTimeout, Reason: "it was not executed yet"}
+		late := &NotReadyError{PID: pid, After: s.ReadyTimeout, Reason: "it was not executed yet"}
 		bounded, cancel := context.WithTimeoutCause(ctx, s.ReadyTimeout, late)
 		defer cancel()
 		ctx = bounded
 	}
-	stop := context.AfterFunc(ctx, func() { _ = s.main.Signal(syscall.SIGKILL) })
-	err := s.process.Go(keep...)
-	if stop() {
+	var keep []*os.File
+	if s.lock != nil {
+		keep = append(keep, s.lock)
+	}
+	if err := s.child.LetGo(ctx, keep...); err != nil {
 		return err
 	}
-	if err == nil { // executed just now
-		_ = s.main.Wait(context.Background())
-	}
-	return context.Cause(ctx)
-}
-
-func (s *start) freePlace() {
-	if s.place != nil {
-		s.place.Close()
-		s.place = nil
-	}
+	s.tell("process %d: runs %s", pid, s.Command.Path)
+	return nil
 }
 
 func (s *start) close() {
-	s.freePlace()
 	s.logs.close()
 	if s.Ready != nil {
 		s.Ready.close()
@@ -196,10 +148,5 @@ func (s *start) close() {
 	if s.lock != nil {
 		s.lock.Close()
 	}
-	if s.process != nil {
-		if s.main != s.process.Handle() {
-			s.main.Close()
-		}
-		s.process.Close()
-	}
+	s.child.Close()
 }

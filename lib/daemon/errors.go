@@ -22,7 +22,7 @@ func (e *DiedError) Error() string {
 	if e.End != nil {
 		text += ": " + e.End.String()
 	}
-	return text + said(e.Status)
+	return text + saying(e.Status)
 }
 
 // NotReadyError is a daemon that ran and did not become ready in time.
@@ -40,10 +40,10 @@ func (e *NotReadyError) Error() string {
 	if e.Reason != "" {
 		text += ": " + e.Reason
 	}
-	return text + said(e.Status)
+	return text + saying(e.Status)
 }
 
-func said(status string) string {
+func saying(status string) string {
 	if status == "" {
 		return ""
 	}

@@ -47,10 +47,10 @@ func (d *descriptor) await(_ context.Context, _ *start, post func(event)) {
 		line, err = reader.ReadSlice('\n')
 	}
 	if err == nil {
-		post(event{ready: true, status: strings.TrimSpace(string(line))})
+		post(ready(strings.TrimSpace(string(line))))
 		return
 	}
-	post(event{reason: fmt.Sprintf("it closed descriptor %d without a newline", d.number)})
+	post(notYet(fmt.Sprintf("it closed descriptor %d without a newline", d.number)))
 }
 
 func (d *descriptor) forks() bool { return false }
@@ -73,11 +73,11 @@ func (h healthy) await(ctx context.Context, _ *start, post func(event)) {
 	const tryTimeout = 5 * time.Second // as wait-healthy has it
 	_, err := health.Until(ctx, h, health.Pace{TryTimeout: tryTimeout}, func(a health.Attempt) {
 		if a.Err != nil {
-			post(event{reason: fmt.Sprintf("%s: %v", a.Check, a.Err)})
+			post(notYet(fmt.Sprintf("%s: %v", a.Check, a.Err)))
 		}
 	})
 	if err == nil {
-		post(event{ready: true})
+		post(ready(""))
 	}
 }
 

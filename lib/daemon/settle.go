@@ -2,22 +2,23 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"pidbox/lib/proc"
 	"pidbox/lib/spawn"
 )
 
-// event is what happens while a daemon gets ready.
-type event struct {
+// settling is the wait for a daemon to count as started: it is ready, and has lived for long enough. All that happens
+// meanwhile is an event, and these are taken in one after the other.
+type settling struct {
+	*start
+	ctx    context.Context
+	events chan event
 	ready  bool
-	died   *DiedError    // the process with its PID has ended
-	main   *proc.Handle  // the daemon is this one, from now on
-	status string        // what it says of itself
-	reason string        // why it is not ready yet
-	extend time.Duration // it wants so much more time, from now
-	err    error         // the waiting itself has failed
+	began  time.Time
+	due    time.Time // when it is to be ready
+	limit  *time.Timer
+	reason string // why it is not ready yet
 }
 
 // settle waits until the daemon counts as started, or has failed to.
@@ -27,120 +28,98 @@ func (s *start) settle(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	events := make(chan event)
-	post := func(e event) {
-		select {
-		case events <- e:
-		case <-ctx.Done():
-		}
-	}
-	go s.watchChild(ctx, post)
-	lived, limit, ready := time.NewTimer(s.MinUptime), time.NewTimer(s.ReadyTimeout), s.Ready == nil
-	defer lived.Stop()
-	defer limit.Stop()
-	if ready {
-		limit.Stop()
+	w := &settling{start: s, ctx: ctx, events: make(chan event), ready: s.Ready == nil, began: time.Now()}
+	w.due = w.began.Add(s.ReadyTimeout)
+	w.limit = time.NewTimer(s.ReadyTimeout)
+	defer w.limit.Stop()
+	grown := time.NewTimer(s.MinUptime)
+	defer grown.Stop()
+	go w.watchChild()
+	if w.ready {
+		w.limit.Stop()
 	} else {
-		go s.Ready.await(ctx, s, post)
+		go s.Ready.await(ctx, s, w.post)
 	}
-	began, due, reason, grown := time.Now(), time.Now().Add(s.ReadyTimeout), "", false
-	for {
+	for lived := false; !w.ready || !lived; {
+		var err error
 		select {
-		case e := <-events:
-			switch {
-			case e.err != nil:
-				return e.err
-			case e.died != nil && e.died.PID == s.main.PID():
-				return s.died(e.died)
-			case e.main != nil && e.main.PID() == s.main.PID():
-				e.main.Close()
-			case e.main != nil:
-				if err := s.pass(ctx, e.main); errors.Is(err, proc.ErrNotFound) {
-					defer e.main.Close()
-					return s.died(&DiedError{PID: e.main.PID()}) // between its message and now
-				} else if err != nil {
-					return err
-				}
-				go s.watchMain(ctx, e.main, post)
-			case e.ready:
-				s.tell("process %d: ready", s.main.PID())
-				limit.Stop()
-				ready = true
-			}
-			if e.status != "" {
-				s.status = e.status
-				s.tell("process %d: %q", s.main.PID(), e.status)
-			}
-			if e.reason != "" {
-				reason = e.reason
-			}
-			if until := time.Now().Add(e.extend); e.extend > 0 && !ready && until.After(due) {
-				due = until
-				limit.Reset(e.extend)
-			}
-		case <-lived.C:
-			grown = true
-		case <-limit.C:
-			return s.late(time.Since(began), reason)
+		case happen := <-w.events:
+			err = happen(w)
+		case <-grown.C:
+			lived = true
+		case <-w.limit.C:
+			err = w.late()
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			err = context.Cause(ctx)
 		}
-		if ready && grown {
-			return s.look()
+		if err != nil {
+			return err
 		}
+	}
+	return w.look()
+}
+
+// post hands an event over, unless nobody waits for it any more.
+func (w *settling) post(e event) {
+	select {
+	case w.events <- e:
+	case <-w.ctx.Done():
 	}
 }
 
 // look is the last one: what was told and what happened may have crossed.
-func (s *start) look() error {
-	alive, err := s.main.Alive()
+func (w *settling) look() error {
+	alive, err := w.child.Handle().Alive()
 	if err != nil || alive {
 		return err
 	}
-	died := &DiedError{PID: s.main.PID()}
-	if s.main == s.process.Handle() {
-		died.End = <-s.ended
+	e := &DiedError{PID: w.child.PID()}
+	if e.PID == w.child.Identity().PID {
+		e.End = w.ending()
 	}
-	return s.died(died)
+	return w.died(e)
+}
+
+// ending is how the child ended, nil where that is not known.
+func (w *settling) ending() *spawn.Ending {
+	if end, err := w.child.Reap(); err == nil {
+		return &end
+	}
+	return nil
 }
 
 // watchChild tells of the end of the child. One that is to report its readiness by messages and exits with 0 may have
 // left the daemon behind, and MAINPID be to come: it counts as dead when nothing of it is left.
-func (s *start) watchChild(ctx context.Context, post func(event)) {
-	pid := s.process.PID()
-	var end *spawn.Ending
-	if e, err := s.process.Wait(ctx); err == nil {
-		end = &e
-	} else if ctx.Err() != nil {
+func (w *settling) watchChild() {
+	select {
+	case <-w.child.Done():
+	case <-w.ctx.Done():
 		return
 	}
-	s.ended <- end
-	if end != nil && *end == (spawn.Ending{}) && s.Ready != nil && s.Ready.forks() {
-		s.tell("process %d: exited; waiting for what it left", pid)
-		if family, err := s.family(); err == nil {
-			defer family.Close()
-			if family.Wait(ctx) != nil && ctx.Err() != nil {
-				return
-			}
-		}
+	pid, end := w.child.Identity().PID, w.ending()
+	if end != nil && *end == (spawn.Ending{}) && w.Ready != nil && w.Ready.forks() {
+		w.tell("process %d: exited; waiting for what it left", pid)
+		_ = w.child.Within(func(f *proc.Family) error { return f.Wait(w.ctx) })
 	}
-	post(event{died: &DiedError{PID: pid, End: end}})
+	w.post(died(&DiedError{PID: pid, End: end}))
 }
 
-func (s *start) watchMain(ctx context.Context, h *proc.Handle, post func(event)) {
-	if h.Wait(ctx) == nil {
-		post(event{died: &DiedError{PID: h.PID()}})
+// watchMain tells of the end of a process that the child has named.
+func (w *settling) watchMain(h *proc.Handle) {
+	if h.Wait(w.ctx) == nil {
+		w.post(died(&DiedError{PID: h.PID()}))
 	}
 }
 
-func (s *start) died(e *DiedError) error {
-	e.Status = s.status
-	e.Log, e.Tail = s.logs.tail()
+func (w *settling) died(e *DiedError) error {
+	e.Status = w.status
+	e.Log, e.Tail = w.logs.tail()
 	return e
 }
 
-func (s *start) late(after time.Duration, reason string) error {
-	e := &NotReadyError{PID: s.main.PID(), After: after.Round(time.Millisecond), Reason: reason, Status: s.status}
-	e.Log, e.Tail = s.logs.tail()
+func (w *settling) late() error {
+	after := time.Since(w.began).Round(time.Millisecond)
+	e := &NotReadyError{PID: w.child.PID(), After: after, Reason: w.reason, Status: w.status}
+	e.Log, e.Tail = w.logs.tail()
 	return e
 }

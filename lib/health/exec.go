@@ -3,21 +3,21 @@ package health
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
-	"syscall"
 	"time"
 
+	"pidbox/lib/child"
+	"pidbox/lib/proc"
 	"pidbox/lib/signals"
 	"pidbox/lib/spawn"
 )
 
-// Exec is the check that runs argv, looked up by spawn.LookPath now, and is healthy when that exits with 0. Each run has a
-// process group of its own, which is killed when the command has ended or its time is up; what has left the group
+// Exec is the check that runs argv, looked up by spawn.LookPath now, and is healthy when that exits with 0. Each run
+// has a process group of its own, which is killed when the command has ended or its time is up; what has left the group
 // (setsid) is not found.
 func Exec(argv []string) (Check, error) {
 	if len(argv) == 0 {
@@ -43,53 +43,62 @@ func (c *execCheck) Check(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	began, out := time.Now(), &tail{}
-	cmd := &exec.Cmd{Path: c.path, Args: c.argv}
-	cmd.Stdout, cmd.Stderr = out, out
-	cmd.SysProcAttr = ownGroup()
-	cmd.WaitDelay = 100 * time.Millisecond // for the output of what left the group
-
-	// The parent whose death kills the command (PR_SET_PDEATHSIG) is this thread, not the process: prctl(2).
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	if err := cmd.Start(); err != nil {
+	read, write, err := os.Pipe()
+	if err != nil {
 		return plainNet(err)
 	}
-	killed := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		killGroup(cmd.Process.Pid) // ESRCH: it has just ended
-		close(killed)
-	})
-	err := waitAndClear(cmd, func() {
-		if !stop() {
-			<-killed
-		}
-	})
+	defer read.Close()
+
+	// The parent whose death kills the command is this thread, not the process: prctl(2).
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cmd := spawn.Command{Path: c.path, Args: c.argv, Env: os.Environ(), Stdout: write, Stderr: write, Mortal: true}
+	run, err := child.Start(ctx, cmd, child.Spec{Session: true, Scope: proc.Group})
+	write.Close()
+	switch {
+	case ctx.Err() != nil && err != nil:
+		return noAnswer(ctx, began)
+	case err != nil:
+		return plainNet(err)
+	}
+	defer run.Close()
+	copied := make(chan struct{})
+	go func() {
+		defer close(copied)
+		_, _ = io.Copy(out, read)
+	}()
+	defer context.AfterFunc(ctx, func() { _ = run.Stop(context.Background(), child.Kill(), nil) })()
+	_ = run.Clear()
+	ending, err := run.Reap()
+	_ = read.SetReadDeadline(time.Now().Add(100 * time.Millisecond)) // for the output of what left the group
+	<-copied
 	switch {
 	case ctx.Err() != nil:
-		return &plainError{"no answer in " + brief(time.Since(began)), ctx.Err()}
-	case err == nil || errors.Is(err, exec.ErrWaitDelay):
+		return noAnswer(ctx, began)
+	case err != nil:
+		return plainNet(err)
+	case ending == spawn.Ending{}:
 		return nil
 	}
-	return &plainError{sayExit(cmd.ProcessState.Sys(), err) + out.lastLine(), err}
+	return &plainError{sayEnding(ending) + out.lastLine(), errors.New(ending.String())}
 }
 
-func sayExit(state any, err error) string {
-	if s, ok := state.(syscall.WaitStatus); ok && s.Signaled() {
-		return "killed by signal " + signals.Name(s.Signal())
+func noAnswer(ctx context.Context, began time.Time) error {
+	return &plainError{"no answer in " + brief(time.Since(began)), ctx.Err()}
+}
+
+func sayEnding(e spawn.Ending) string {
+	if e.Signal != 0 {
+		return "killed by signal " + signals.Name(e.Signal)
 	}
-	return err.Error()
+	return e.String()
 }
 
 // tail keeps the end of what is written to it.
-type tail struct {
-	mu   sync.Mutex // os/exec may still be copying after ErrWaitDelay
-	text []byte
-}
+type tail struct{ text []byte }
 
 func (t *tail) Write(p []byte) (int, error) {
 	const enough = 4 << 10
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.text = append(t.text, p...)
 	if extra := len(t.text) - enough; extra > 0 {
 		t.text = append(t.text[:0], t.text[extra:]...)
@@ -98,8 +107,6 @@ func (t *tail) Write(p []byte) (int, error) {
 }
 
 func (t *tail) lastLine() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	s := strings.TrimSpace(string(t.text))
 	return quoteLine(s[strings.LastIndexByte(s, '\n')+1:])
 }

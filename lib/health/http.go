@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
 )
@@ -151,32 +149,16 @@ func shown(u *url.URL) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String()
 }
 
-func (c *httpCheck) Check(ctx context.Context) (answer error) {
-	answer = context.Cause(ctx)
-	c.repeat(ctx, steps{
-		begin: func() {},
-		again: func(err error) bool { answer = err; return false },
-	})
-	return answer
-}
-
-// repeat leaves the loop to retryablehttp: CheckRetry hears every answer, Backoff sets the pace, the context is
-// the only limit.
-func (c *httpCheck) repeat(ctx context.Context, s steps) {
+// Check asks once, by a retryablehttp that retries nothing: Until has the pace. Its CheckRetry hears the answer.
+func (c *httpCheck) Check(ctx context.Context) error {
+	answer := context.Cause(ctx)
 	ctx, phase := watchPhase(ctx)
 	req, err := c.request(ctx)
 	if err != nil {
-		s.begin()
-		s.again(err)
-		return
+		return err
 	}
 	client := &retryablehttp.Client{
-		HTTPClient: &http.Client{Transport: c.transport, CheckRedirect: c.redirect, Timeout: s.try},
-		RetryMax:   math.MaxInt,
-		RequestLogHook: func(retryablehttp.Logger, *http.Request, int) {
-			s.begin()
-			phase.restart()
-		},
+		HTTPClient: &http.Client{Transport: c.transport, CheckRedirect: c.redirect},
 		CheckRetry: func(_ context.Context, resp *http.Response, err error) (bool, error) {
 			at := c.reached(resp, err)
 			if err == nil {
@@ -186,12 +168,13 @@ func (c *httpCheck) repeat(ctx context.Context, s steps) {
 			if err = phase.reason(err); err != nil && at != shown(c.url) {
 				err = &plainError{"redirected to " + at + ": " + err.Error(), err}
 			}
-			return s.again(err), nil
+			answer = err
+			return false, nil
 		},
-		Backoff:      func(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return s.pause() },
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
 	if resp, err := client.Do(req); err == nil && resp != nil {
 		resp.Body.Close()
 	}
+	return answer
 }

@@ -186,6 +186,7 @@ func TestBrokenServers(t *testing.T) {
 		"silent":            {func(c net.Conn) { c.Read(make([]byte, 1)) }, time.Second, `no answer in .*`},
 		"drips":             {drip(ok+"\r\n", time.Second), 2 * time.Second, `answer not complete in .*`},
 		"endless headers":   {flood(ok, "X-More: and more\r\n"), long, "headers of the answer exceed 64 KiB"},
+		"large headers":     {say(ok + strings.Repeat("X: "+strings.Repeat("y", 1019)+"\r\n", 1024) + "\r\n"), long, "headers of the answer exceed 64 KiB"},
 		"endless line":      {flood(ok+"X: ", strings.Repeat("y", 4096)), long, "headers of the answer exceed 64 KiB"},
 		"endless interim":   {flood("", "HTTP/1.1 103 Early Hints\r\n\r\n"), long, "headers of the answer exceed 64 KiB"},
 		"endless body":      {flood(ok+"\r\n", strings.Repeat("z", 4096)), long, "healthy"},

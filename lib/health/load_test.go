@@ -2,17 +2,13 @@ package health
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"runtime"
-	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -101,53 +97,5 @@ func TestThousandTargets(t *testing.T) {
 	r, err := Until(ctx, checks, Pace{}, nil)
 	if err != nil || r.Attempts < 1000 || most.Load() > atOnce {
 		t.Errorf("error %v, %d attempts, %d at a time", err, r.Attempts, most.Load())
-	}
-}
-
-// full is a socket whose owner reads nothing, and whose queue is full.
-func full(t *testing.T) string {
-	t.Helper()
-	name := filepath.Join(t.TempDir(), "full")
-	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_DGRAM, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { syscall.Close(fd) })
-	err = errors.Join(syscall.SetNonblock(fd, true), syscall.Connect(fd, &syscall.SockaddrUnix{Name: name}))
-	for err == nil {
-		_, err = syscall.Write(fd, []byte("x"))
-	}
-	if err != syscall.EAGAIN {
-		t.Fatal(err)
-	}
-	return name
-}
-
-func TestNotify(t *testing.T) {
-	for _, name := range []string{filepath.Join(t.TempDir(), "notify"), "@pidbox-notify-" + filepath.Base(t.TempDir())} {
-		l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := Notify(name, "READY=1"); err != nil {
-			t.Error(err)
-		}
-		buf := make([]byte, 64)
-		l.SetReadDeadline(time.Now().Add(long))
-		if n, err := l.Read(buf); err != nil || string(buf[:n]) != "READY=1" {
-			t.Errorf("%q, %v", buf[:n], err)
-		}
-		l.Close()
-	}
-	if err := Notify(full(t), "READY=1"); err == nil || !strings.HasSuffix(err.Error(), ": not taken within 2s") {
-		t.Error(err)
-	}
-	if err := Notify("/nowhere/socket", "READY=1"); err == nil || err.Error() != "notify socket /nowhere/socket: no such socket" {
-		t.Error(err)
 	}
 }

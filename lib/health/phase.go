@@ -18,8 +18,7 @@ type phase struct {
 
 // watchPhase gives a context that tells the phase of the dials and requests made under it.
 func watchPhase(ctx context.Context) (context.Context, *phase) {
-	p := &phase{}
-	p.restart()
+	p := &phase{began: time.Now(), text: "no answer in"}
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		DNSStart:             func(httptrace.DNSStartInfo) { p.is("no answer from the name server in") },
 		ConnectStart:         func(string, string) { p.is("no connection in") },
@@ -27,12 +26,6 @@ func watchPhase(ctx context.Context) (context.Context, *phase) {
 		GotConn:              func(httptrace.GotConnInfo) { p.is("no answer in") },
 		GotFirstResponseByte: func() { p.is("answer not complete in") },
 	}), p
-}
-
-func (p *phase) restart() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.began, p.text = time.Now(), "no answer in"
 }
 
 func (p *phase) is(text string) {

@@ -25,47 +25,12 @@ func Until(ctx context.Context, checks []Check, p Pace, progress func(Attempt)) 
 		w.targets[i].Check = c
 	}
 	if sleep(inner, p.InitialDelay) {
-		for i, c := range checks {
-			all.Go(func() { repeat(inner, c, (&course{wait: w, ctx: inner, target: &w.targets[i]}).steps()) })
+		for i := range checks {
+			all.Go(func() { (&asking{wait: w, ctx: inner, target: &w.targets[i]}).run() })
 		}
 	}
 	all.Wait()
 	return w.result(ctx)
-}
-
-// steps is what a check that can repeat itself asks between its attempts.
-type steps struct {
-	try   time.Duration        // limit of one attempt, 0 for none
-	begin func()               // an attempt begins
-	again func(error) bool     // it ended like this: is another one wanted?
-	pause func() time.Duration // how long until then
-}
-
-// repeater is a check with a loop of its own: HTTP checks leave theirs to retryablehttp.
-type repeater interface {
-	repeat(ctx context.Context, s steps)
-}
-
-func repeat(ctx context.Context, c Check, s steps) {
-	if r, ok := c.(repeater); ok {
-		r.repeat(ctx, s)
-		return
-	}
-	for {
-		s.begin()
-		if !s.again(attempt(ctx, c, s.try)) || !sleep(ctx, s.pause()) {
-			return
-		}
-	}
-}
-
-func attempt(ctx context.Context, c Check, limit time.Duration) error {
-	if limit > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, limit)
-		defer cancel()
-	}
-	return c.Check(ctx)
 }
 
 // sleep reports whether d passed before ctx ended.

@@ -10,12 +10,14 @@ import (
 	"strings"
 
 	"pidbox/lib/applet"
+	"pidbox/lib/signals"
 )
 
 // Main runs the applet that args name and returns the exit status. The applet is the base name of args[0], a
 // leading - of a login shell dropped; under any other name, args[1]. Main prints the one message of a failure;
-// it never panics and never exits, and a broken pipe is an error like any other.
+// it never panics, and a broken pipe is an error like any other. An applet that a signal ended dies of it here.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer, list []applet.Entry) int {
+	signals.QuitAsUsual()
 	name, fresh, rest := choose(args, list)
 	call := &applet.Call{Name: "pidbox", Args: rest, Stdin: stdin, Stdout: &output{to: unbroken(stdout)}, Stderr: unbroken(stderr)}
 	if fresh == nil {
@@ -31,7 +33,11 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer, list []apple
 	if err == nil {
 		err = run(a, call)
 	}
-	return int(report(call, err, failure))
+	status := report(call, err, failure)
+	if caught := as[*signals.Caught](err); caught != nil {
+		signals.Die(caught.Signal)
+	}
+	return int(status)
 }
 
 // choose returns the name that was asked for, the constructor of what has it, or nil, and its arguments.

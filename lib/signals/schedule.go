@@ -21,6 +21,9 @@ type Step struct {
 // Schedule is the steps of a stop, in order; at most one of them has Forever set.
 type Schedule []Step
 
+// leastRest is how long a schedule that repeats has to wait in each round.
+const leastRest = 10 * time.Millisecond
+
 // lastWait is what follows a last signal that names no wait: even KILL takes a moment to be seen.
 const lastWait = 5 * time.Second
 
@@ -96,8 +99,8 @@ func (p *parser) end() error {
 		return fmt.Errorf("nothing follows forever")
 	case !p.waited && p.repeat < 0:
 		p.steps[len(p.steps)-1].Wait = lastWait
-	case p.repeat >= 0 && p.steps[p.repeat:].Total() == 0:
-		return fmt.Errorf("no wait follows forever, so it would never rest") // a busy loop of signals
+	case p.repeat >= 0 && p.steps[p.repeat:].Total() < leastRest: // a busy loop of signals
+		return fmt.Errorf("the waits after forever must be at least %v in all", leastRest)
 	}
 	return nil
 }

@@ -19,6 +19,9 @@ func Parse(s string) (syscall.Signal, error) {
 	if n, err := strconv.ParseUint(s, 10, 8); err == nil && n >= 1 && n <= rtMax {
 		return syscall.Signal(n), nil
 	}
+	if other, ok := map[string]string{"IOT": "ABRT", "CLD": "CHLD", "POLL": "IO"}[name]; ok { // as kill -l has them too
+		name = other
+	}
 	if n := unix.SignalNum("SIG" + name); n != 0 {
 		return n, nil
 	}

@@ -10,7 +10,7 @@ import (
 func TestParse(t *testing.T) {
 	good := map[string]syscall.Signal{
 		"TERM": syscall.SIGTERM, "SIGTERM": syscall.SIGTERM, "term": syscall.SIGTERM, "15": syscall.SIGTERM,
-		"SigKill": syscall.SIGKILL, "1": syscall.SIGHUP,
+		"SigKill": syscall.SIGKILL, "1": syscall.SIGHUP, "IOT": syscall.SIGABRT, "SIGCLD": syscall.SIGCHLD, "poll": syscall.SIGIO,
 	}
 	for text, want := range good {
 		if got, err := Parse(text); err != nil || got != want {
@@ -74,7 +74,8 @@ func TestMalformedScheduleSaysWhere(t *testing.T) {
 		"forever":                 `schedule "forever": nothing follows forever`,
 		"forever/5":               `schedule "forever/5": step 2: wait 5 has no signal before it (a signal's number is written -5)`,
 		"forever/TERM/1/forever/": `schedule "forever/TERM/1/forever/": step 4: forever appears a second time`,
-		"TERM/5/forever/KILL":     `schedule "TERM/5/forever/KILL": no wait follows forever, so it would never rest`,
+		"TERM/5/forever/KILL":     `schedule "TERM/5/forever/KILL": the waits after forever must be at least 10ms in all`,
+		"forever/TERM/1ns":        `schedule "forever/TERM/1ns": the waits after forever must be at least 10ms in all`,
 	} {
 		if s, err := ParseSchedule(text); err == nil || err.Error() != want {
 			t.Errorf("ParseSchedule(%q) = %v, %v; want %s", text, s, err, want)

@@ -81,6 +81,9 @@ func compose(cmd Command, ends *ends, session, detach bool) (*plan, error) {
 	if err := p.properties(); err != nil {
 		return nil, err
 	}
+	if cmd.Mortal { // a change of credentials would have cleared it
+		p.do("bind its life to ours", fork.Must, unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL))
+	}
 	p.do("unblock signals", fork.Must, unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, address(p, &p.None), 0, 8)
 	p.do("report", fork.Must, unix.SYS_WRITE, p.Report, address(p, &p.Word), unsafe.Sizeof(p.Word))
 	p.do("inherit a lock", fork.Gated, unix.SYS_RECVMSG, uintptr(ends.child), p.envelope(), 0)

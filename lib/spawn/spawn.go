@@ -29,6 +29,7 @@ type Command struct {
 	OOMScoreAdj           *int // -1000 to 1000
 	Limits                []Limit
 	NoNewPrivs            bool
+	Mortal                bool      // killed when the thread that started it ends (PR_SET_PDEATHSIG), not for Exec
 	Capabilities          *[]string // keep only these, as "net_bind_service" or "CAP_NET_BIND_SERVICE"; nil keeps all
 }
 

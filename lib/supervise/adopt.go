@@ -2,9 +2,9 @@ package supervise
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
+	"pidbox/lib/child"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
 )
@@ -22,83 +22,47 @@ func (e *OccupiedError) Error() string {
 
 // Adopt finds the child by its identity and by the command on record, and puts itself on record as its supervisor: of
 // many at once, under whatever pidfiles of their own, one does. A process that nothing proves to be an earlier
-// supervisor's child is never adopted and never signalled.
+// supervisor's child is never adopted and never signalled. One is not stopped for a command that cannot be started.
 func (s *Service) Adopt() (Child, error) {
-	for {
-		holder, _, err := s.find()
-		if err != nil || holder == nil {
-			return nil, err
-		}
-		var r record
-		err = pidfile.Locked(context.Background(), holder, func() (err error) {
-			if r, err = s.proven(holder); err != nil {
-				return err
-			}
-			r.supervisor = s.self
-			return saveRecord(s.PidFile, r)
-		})
-		if err == nil {
-			return s.take(adopted(holder, r.child, s.Log), r)
-		}
-		holder.Close()
-		if !errors.Is(err, pidfile.ErrChanged) && !errors.Is(err, proc.ErrNotFound) { // else it has just ended
-			return nil, err
-		}
+	if err := s.know(); err != nil {
+		return nil, err
 	}
-}
-
-// take decides what becomes of the child. One is not stopped for a command that cannot be started.
-func (s *Service) take(c *child, r record) (Child, error) {
-	s.last = c.PID()
+	var r record
+	spec := s.adoption(&r)
+	spec.Take = func() error {
+		r.supervisor = s.self
+		return s.beside().save(r)
+	}
+	c, err := child.Adopt(context.Background(), spec)
+	if err != nil || c == nil {
+		return nil, err
+	}
+	s.last = c
+	if info, err := c.Handle().Info(); err == nil && info.Deleted {
+		s.Log.Warn("the program of the running child was replaced or removed", "pid", c.PID(), "path", info.Exec)
+	}
 	if s.same(r) {
-		return c, nil
+		return &process{c, s.Log}, nil
 	}
-	_, done, err := s.Prepare()
+	_, done, err := s.program.ready()
 	if err != nil {
 		c.Close()
 		return nil, err
 	}
 	done()
-	return c, ErrOther
-}
-
-// Foresee tells which process Adopt would find, 0 if none, and whether it runs the same command.
-func (s *Service) Foresee() (pid int, same bool, err error) {
-	holder, r, err := s.find()
-	if err != nil || holder == nil {
-		return 0, false, err
-	}
-	defer holder.Close()
-	return holder.PID, s.same(r), nil
+	return &process{c, s.Log}, ErrOther
 }
 
 func (s *Service) same(r record) bool { return r.runs(s.Fingerprint) }
 
-// find returns the live child of an earlier supervisor and its record; nil if there is none.
-func (s *Service) find() (*pidfile.Holder, record, error) {
-	if err := s.know(); err != nil {
-		return nil, record{}, err
+// adoption is the spec of a child of an earlier supervisor, of which r is to be the record.
+func (s *Service) adoption(r *record) child.Spec {
+	spec := s.spec()
+	spec.Prove = func(h *pidfile.Holder) (err error) {
+		*r, err = s.proven(h)
+		return err
 	}
-	holder, err := pidfile.Read(s.PidFile, s.Rules)
-	var garbage *pidfile.GarbageError
-	switch {
-	case errors.As(err, &garbage):
-		return nil, record{}, nil // Start claims over it, or says why not
-	case err != nil:
-		return nil, record{}, err
-	case holder.State != pidfile.Running && holder.State != pidfile.Doubtful:
-		holder.Close()
-		return nil, record{}, nil
-	}
-	r, err := s.proven(holder)
-	if err == nil {
-		return holder, r, nil
-	}
-	holder.Close()
-	if errors.Is(err, proc.ErrNotFound) { // it has just ended
-		err = nil
-	}
-	return nil, record{}, err
+	return spec
 }
 
 // proven is the record of the holder's command, if the holder is that very process and no other supervisor has it.
@@ -111,7 +75,7 @@ func (s *Service) proven(h *pidfile.Holder) (record, error) {
 		return record{}, err
 	}
 	occupied := &OccupiedError{Path: s.PidFile, PID: h.PID}
-	r, err := loadRecord(s.PidFile)
+	r, err := s.beside().load()
 	switch {
 	case err == nil && r.child.Compare(now) == proc.Same:
 		if by, alive := supervised(r.supervisor, s.self); alive {

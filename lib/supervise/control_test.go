@@ -2,7 +2,6 @@ package supervise
 
 import (
 	"errors"
-	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -20,7 +19,7 @@ func controlled(t *testing.T, f *fake, dir string) string {
 		t.Fatal(err)
 	}
 	pidfile := filepath.Join(dir, "x.pid")
-	s := New(&Supervisor{Command: f, Backoff: Backoff{Policy: standard}, Log: slog.New(slog.DiscardHandler), Ending: func() {}})
+	s := of(f, standard, nil)
 	close, err := s.Listen(pidfile, resolve.Policy{})
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +73,7 @@ func TestControlOfANameWithoutRoomForASocket(t *testing.T) {
 	if err := os.Mkdir(filepath.Dir(pidfile), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := New(&Supervisor{}).Listen(pidfile, resolve.Policy{}); !errors.Is(err, ErrNoControl) {
+	if _, err := of(&fake{}, standard, nil).Listen(pidfile, resolve.Policy{}); !errors.Is(err, ErrNoControl) {
 		t.Error(err)
 	}
 	if _, err := AskStatus(pidfile, os.Getpid()); !errors.Is(err, ErrNoControl) {
@@ -99,7 +98,7 @@ func TestControlReplacesOnlySockets(t *testing.T) {
 	if err := os.WriteFile(ControlPath(pidfile), []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := New(&Supervisor{})
+	s := of(&fake{}, standard, nil)
 	if _, err := s.Listen(pidfile, resolve.Policy{}); err == nil {
 		t.Fatal("listening in place of a file")
 	}

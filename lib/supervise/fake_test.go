@@ -111,10 +111,17 @@ func (r *run) Stop(_ signals.Schedule, begun func(), hasten <-chan struct{}) err
 	return nil
 }
 
+// of is a supervisor of f that logs nothing.
+func of(f *fake, p Policy, h *Health) *Supervisor {
+	s := newSupervisor(f, p, nil, slog.New(slog.DiscardHandler))
+	s.Health = h
+	return s
+}
+
 // supervise runs a supervisor over f in virtual time, does what the test wants meanwhile, and returns its result.
 func supervise(t *testing.T, f *fake, p Policy, h *Health, during func(*Supervisor)) (Outcome, error) {
 	t.Helper()
-	s := New(&Supervisor{Command: f, Backoff: Backoff{Policy: p}, Health: h, Log: slog.New(slog.DiscardHandler), Ending: func() {}})
+	s := of(f, p, h)
 	go during(s)
 	return s.Run()
 }

@@ -3,7 +3,6 @@ package supervise
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -24,7 +23,8 @@ func TestHealthRestartsAfterFailuresInARow(t *testing.T) {
 		if _, err := supervise(t, f, standard, h, func(s *Supervisor) { time.Sleep(3 * time.Minute); askStop(s) }); err != nil {
 			t.Fatal(err)
 		}
-		// Checks at 1 to 5 s, then each 10 s: sick at 65 and 75 only; from 125 on, so that 145 is the third; 1 s to stop.
+		// Checks at 1 to 5 s, then each 10 s: sick at 65 and 75 only; from 125 on, so that 145 is the third; 1 s to
+		// stop.
 		if got := f.starts[1].Sub(began); got != 146*time.Second {
 			t.Error(got)
 		}
@@ -36,8 +36,8 @@ func TestHealthGraceEnds(t *testing.T) {
 		f, began, ready := &fake{takes: time.Second}, time.Now(), false
 		h := &Health{Grace: 20 * time.Second, Interval: 10 * time.Second, Timeout: time.Second, Failures: 3,
 			Check: func(context.Context) error { return errors.New("never") }}
-		s := New(&Supervisor{Command: f, Backoff: Backoff{Policy: standard}, Health: h, Log: slog.New(slog.DiscardHandler),
-			Ending: func() {}, Ready: func() { ready = true }})
+		s := of(f, standard, h)
+		s.Ready = func() { ready = true }
 		go func() { time.Sleep(50 * time.Second); askStop(s) }()
 		if _, err := s.Run(); err != nil {
 			t.Fatal(err)
@@ -65,8 +65,8 @@ func TestHealthRestsDuringAStop(t *testing.T) {
 			}
 			return nil
 		}}
-		s := New(&Supervisor{Command: f, Backoff: Backoff{Policy: standard}, Health: h, Log: slog.New(slog.DiscardHandler),
-			Ending: func() {}, Ready: func() { ready.Store(true) }})
+		s := of(f, standard, h)
+		s.Ready = func() { ready.Store(true) }
 		go func() {
 			time.Sleep(5500 * time.Millisecond)
 			if err := s.Ask(Request{Kind: Restart}); err != nil { // until 65.5 s

@@ -4,39 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
-
-	"pidbox/lib/signals"
 )
-
-// Supervisor keeps one command running by a policy. Run is called once; Ask and Status by any goroutine.
-type Supervisor struct {
-	Command  Commander
-	Backoff  Backoff
-	Schedule signals.Schedule
-	Health   *Health // nil: no checks
-	Log      *slog.Logger
-	Ready    func() // called once, when the first child runs (and is healthy, if that is checked)
-	Ending   func() // called when the stop that was asked for begins
-
-	requests chan Request
-	over     chan struct{}
-	restarts []Request // answered at the next start
-	ready    sync.Once
-	mu       sync.Mutex
-	status   Status
-	changed  chan struct{} // closed at each change of status
-}
-
-// New completes a supervisor, so that it can be asked things before it runs.
-func New(s *Supervisor) *Supervisor {
-	s.requests, s.over, s.changed = make(chan Request), make(chan struct{}), make(chan struct{})
-	s.status = Status{State: Starting}
-	return s
-}
 
 // verdict is what follows a watch or a wait.
 type verdict int
@@ -115,7 +85,10 @@ func (s *Supervisor) adopt() (Child, verdict, error) {
 // watch waits for the child's end and for whatever else there is to do.
 func (s *Supervisor) watch(child Child) (verdict, End, error) {
 	s.set(func(st *Status) {
-		*st = Status{State: Running, Restarts: st.Restarts, LastExit: st.LastExit, Child: child.PID(), Adopted: child.Adopted(), Started: new(child.Began())}
+		*st = Status{
+			State: Running, Restarts: st.Restarts, LastExit: st.LastExit,
+			Child: child.PID(), Adopted: child.Adopted(), Started: new(child.Began()),
+		}
 	})
 	s.settle(nil)
 	checks, done := s.check(child)
@@ -203,6 +176,71 @@ func (s *Supervisor) halt(child Child, v verdict) (verdict, error) {
 			}
 		}
 	}
+}
+
+// rest waits for the back-off that follows an end. given and nil is an end that the policy takes as a good one.
+func (s *Supervisor) rest(end End, ran time.Duration) (verdict, error) {
+	if s.Backoff.IsFinal(end) {
+		s.Log.Info("not restarted", "how", end.String())
+		if end.Code == 0 {
+			return given, nil
+		}
+		return given, fmt.Errorf("%w: %v is final", ErrGaveUp, end)
+	}
+	delay, err := s.Backoff.Next(time.Now(), ran)
+	if err != nil {
+		s.Log.Error("gave up", "error", err.Error(), "last", end.String())
+		return given, fmt.Errorf("%w; the last: %v", err, end)
+	}
+	if delay == 0 { // starts that fail one after another would never come to a request
+		select {
+		case r := <-s.requests:
+			return s.meanwhile(r), nil
+		default:
+			return crashed, nil
+		}
+	}
+	s.Log.Info("waiting", "for", delay.String())
+	s.set(func(st *Status) { st.State, st.Next = Waiting, new(time.Now().Add(delay)) })
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+			return crashed, nil
+		case r := <-s.requests:
+			if v := s.meanwhile(r); v != crashed {
+				return v, nil
+			}
+		}
+	}
+}
+
+// meanwhile takes a request while there is no child.
+func (s *Supervisor) meanwhile(r Request) verdict {
+	switch r.Kind {
+	case Stop:
+		s.Ending()
+		return stopped
+	case Leave:
+		return left
+	case Restart:
+		s.restart(r)
+		return asked
+	}
+	return crashed
+}
+
+func (s *Supervisor) forward(child Child, r Request) {
+	if err := child.Signal(r.Signal); err != nil {
+		s.Log.Warn("signal not forwarded", "pid", child.PID(), "signal", r.Signal.String(), "error", err.Error())
+	}
+}
+
+func (s *Supervisor) ended(child Child, end End) {
+	s.set(func(st *Status) { st.LastExit, st.Child, st.Started = end.String(), 0, nil })
+	after := end.At.Sub(child.Began()).Round(time.Millisecond)
+	s.Log.Info("exited", "pid", child.PID(), "how", end.String(), "after", after.String())
 }
 
 func over(child Child) bool {

@@ -2,7 +2,6 @@ package supervise
 
 import (
 	"os"
-	"sync"
 
 	"pidbox/lib/resolve"
 )
@@ -10,18 +9,16 @@ import (
 // Output is where a command writes: paths of logs, "-" for the supervisor's own output, "" for nowhere. The files are
 // opened for append and handed to the command itself, so that they outlive the supervisor, and anew at each start, so
 // that one that was rotated away is let go at the latest by a restart.
-type Output struct {
-	Stdout, Stderr string
-	Insecure       bool // also where other users could have put links or files in their place
-}
+type Output struct{ Stdout, Stderr string }
 
-// Open opens both; the same file may be given twice. The function that it returns closes this side of them.
-func (o Output) Open() (stdout, stderr *os.File, done func(), err error) {
-	if stdout, err = openLog(o.Stdout, os.Stdout, o.Insecure); err != nil {
+// Open opens both; the same file may be given twice. One that another user determined who could not write to it himself
+// is refused, unless insecure, see resolve.OpenLog. The function that it returns closes this side of them.
+func (o Output) Open(insecure bool) (stdout, stderr *os.File, done func(), err error) {
+	if stdout, err = openLog(o.Stdout, os.Stdout, insecure); err != nil {
 		return nil, nil, nil, err
 	}
 	if stderr = stdout; o.Stderr != o.Stdout || o.Stderr == "-" {
-		if stderr, err = openLog(o.Stderr, os.Stderr, o.Insecure); err != nil {
+		if stderr, err = openLog(o.Stderr, os.Stderr, insecure); err != nil {
 			closeLog(stdout)
 			return nil, nil, nil, err
 		}
@@ -44,39 +41,4 @@ func closeLog(f *os.File) {
 	if f != nil && f != os.Stdout && f != os.Stderr {
 		f.Close()
 	}
-}
-
-// LogFile is a log of the supervisor's own, which can be rotated away and reopened.
-type LogFile struct {
-	path     string
-	insecure bool
-	mu       sync.Mutex
-	file     *os.File
-}
-
-// OpenLogFile opens the log at path for append, see Output.
-func OpenLogFile(path string, insecure bool) (*LogFile, error) {
-	l := &LogFile{path: path, insecure: insecure}
-	return l, l.Reopen()
-}
-
-// Reopen opens the path anew; where that fails the old file is written on.
-func (l *LogFile) Reopen() error {
-	f, err := openLog(l.path, os.Stderr, l.insecure)
-	if err != nil {
-		return err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.file != nil {
-		closeLog(l.file)
-	}
-	l.file = f
-	return nil
-}
-
-func (l *LogFile) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.file.Write(b)
 }

@@ -47,3 +47,17 @@ func (s *Supervisor) Ask(r Request) error {
 	}
 	return <-answer // Run settles every request that it took before it ends
 }
+
+// restart notes a restart that somebody asked for. It is no failure, and its start is due at once.
+func (s *Supervisor) restart(r Request) {
+	s.restarts = append(s.restarts, r)
+	s.Backoff.Reset()
+}
+
+// settle answers those who asked for a restart.
+func (s *Supervisor) settle(err error) {
+	for _, r := range s.restarts {
+		r.answer(err)
+	}
+	s.restarts = nil
+}

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// Signals says what the signals that reach a supervisor mean. TERM and INT stop it unless they are named here.
+// Signals says what the signals that reach a supervisor mean. TERM, INT and QUIT stop it unless they are named here.
 type Signals struct {
 	Leave   syscall.Signal   // 0: none
 	Reopen  syscall.Signal   // the logs; 0: none
@@ -16,9 +16,9 @@ type Signals struct {
 
 // Route turns signals into requests until the returned function is called. A broken pipe behind the supervisor's own
 // output does not end it: signals are caught, not ignored, so that the child inherits nothing.
-func (s *Supervisor) Route(means Signals, reopen func() error) (stop func()) {
+func (s *Supervisor) Route(means Signals) (stop func()) {
 	c := make(chan os.Signal, 16)
-	own := []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGPIPE}
+	own := []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGPIPE}
 	for _, sig := range append([]syscall.Signal{means.Leave, means.Reopen}, means.Forward...) {
 		if sig != 0 {
 			own = append(own, sig)
@@ -35,7 +35,7 @@ func (s *Supervisor) Route(means Signals, reopen func() error) (stop func()) {
 				sig := got.(syscall.Signal)
 				switch {
 				case sig == means.Reopen:
-					if err := reopen(); err != nil {
+					if err := s.logFile.Reopen(); err != nil {
 						s.Log.Warn("logs not opened anew", "error", err.Error()) // to the old one, which can still be read
 					}
 				case sig == means.Leave:

@@ -11,6 +11,8 @@ package supervise
 import (
 	"errors"
 	"fmt"
+	"log/slog"
+	"sync"
 	"syscall"
 	"time"
 
@@ -81,28 +83,31 @@ const (
 	Finished                // the child ended with a code that is not restarted
 )
 
-// Status is what a supervisor tells about itself.
-type Status struct {
-	State    State      `json:"state"`
-	PID      int        `json:"pid"`
-	Child    int        `json:"child,omitempty"`
-	Adopted  bool       `json:"adopted,omitempty"`
-	Restarts int        `json:"restarts"`
-	Started  *time.Time `json:"started,omitempty"` // the child's start
-	Uptime   float64    `json:"uptime,omitempty"`  // seconds
-	LastExit string     `json:"last_exit,omitempty"`
-	Next     *time.Time `json:"next,omitempty"`    // the next restart
-	NextIn   float64    `json:"next_in,omitempty"` // seconds
-	Healthy  *bool      `json:"healthy,omitempty"`
+// Supervisor keeps one command running by a policy. Run is called once; Ask and Status by any goroutine.
+type Supervisor struct {
+	Command  Commander
+	Backoff  Backoff
+	Schedule signals.Schedule
+	Health   *Health // nil: no checks
+	Log      *slog.Logger
+	Ready    func() // called once, when the first child runs (and is healthy, if that is checked)
+	Ending   func() // called when the stop that was asked for begins
+
+	logFile  *LogFile // its own, which a signal may reopen; nil: none
+	requests chan Request
+	over     chan struct{}
+	restarts []Request // answered at the next start
+	ready    sync.Once
+	mu       sync.Mutex
+	status   Status
+	changed  chan struct{} // closed at each change of status
 }
 
-// State is what a supervisor is doing.
-type State string
-
-// The states.
-const (
-	Starting State = "starting"
-	Running  State = "running"
-	Waiting  State = "waiting" // for the back-off to pass
-	Stopping State = "stopping"
-)
+// newSupervisor makes a supervisor, which can be asked things before it runs.
+func newSupervisor(c Commander, p Policy, schedule signals.Schedule, log *slog.Logger) *Supervisor {
+	return &Supervisor{
+		Command: c, Backoff: Backoff{Policy: p}, Schedule: schedule, Log: log, Ready: func() {}, Ending: func() {},
+		requests: make(chan Request), over: make(chan struct{}), changed: make(chan struct{}),
+		status: Status{State: Starting},
+	}
+}

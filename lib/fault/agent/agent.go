@@ -95,8 +95,8 @@ func (a *Agent) Status() fault.Status {
 	s := fault.Status{State: a.state, Since: a.since, Exit: a.exit, Unexpected: a.unexpected, Faults: []fault.Active{},
 		Unsupported: a.unsupported, Dir: a.root != nil, MaxHold: fault.Duration(a.MaxHold), Lease: a.lease.owner(), Archive: a.archive}
 	if m := a.member; m != nil {
-		s.PID = m.handle.PID()
-		if state, err := m.handle.State(); err == nil && state == 'T' {
+		s.PID = m.PID()
+		if state, err := m.Handle().State(); err == nil && state == 'T' {
 			s.State = fault.Paused
 			if m.guard != nil {
 				s.Since = m.guard.since

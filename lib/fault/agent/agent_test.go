@@ -267,7 +267,7 @@ func TestGuard(t *testing.T) {
 		<-g.done // the agent has resumed it too, and no signal of this pause is still to come
 	}
 	// somebody else's stop is seen too
-	_ = f.member.handle.Signal(syscall.SIGSTOP)
+	_ = f.member.Handle().Signal(syscall.SIGSTOP)
 	f.until("it is seen", is(fault.Paused))
 	f.ask(200, "", "POST", "/v1/resume", "")
 	f.until("it is resumed", is(fault.Running))

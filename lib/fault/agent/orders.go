@@ -9,7 +9,6 @@ import (
 	"pidbox/lib/fault"
 	"pidbox/lib/proc"
 	"pidbox/lib/signals"
-	"pidbox/lib/stop"
 )
 
 // Start runs the command, unless it runs.
@@ -142,16 +141,12 @@ func (a *Agent) stop(by signals.Schedule) error {
 	if err := a.resume(m); err != nil { // or it could not answer TERM
 		return err
 	}
-	err := m.within(func(f *proc.Family) error {
-		_, err := stop.Run(context.Background(), f, by, nil)
-		return err
-	})
-	if err != nil && !errors.Is(err, proc.ErrNotFound) {
+	if err := m.Child.Stop(context.Background(), by, nil); err != nil && !errors.Is(err, proc.ErrNotFound) {
 		a.mu.Lock()
 		m.expected = false
 		a.mu.Unlock()
-		return fmt.Errorf("stop process %d: %w", m.handle.PID(), err)
+		return fmt.Errorf("stop process %d: %w", m.PID(), err)
 	}
-	<-m.ended
+	<-m.recorded
 	return nil
 }

@@ -10,14 +10,14 @@ import (
 	"syscall"
 	"time"
 
+	"pidbox/lib/child"
 	"pidbox/lib/fault"
 	"pidbox/lib/proc"
-	"pidbox/lib/spawn"
 )
 
 // guard is the agent's end of it.
 type guard struct {
-	child *spawn.Process
+	child *child.Child
 	in    *os.File // closing it ends the pause
 	out   *bufio.Reader
 	since time.Time
@@ -59,7 +59,7 @@ func (a *Agent) Pause(o fault.Order) error {
 	go a.guarded(m, g)
 	if err := g.hold(o.Hold); err != nil {
 		g.end()
-		return fmt.Errorf("pause process %d: %w", m.handle.PID(), err)
+		return fmt.Errorf("pause process %d: %w", m.PID(), err)
 	}
 	return nil
 }
@@ -76,10 +76,6 @@ func (g *guard) hold(d fault.Duration) error {
 }
 
 func (a *Agent) newGuard(m *member) (_ *guard, err error) {
-	id, err := m.handle.Identity()
-	if err != nil {
-		return nil, err
-	}
 	inRead, inWrite, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -92,26 +88,21 @@ func (a *Agent) newGuard(m *member) (_ *guard, err error) {
 	}
 	defer outWrite.Close()
 	cmd := a.Config.Guard
-	cmd.Env = append(cmd.Env[:len(cmd.Env):len(cmd.Env)], GuardVariable+"="+id.String())
+	cmd.Env = append(cmd.Env[:len(cmd.Env):len(cmd.Env)], GuardVariable+"="+m.Identity().String())
 	cmd.Stdin, cmd.Stdout = inRead, outWrite
-	child, err := spawn.Start(cmd, true)
-	if err == nil {
-		if err = child.Go(); err != nil {
-			child.Close()
-		}
-	}
+	c, err := child.Start(context.Background(), cmd, child.Spec{Session: true})
 	if err != nil {
 		inWrite.Close()
 		outRead.Close()
 		return nil, err
 	}
-	g := &guard{child: child, in: inWrite, out: bufio.NewReader(outRead), since: time.Now(), done: make(chan struct{})}
+	g := &guard{child: c, in: inWrite, out: bufio.NewReader(outRead), since: time.Now(), done: make(chan struct{})}
 	return g, nil
 }
 
 // guarded waits for the end of a guard, and resumes the member in its stead.
 func (a *Agent) guarded(m *member, g *guard) {
-	_, _ = g.child.Wait(context.Background())
+	_, _ = g.child.Reap()
 	g.child.Close()
 	g.in.Close()
 	a.mu.Lock()

@@ -7,10 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 )
 
@@ -30,16 +27,6 @@ func PortOf(l net.Listener) uint16 {
 		return uint16(a.Port)
 	}
 	return 0
-}
-
-// UntilAsked is a context that ends with TERM, or with INT where the caller has not ignored it, as a shell does for what
-// it runs in the background.
-func UntilAsked(ctx context.Context) (context.Context, context.CancelFunc) {
-	asking := []os.Signal{syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGINT) {
-		asking = append(asking, syscall.SIGINT)
-	}
-	return signal.NotifyContext(ctx, asking...)
 }
 
 // Serve answers requests until ctx ends. Then, or if it cannot serve any longer, it heals the member, stops it and

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"pidbox/lib/fault"
@@ -39,7 +40,9 @@ func (s skip) Error() string { return s.reason }
 func (c *Cluster) runCase(ctx context.Context, one plan.Case, round int) (result report.Case, fatal error) {
 	// the targets are never nil, which each would take for all
 	t := &trial{Cluster: c, Case: one, hold: c.plan.HoldOf(one), changed: make(chan time.Duration, 1)}
-	t.result = report.Case{Name: one.Name, Round: round, Fault: strings.TrimSpace(one.Fault + " " + one.Shape), Targets: []string{}, Outcome: report.Fail, Started: time.Now()}
+	t.result = report.Case{Name: one.Name, Round: round,
+		Fault: strings.TrimSpace(one.Fault + " " + one.Shape), Targets: []string{},
+		Outcome: report.Fail, Started: time.Now()}
 	if t.scratch, fatal = os.MkdirTemp("", "fault-tester-"); fatal != nil {
 		t.result.Reason, t.result.Ended = fatal.Error(), time.Now()
 		return t.result, fatal
@@ -77,20 +80,6 @@ func (c *Cluster) runCase(ctx context.Context, one plan.Case, round int) (result
 		return result, err
 	}
 	return result, t.afterFailure(ctx)
-}
-
-// undo heals what no agent would: a fault exec that is still in force.
-func (t *trial) undo(ctx context.Context) {
-	if t.Fault == plan.Exec && !t.result.Injected.IsZero() && t.result.Healed.IsZero() {
-		t.also("undo", t.heal(context.WithoutCancel(ctx)))
-	}
-}
-
-// also says what went wrong besides the reason of the failure.
-func (t *trial) also(what string, err error) {
-	if err != nil {
-		t.result.Reason += fmt.Sprintf("; %s: %v", what, err)
-	}
 }
 
 // judge is the case itself. Nil is PASS.
@@ -148,14 +137,68 @@ func (t *trial) unless501(err error) error {
 	return fmt.Errorf("inject: %w", err)
 }
 
-func sleep(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
+// undo heals what no agent would: a fault exec that is still in force.
+func (t *trial) undo(ctx context.Context) {
+	if t.Fault == plan.Exec && !t.result.Injected.IsZero() && t.result.Healed.IsZero() {
+		t.also("undo", t.heal(context.WithoutCancel(ctx)))
+	}
+}
+
+// afterFailure keeps what shows the failure, and brings the cluster back for the next case: with its data moved away
+// where the agents can do that, for what failed once would otherwise fail all that follows.
+func (t *trial) afterFailure(ctx context.Context) error {
+	on := t.plan.OnFailure
+	if len(on.Exec) > 0 {
+		t.also("on_failure", callKept(ctx, on.Exec, append(t.env(), "FAULT_REASON="+t.result.Reason), 5*time.Minute))
+	}
+	statuses, err := t.Statuses(ctx)
+	if err != nil {
+		_ = t.Heal()
+		return err
+	}
+	archive := on.Archive == nil || *on.Archive
+	for _, s := range statuses {
+		archive = archive && s.Dir
+	}
+	if archive {
+		t.options.Step(t.Name + ": moving the members' data away")
+		var mu sync.Mutex
+		t.also("archive", t.each(nil, func(a *client) error {
+			s, err := a.order(ctx, "archive", fault.Order{Stacks: on.Stacks})
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				t.result.Archives = append(t.result.Archives, a.member+" "+s.Archive)
+			}
+			return err
+		}))
+		slices.Sort(t.result.Archives)
+	}
+	if err := t.Heal(); err != nil {
+		return fmt.Errorf("heal after case %s: %w", t.Name, err)
+	}
+	if err := t.Healthy(ctx, t.plan.RecoverOf(t.Case)); err != nil {
+		return fmt.Errorf("after case %s the cluster did not come back: %w", t.Name, err)
+	}
+	return nil
+}
+
+// also says what went wrong besides the reason of the failure.
+func (t *trial) also(what string, err error) {
+	if err != nil {
+		t.result.Reason += fmt.Sprintf("; %s: %v", what, err)
 	}
 }
 
 func (t *trial) env() []string {
 	return []string{"FAULT_CASE=" + t.Name, "FAULT_ROUND=" + strconv.Itoa(t.result.Round),
-		"FAULT_DIR=" + t.scratch, "FAULT_TARGETS=" + strings.Join(t.result.Targets, " "), "FAULT_MEMBERS=" + strings.Join(t.names(), " ")}
+		"FAULT_DIR=" + t.scratch, "FAULT_TARGETS=" + strings.Join(t.result.Targets, " "),
+		"FAULT_MEMBERS=" + strings.Join(t.names(), " ")}
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
 }

@@ -13,11 +13,11 @@ import (
 	"syscall"
 	"time"
 
+	"pidbox/lib/child"
 	"pidbox/lib/fault/plan"
 	"pidbox/lib/proc"
 	"pidbox/lib/signals"
 	"pidbox/lib/spawn"
-	"pidbox/lib/stop"
 )
 
 // outputLimit is how much of a command's output is kept; the rest is read and dropped.
@@ -25,14 +25,12 @@ const outputLimit = 64 << 10
 
 // job is a command that runs in a session of its own.
 type job struct {
-	child  *spawn.Process
+	child  *child.Child
 	ending spawn.Ending
 	err    error
 	out    bytes.Buffer // standard output
 	errs   bytes.Buffer
-	life   *os.File     // of one with a keeper: closing it ends the command
-	use    sync.RWMutex // held while the child's handle is used
-	gone   bool
+	life   *os.File // of one with a keeper: closing it ends the command
 	done   chan struct{}
 }
 
@@ -57,12 +55,11 @@ func launch(path string, argv, env []string, stdin *os.File) (*job, error) {
 		return nil, err
 	}
 	defer errWrite.Close()
-	j.child, err = spawn.Start(spawn.Command{Path: path, Args: argv, Env: spawn.MergeEnv(os.Environ(), env), Stdin: stdin, Stdout: outWrite, Stderr: errWrite}, true)
-	if err == nil {
-		if err = j.child.Go(); err != nil {
-			j.child.Close()
-		}
+	cmd := spawn.Command{
+		Path: path, Args: argv, Env: spawn.MergeEnv(os.Environ(), env),
+		Stdin: stdin, Stdout: outWrite, Stderr: errWrite,
 	}
+	j.child, err = child.Start(context.Background(), cmd, ofASession())
 	if err != nil {
 		outRead.Close()
 		errRead.Close()
@@ -87,40 +84,23 @@ func launch(path string, argv, env []string, stdin *os.File) (*job, error) {
 	return j, nil
 }
 
-// wait waits for its end, and ends what it has left in its session, which would hold the output open. Until it is
-// reaped, that session is its own.
+// ofASession is how a command is kept: what it leaves in its session is ended with it.
+func ofASession() child.Spec { return child.Spec{Session: true, Scope: proc.Session} }
+
+// wait waits for its end, and ends what it has left in its session, which would hold the output open.
 func (j *job) wait() {
-	_ = j.child.Handle().Wait(context.Background())
-	j.kill(at("KILL/5"))
-	j.ending, j.err = j.child.Wait(context.Background())
-	j.use.Lock()
-	defer j.use.Unlock()
-	j.gone = true
+	_ = j.child.Clear() // what could not be ended is nothing that its exit status tells
+	j.ending, j.err = j.child.Reap()
 	j.child.Close()
 }
 
-func at(schedule string) signals.Schedule {
-	s, err := signals.ParseSchedule(schedule)
-	if err != nil {
-		panic(err) // every caller's is right
-	}
-	return s
+// graceful ends a command: TERM, and KILL after two seconds.
+func graceful() signals.Schedule {
+	return append(signals.Schedule{{Signal: syscall.SIGTERM, Wait: 2 * time.Second}}, child.Kill()...)
 }
 
-// kill ends all of the command's session, even when the command has ended.
-func (j *job) kill(by signals.Schedule) {
-	j.use.RLock()
-	defer j.use.RUnlock()
-	if j.gone {
-		return
-	}
-	family, err := j.child.Handle().Family(proc.Session, nil)
-	if err != nil {
-		return
-	}
-	defer family.Close()
-	_, _ = stop.Run(context.Background(), family, by, nil)
-}
+// stop ends all of the command's session, even when the command has ended.
+func (j *job) stop() { _ = j.child.Stop(context.Background(), graceful(), nil) }
 
 // end stops it and waits until it is gone.
 func (j *job) end() {
@@ -132,7 +112,7 @@ func (j *job) end() {
 	if j.life != nil {
 		j.life.Close()
 	} else {
-		j.kill(at("TERM/2/KILL/5"))
+		j.stop()
 	}
 	<-j.done
 }
@@ -194,5 +174,6 @@ func (j *job) finish(ctx context.Context, limit time.Duration) (string, error) {
 // harmless says whether a load that was told to stop ended as one may: well, or by a signal of its keeper, who says so
 // by 128 and its number.
 func (j *job) harmless() bool {
-	return j.err == nil && j.ending.Signal == 0 && slices.Contains([]int{0, 128 + int(syscall.SIGTERM), 128 + int(syscall.SIGKILL)}, j.ending.Code)
+	well := []int{0, 128 + int(syscall.SIGTERM), 128 + int(syscall.SIGKILL)}
+	return j.err == nil && j.ending.Signal == 0 && slices.Contains(well, j.ending.Code)
 }

@@ -1,9 +1,11 @@
 package run
 
 import (
+	"context"
 	"io"
 	"os"
 
+	"pidbox/lib/child"
 	"pidbox/lib/fault/plan"
 	"pidbox/lib/spawn"
 )
@@ -22,17 +24,13 @@ func Keep(argv []string, stdin io.Reader, output *os.File) (int, error) {
 		return 0, err
 	}
 	j := &job{done: make(chan struct{})}
-	j.child, err = spawn.Start(spawn.Command{Path: path, Args: argv, Env: os.Environ(), Stdout: output, Stderr: output}, true)
-	if err != nil {
-		return 0, err
-	}
-	if err := j.child.Go(); err != nil {
-		j.child.Close()
+	cmd := spawn.Command{Path: path, Args: argv, Env: os.Environ(), Stdout: output, Stderr: output}
+	if j.child, err = child.Start(context.Background(), cmd, ofASession()); err != nil {
 		return 0, err
 	}
 	go func() {
 		_, _ = io.Copy(io.Discard, stdin)
-		j.kill(at("TERM/2/KILL/5"))
+		j.stop()
 	}()
 	j.wait()
 	if j.ending.Signal != 0 {

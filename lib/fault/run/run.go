@@ -37,8 +37,8 @@ const (
 	leaseRenew = 2 * time.Second
 )
 
-// margin is what the agents' holds are longer than the tester's, which ends a fault itself and judges it before: long, for
-// a loaded machine.
+// margin is what the agents' holds are longer than the tester's, which ends a fault itself and judges it before: long,
+// for a loaded machine.
 const margin = 5 * time.Second
 
 // faultID is the name under which the tester puts its faults.

@@ -21,6 +21,7 @@ import (
 	"pidbox/lib/fault/plan"
 	"pidbox/lib/fault/report"
 	"pidbox/lib/proc"
+	"pidbox/lib/signals"
 	"pidbox/lib/spawn"
 )
 
@@ -363,12 +364,12 @@ func TestHealsOnEveryExit(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		w.members[1].bend = func(order string, s *fault.Status) (int, error) {
 			if len(s.Faults) > 0 {
-				cancel(&InterruptedError{syscall.SIGTERM})
+				cancel(&signals.Caught{Signal: syscall.SIGTERM})
 			}
 			return 0, nil
 		}
 		_, err := Run(ctx, w.plan("cases: [{fault: isolate, on: all, hold: 60s}, {fault: none}]"), Options{})
-		if interrupted := (*InterruptedError)(nil); !errors.As(err, &interrupted) {
+		if caught := (*signals.Caught)(nil); !errors.As(err, &caught) {
 			t.Errorf("error %v", err)
 		}
 		left(w)

@@ -11,6 +11,57 @@ import (
 	"pidbox/lib/fault/plan"
 )
 
+// The steps of a case, in the order in which judge takes them.
+
+// aim finds out who leads, draws the targets, and skips what they cannot have.
+func (t *trial) aim(ctx context.Context) (err error) {
+	leader := ""
+	if len(t.plan.Leader) > 0 {
+		needed := t.On.Choice == plan.Leader || t.On.Choice == plan.Follower
+		if t.leader, err = t.findLeader(ctx, needed); err != nil {
+			return err
+		}
+		if t.leader != nil {
+			leader = t.leader.Name
+		}
+	}
+	t.peers = map[string][]string{}
+	if t.Fault == plan.Partition {
+		sides, err := t.plan.Sides(t.Case, t.result.Round)
+		if err != nil {
+			return err
+		}
+		for _, n := range t.names() {
+			if len(sides[n]) > 0 {
+				t.result.Targets = append(t.result.Targets, n)
+				t.peers[n] = t.plan.Addresses(sides[n])
+			}
+		}
+	} else {
+		drawn, err := t.plan.Draw(t.Case, t.result.Round, leader)
+		if err != nil {
+			return err
+		}
+		t.result.Targets = append(t.result.Targets, drawn...)
+		for _, n := range t.result.Targets {
+			t.peers[n] = t.plan.Addresses(t.plan.Others(n))
+		}
+	}
+	if t.before, err = t.Statuses(ctx); err != nil {
+		return err
+	}
+	kind := t.plan.Spec(t.Case, nil, 0).Kind
+	for _, n := range t.result.Targets {
+		if why, no := t.before[n].Unsupported[kind]; no {
+			return skip{fmt.Sprintf("%s is not supported on %s: %s", kind, n, why)}
+		}
+		if t.Fault == plan.Wipe && !t.before[n].Dir {
+			return skip{fmt.Sprintf("the agent of %s has no directory to wipe", n)}
+		}
+	}
+	return nil
+}
+
 func (t *trial) inject(ctx context.Context) error {
 	hold := t.hold + margin
 	if t.Fault == plan.Exec {
@@ -35,7 +86,9 @@ func (t *trial) inject(ctx context.Context) error {
 // settled checks that the process of every target is in the state that the fault means; otherwise is what is wrong if
 // it is not.
 func (t *trial) settled(ctx context.Context, otherwise string) error {
-	want := map[string]fault.State{plan.Kill: fault.Stopped, plan.Stop: fault.Stopped, plan.Pause: fault.Paused, plan.Wipe: fault.Wiped}[t.Fault]
+	want := map[string]fault.State{
+		plan.Kill: fault.Stopped, plan.Stop: fault.Stopped, plan.Pause: fault.Paused, plan.Wipe: fault.Wiped,
+	}[t.Fault]
 	if want == "" {
 		return nil
 	}
@@ -56,7 +109,8 @@ func (t *trial) holdOn(ctx context.Context) error {
 	}
 	var last error
 	for end := time.Now().Add(t.hold); time.Now().Before(end); {
-		if _, last = call(ctx, t.Until.Exec, t.env(), min(time.Duration(t.plan.Defaults.Timeout), time.Until(end)+time.Millisecond)); last == nil {
+		limit := min(time.Duration(t.plan.Defaults.Timeout), time.Until(end)+time.Millisecond)
+		if _, last = call(ctx, t.Until.Exec, t.env(), limit); last == nil {
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -157,4 +211,20 @@ func (t *trial) strangers(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func (t *trial) check(ctx context.Context) (err error) {
+	c := t.plan.Check
+	if c == nil {
+		return nil
+	}
+	for t.result.Tries = 1; ; t.result.Tries++ {
+		if err = callKept(ctx, c.Exec, t.env(), time.Duration(c.Timeout)); err == nil {
+			return nil
+		}
+		if t.result.Tries == c.Tries || ctx.Err() != nil {
+			return fmt.Errorf("check: %w", err)
+		}
+		sleep(ctx, time.Duration(c.Pause))
+	}
 }

@@ -7,35 +7,44 @@ import (
 	"time"
 )
 
-// course is the way of one check through its attempts.
-type course struct {
+// asking is the way of one check through its attempts.
+type asking struct {
 	*wait
 	ctx    context.Context
 	target *Target
 	began  time.Time // the attempt
-	held   bool      // a slot
 	streak int
 }
 
-func (c *course) steps() steps {
-	return steps{try: c.pace.TryTimeout, begin: c.begin, again: c.again, pause: c.pause}
+// run asks at the pace until the check has settled or the wait is over. An attempt that finds no slot before that is none.
+func (c *asking) run() {
+	for {
+		select {
+		case c.slots <- struct{}{}:
+		case <-c.ctx.Done():
+			return
+		}
+		c.began = time.Now()
+		err := c.attempt()
+		<-c.slots
+		if !c.again(err) || !sleep(c.ctx, c.pause()) {
+			return
+		}
+	}
 }
 
-func (c *course) begin() {
-	select {
-	case c.slots <- struct{}{}:
-		c.held = true
-	case <-c.ctx.Done(): // the attempt to come fails at once
+func (c *asking) attempt() error {
+	ctx := c.ctx
+	if c.pace.TryTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.pace.TryTimeout)
+		defer cancel()
 	}
-	c.began = time.Now()
+	return c.target.Check.Check(ctx)
 }
 
-func (c *course) again(err error) bool {
-	if !c.held {
-		return false
-	}
-	c.held = false
-	<-c.slots
+// again takes an answer in, and says whether another one is wanted.
+func (c *asking) again(err error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err != nil && over(c.ctx) && !c.last() {
@@ -77,13 +86,13 @@ func over(ctx context.Context) bool {
 }
 
 // last holds for the one attempt of Once when its time is up: "no answer" is an answer then.
-func (c *course) last() bool {
+func (c *asking) last() bool {
 	return c.pace.Once && errors.Is(context.Cause(c.ctx), context.DeadlineExceeded)
 }
 
 // cut is told of an attempt that the end of the whole wait cut short. What was heard before says more than its
 // "no answer in 3ms", unless it had been long without an answer.
-func (c *course) cut(err error) {
+func (c *asking) cut(err error) {
 	const long = time.Second
 	if c.target.Reason == nil || time.Since(c.began) >= long {
 		c.target.Attempts++
@@ -93,7 +102,7 @@ func (c *course) cut(err error) {
 
 // pause keeps the lag after the service became healthy below a tenth of the wait. With several targets it is cut
 // at random, by a fifth at most, so that they do not march in step.
-func (c *course) pause() time.Duration {
+func (c *asking) pause() time.Duration {
 	if c.pace.Interval > 0 {
 		return c.pace.Interval - time.Since(c.began)
 	}

@@ -1,4 +1,4 @@
-package supervise
+package child
 
 import (
 	"os"
@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Reap starts to collect orphans, for as long as the process lives. It is for PID 1.
-func Reap() *Orphans {
+// CollectOrphans starts to collect orphans, for as long as the process lives. It is for PID 1.
+func CollectOrphans() *Orphans {
 	o := &Orphans{own: map[int]bool{}, wake: make(chan struct{}, 1)}
 	children := make(chan os.Signal, 1)
 	signal.Notify(children, syscall.SIGCHLD)

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package child
+
+// CollectOrphans does nothing: PID 1 of these systems is init itself.
+func CollectOrphans() *Orphans { return nil }

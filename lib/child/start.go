@@ -1,0 +1,105 @@
+package child
+
+import (
+	"context"
+	"os"
+	"syscall"
+	"time"
+
+	"pidbox/lib/pidfile"
+	"pidbox/lib/proc"
+	"pidbox/lib/spawn"
+)
+
+// Reserve locks the pidfile, if there is to be one, and judges it: the errors are those of pidfile.Reserve.
+func Reserve(ctx context.Context, s Spec) (c *Child, err error) {
+	c = &Child{spec: s, done: make(chan struct{})}
+	if s.PIDFile == "" {
+		return c, nil
+	}
+	c.place, err = pidfile.Reserve(ctx, s.PIDFile, s.Rules, s.Mode, 0)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Hold forks the process, which stops one step before it executes the command and exits if we do.
+func (c *Child) Hold(cmd spawn.Command) (err error) {
+	if c.spec.Scope == proc.Tree {
+		c.kin = findKin()
+	}
+	err = c.spec.Orphans.birth(func() (int, error) {
+		if c.spec.Detach {
+			c.process, err = spawn.Detach(cmd)
+		} else {
+			c.process, err = spawn.Start(cmd, c.spec.Session)
+		}
+		if err != nil {
+			return 0, err
+		}
+		return c.process.PID(), nil
+	})
+	if err != nil {
+		return err
+	}
+	c.handle = c.process.Handle()
+	c.identity, _ = c.handle.Identity() // what is not known is zero
+	c.kin.meet(c.process.PID(), c.identity.Session)
+	return nil
+}
+
+// Record has the pidfile name the held process. If that fails, or ctx has ended, the process is ended unrun.
+func (c *Child) Record(ctx context.Context) error {
+	err := context.Cause(ctx)
+	if err == nil && c.place != nil {
+		c.place.Attach = c.spec.Attach
+		err = c.place.Write(c.handle)
+		c.recorded = true // or a part of it
+	}
+	if err != nil {
+		_ = c.process.Abort() // killed at the latest when the line is closed
+		c.spec.Orphans.died(c.process.PID())
+		return c.undo(err)
+	}
+	return nil
+}
+
+// LetGo has the process execute the command, and returns once it did. It inherits the files, on numbers of the kernel's
+// choice. That takes long where somebody keeps it stopped, or its file system does not answer: with the end of ctx it
+// is killed, and the error is the cause of that. An error leaves neither process nor pidfile.
+func (c *Child) LetGo(ctx context.Context, inherit ...*os.File) error {
+	kill := context.AfterFunc(ctx, func() { _ = c.handle.Signal(syscall.SIGKILL) })
+	err := c.letGo(inherit)
+	if !kill() {
+		if err == nil { // executed just now
+			_ = c.handle.Wait(context.Background())
+			_, _ = c.Reap()
+		}
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		c.spec.Orphans.died(c.process.PID())
+		return c.undo(err)
+	}
+	return nil
+}
+
+func (c *Child) letGo(files []*os.File) error {
+	if c.spec.HoldLock && c.place != nil {
+		f, err := c.place.LockFile()
+		if err != nil {
+			_ = c.process.Abort()
+			return err
+		}
+		defer f.Close()
+		files = append([]*os.File{f}, files...)
+	}
+	c.began = time.Now()
+	if err := c.process.Release(files...); err != nil {
+		_ = c.process.Abort()
+		return err
+	}
+	c.unlock()
+	return c.process.Executed()
+}
