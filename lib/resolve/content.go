@@ -46,7 +46,7 @@ func readFile(path string, limit int64, policy Policy, judge func(*Place, *unix.
 	policy.Follow, policy.Magic = true, true
 	p, err := Walk(path, policy)
 	if err != nil {
-		return nil, err
+		return nil, opening(path, err)
 	}
 	defer p.Close()
 	fd, err := p.OpenFd(unix.O_RDONLY, 0)

@@ -18,7 +18,7 @@ func OpenLog(path string, truncate bool, policy Policy) (f *os.File, made bool, 
 	policy.Follow, policy.Magic = true, true
 	p, err := walkTo(path, policy)
 	if err != nil {
-		return nil, false, err
+		return nil, false, opening(path, err)
 	}
 	defer p.Close()
 	for range maxLooks {
@@ -48,7 +48,7 @@ func CheckLog(path string, policy Policy) error {
 	policy.Follow, policy.Magic = true, true
 	p, err := walkTo(path, policy)
 	if err != nil {
-		return err
+		return opening(path, err)
 	}
 	defer p.Close()
 	fd, err := p.OpenFd(appending, 0)

@@ -51,6 +51,14 @@ func (p *Place) open(flags int, perm uint32) (fd int, made bool, err error) {
 	return -1, false, &fs.PathError{Op: "open", Path: p.Path, Err: err}
 }
 
+// opening is the error of a walk to a file that was to be opened: it names the file, not the directory that is missing.
+func opening(path string, err error) error {
+	if walk, ok := err.(*fs.PathError); ok {
+		return &fs.PathError{Op: "open", Path: path, Err: walk.Err}
+	}
+	return err
+}
+
 // Open is OpenFd, in blocking mode.
 func (p *Place) Open(flags int, perm uint32) (*os.File, error) {
 	fd, err := p.OpenFd(flags, perm)

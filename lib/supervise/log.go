@@ -21,6 +21,7 @@ type logger struct {
 	file *LogFile // nil where there is no file
 }
 
+// open opens it; see Output for what insecure means.
 func (l Log) open(insecure bool) (logger, error) {
 	to, file := l.Else, (*LogFile)(nil)
 	if l.Path != "" {
@@ -51,7 +52,7 @@ type LogFile struct {
 	file     *os.File
 }
 
-// OpenLogFile opens the log at path for append, see Output.
+// OpenLogFile opens the log at path for append.
 func OpenLogFile(path string, insecure bool) (*LogFile, error) {
 	l := &LogFile{path: path, insecure: insecure}
 	return l, l.Reopen()

@@ -9,18 +9,16 @@ import (
 // Output is where a command writes: paths of logs, "-" for the supervisor's own output, "" for nowhere. The files are
 // opened for append and handed to the command itself, so that they outlive the supervisor, and anew at each start, so
 // that one that was rotated away is let go at the latest by a restart.
-type Output struct {
-	Stdout, Stderr string
-	Insecure       bool // also where other users could have put links or files in their place
-}
+type Output struct{ Stdout, Stderr string }
 
-// Open opens both; the same file may be given twice. The function that it returns closes this side of them.
-func (o Output) Open() (stdout, stderr *os.File, done func(), err error) {
-	if stdout, err = openLog(o.Stdout, os.Stdout, o.Insecure); err != nil {
+// Open opens both; the same file may be given twice. One that another user determined who could not write to it himself
+// is refused, unless insecure, see resolve.OpenLog. The function that it returns closes this side of them.
+func (o Output) Open(insecure bool) (stdout, stderr *os.File, done func(), err error) {
+	if stdout, err = openLog(o.Stdout, os.Stdout, insecure); err != nil {
 		return nil, nil, nil, err
 	}
 	if stderr = stdout; o.Stderr != o.Stdout || o.Stderr == "-" {
-		if stderr, err = openLog(o.Stderr, os.Stderr, o.Insecure); err != nil {
+		if stderr, err = openLog(o.Stderr, os.Stderr, insecure); err != nil {
 			closeLog(stdout)
 			return nil, nil, nil, err
 		}
