@@ -2,14 +2,9 @@ package pidfile
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -108,99 +103,6 @@ func Lock(ctx context.Context, p *resolve.Place) (unlock func(), err error) {
 	return l.release, nil
 }
 
-// lockName is the name of the lock file of a pidfile, which is not longer than a name may be.
-func lockName(name string) string {
-	const most = 255
-	full := "." + name + ".lock"
-	if len(full) <= most {
-		return full
-	}
-	sum := sha256.Sum256([]byte(name))
-	return "." + name[:most-len("..lock")-33] + "-" + hex.EncodeToString(sum[:16]) + ".lock"
-}
-
-// lockBeside takes the lock of the file beside the pidfile; nil where the caller cannot make one.
-func lockBeside(ctx context.Context, p *resolve.Place) (*flock.Flock, error) {
-	name := lockName(p.Name)
-	beside := fmt.Sprintf("%s: its lock file %s", p.Path, name)
-	for {
-		fd, err := openLock(ctx, p, name)
-		if fd < 0 {
-			return nil, err
-		}
-		var st unix.Stat_t
-		err = unix.Fstat(fd, &st)
-		unix.Close(fd)
-		if err != nil {
-			return nil, err
-		}
-		l := flock.New(within(p, name), flock.SetFlag(unix.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC))
-		switch err := acquire(ctx, l); {
-		case errors.Is(err, ErrBusy):
-			return nil, &busy{beside + " is", heldBy(&st)}
-		case err == nil:
-			if now, ok := statOf(p, name); ok && locked(l, now) {
-				return l, nil
-			}
-			_ = l.Unlock() // its owner has removed it: another one counts
-		case !errors.Is(err, fs.ErrNotExist):
-			return nil, fmt.Errorf("lock %s: %w", beside, err)
-		}
-		if ctx.Err() != nil {
-			return nil, &busy{beside + " is", 0}
-		}
-	}
-}
-
-// openLock opens the lock file, or makes it; -1 without an error where the caller can do neither. One that he may not
-// open is a moment old and about to be opened to him, or what a killed claim of another user has left.
-func openLock(ctx context.Context, p *resolve.Place, name string) (int, error) {
-	for {
-		fd, err := unix.Openat(p.Fd(), name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
-		if err == nil {
-			share(p, fd)
-			return fd, nil
-		}
-		if err == unix.EEXIST {
-			fd, err = unix.Openat(p.Fd(), name, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-			if err == nil {
-				return fd, isLockFile(p, name, fd)
-			}
-		} else if refused(err) {
-			return -1, nil
-		}
-		switch err {
-		case unix.EINTR:
-		case unix.ENOENT: // it has just been removed, or else the directory was
-			var st unix.Stat_t
-			if unix.Fstat(p.Fd(), &st) == nil && st.Nlink == 0 {
-				return -1, &fs.PathError{Op: "lock", Path: p.Path, Err: err}
-			}
-		case unix.EACCES, unix.EPERM:
-			if isOld(p.Fd(), name, sweepAge) && unix.Unlinkat(p.Fd(), name, 0) != nil {
-				return -1, nil // a stranger's, in a sticky directory
-			}
-			time.Sleep(time.Millisecond)
-		default:
-			return -1, &fs.PathError{Op: "lock", Path: p.Dir() + "/" + name, Err: err}
-		}
-		if ctx.Err() != nil {
-			return -1, &busy{fmt.Sprintf("%s: its lock file %s is", p.Path, name), 0}
-		}
-	}
-}
-
-// isLockFile closes what is no regular file.
-func isLockFile(p *resolve.Place, name string, fd int) error {
-	var st unix.Stat_t
-	err := unix.Fstat(fd, &st)
-	if err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
-		path := p.Dir() + "/" + name
-		err = &resolve.Unsafe{Path: path, Reason: "is not a regular file", Hint: resolve.Quote("rm", path)}
-	}
-	return err
-}
-
 // tryFile locks the pidfile that has the name now, if no other process has.
 func tryFile(ctx context.Context, p *resolve.Place) (*flock.Flock, error) {
 	for {
@@ -244,55 +146,6 @@ func awaitFile(ctx context.Context, h *Holder) error {
 
 func fileLock(p *resolve.Place) *flock.Flock {
 	return flock.New(within(p, p.Name), flock.SetFlag(unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC))
-}
-
-// within is a path to a name in the open directory, for a library that takes no descriptor: who uses it compares what was
-// opened with what is there.
-func within(p *resolve.Place, name string) string {
-	dir := "/proc/self/fd/" + strconv.Itoa(p.Fd())
-	if _, err := os.Lstat(dir); err != nil {
-		dir = p.Dir()
-	}
-	return dir + "/" + name
-}
-
-func statOf(p *resolve.Place, name string) (*unix.Stat_t, bool) {
-	var st unix.Stat_t
-	err := unix.Fstatat(p.Fd(), name, &st, unix.AT_SYMLINK_NOFOLLOW)
-	return &st, err == nil
-}
-
-// locked reports whether l locks the file that st describes.
-func locked(l *flock.Flock, st *unix.Stat_t) bool {
-	info, err := l.Stat()
-	if err != nil {
-		return false
-	}
-	sys, ok := info.Sys().(*syscall.Stat_t)
-	return ok && uint64(sys.Dev) == uint64(st.Dev) && uint64(sys.Ino) == uint64(st.Ino)
-}
-
-// acquire takes a lock in its turn: the kernel's queue wakes the next one, where trying again and again would
-// leave it to luck. A lock that comes after ctx has ended is given back.
-func acquire(ctx context.Context, l *flock.Flock) error {
-	if ok, err := l.TryLock(); ok || err != nil {
-		return err
-	}
-	got := make(chan error)
-	go func() {
-		err := l.Lock()
-		select {
-		case got <- err:
-		case <-ctx.Done():
-			_ = l.Unlock()
-		}
-	}()
-	select {
-	case err := <-got:
-		return err
-	case <-ctx.Done():
-		return ErrBusy
-	}
 }
 
 // Locked calls f under the locks of the pidfile that h was read from, while no other process can claim or release it, and
