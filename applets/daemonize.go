@@ -25,11 +25,11 @@ func daemonize() *applet.Applet {
 	return &applet.Applet{
 		Name:     "daemonize",
 		Summary:  "detach a command, and tell the truth about whether it runs",
-		Synopsis: []string{"[-p FILE] [-o FILE] [-e FILE] [-c DIR] [-E K=V]... [-u USER[:GROUP]] [OPTION]... [--] COMMAND [ARG...]"},
+		Synopsis: []string{"[-p FILE] [-o FILE] [-e FILE] [-c DIR] [-E K=V]... [-u USER[:GROUP...]] [OPTION]... [--] COMMAND [ARG...]"},
 		Description: []string{
 			"Runs COMMAND in a session of its own that it does not lead, so that it never has a controlling terminal, as the leader of its process group (for pid-kill --group), adopted by init, in / with /dev/null as standard input, no descriptor of the caller's but those asked for, an empty signal mask and every signal's default disposition. Its process id goes to standard output.",
 			"daemonize returns when the pidfile is complete, COMMAND was executed, lived for --min-uptime, and reported ready if one of --notify-await, --notify-fd and --ready-url asks for that. When it fails, COMMAND does not run and the pidfile is gone.",
-			"The pidfile is written by the caller, and the log files are opened by it: a user given with -u needs no right to their directories. COMMAND is searched for in the caller's PATH; a relative path is taken from the caller's directory.",
+			"The pidfile is written by the caller, and the log files are opened by it: a user given with -u needs no right to their directories, and owns the logs that are made. COMMAND is searched for in the caller's PATH; a relative path is taken from the caller's directory.",
 		},
 		Operand: applet.Command,
 		Options: o.options(),
@@ -120,7 +120,7 @@ func (o *daemonizeOptions) command(c *applet.Call) error {
 	}
 	_, other := os.Stat(cmd.Dir + "/" + name)
 	ambiguous := o.changed && strings.Contains(name, "/") && !strings.HasPrefix(name, "/") && other == nil
-	if cmd.Path, err = spawn.LookPath(name, path, cwd); err != nil && ambiguous {
+	if cmd.Path, err = cmd.User.LookPath(name, path, cwd); err != nil && ambiguous {
 		return applet.WithHint(err, "it was looked for in %s, the caller's directory, not in %s", cwd, cmd.Dir)
 	}
 	if ambiguous && cmd.Dir != cwd {
@@ -134,6 +134,7 @@ func (o *daemonizeOptions) environment() ([]string, error) {
 	if !o.clearEnv {
 		env = os.Environ()
 	}
+	env = o.order.Command.User.Environ(env)
 	for _, file := range o.envFiles {
 		list, err := spawn.ParseEnvFile(file, o.order.Command.User, o.order.Rules.AllowInsecure)
 		if err != nil {

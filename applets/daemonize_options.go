@@ -37,7 +37,7 @@ func (o *daemonizeOptions) options() []applet.Option {
 		applet.Switch(&o.appended, "append a", "append to the files of -o and -e: the default, for daemonize(1)'s users"),
 		applet.Switch(&o.order.Truncate, "truncate", "empty the files of -o and -e first"),
 		applet.Set("chdir c", "DIR", "run COMMAND in DIR instead of /", o.chdir).As(applet.Dir),
-		applet.Parsed(&cmd.User, "user u", "USER[:GROUP]", "run COMMAND as this user, by name or number, with all groups of the user", spawn.ParseUser).As(applet.User),
+		applet.Parsed(&cmd.User, "user u", "USER[:GROUP...]", "run COMMAND as this user, by name or number, with all groups of the user, its HOME, USER, LOGNAME and SHELL, and as owner of the logs that are made; a GROUP is the primary one instead, and further ones replace all others", spawn.ParseUser).As(applet.User),
 		applet.Parsed(&cmd.Umask, "umask", "MASK", "run COMMAND with this umask, in octal (default the caller's)", parseMask),
 		applet.Strings(&o.env, "env E", "K=V", "set a variable for COMMAND"),
 		applet.Strings(&o.envFiles, "env-file", "FILE", "set the variables of FILE: lines of K=V, # comments, 'single' or \"double\" quotes, nothing expanded; -E comes after").As(applet.File),
@@ -194,7 +194,7 @@ func (o *daemonizeOptions) oneFile() error {
 
 // rehearse answers as a start would, by a look.
 func (o *daemonizeOptions) rehearse(c *applet.Call) error {
-	if err := daemon.Rehearse(o.order); err != nil {
+	if err := untold(c, daemon.Rehearse(o.order)); err != nil {
 		return o.explain(c, err)
 	}
 	c.Say("would start %s", o.order.Command.Path)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"syscall"
 	"time"
 
 	"pidbox/lib/applet"
@@ -124,7 +125,12 @@ func (o *faultAgentOptions) run(c *applet.Call) error {
 		}
 	}
 	c.Tell("listening on %s", o.address.Listen)
-	return a.Serve(ctx, listener, token)
+	err = a.Serve(ctx, listener, token)
+	var caught *signals.Caught
+	if errors.As(context.Cause(ctx), &caught) && caught.Signal != syscall.SIGTERM && caught.Signal != syscall.SIGINT {
+		err = errors.Join(err, caught) // TERM and INT are how it is asked to end, and no death
+	}
+	return err
 }
 
 func (o *faultAgentOptions) check(c *applet.Call) error {

@@ -9,7 +9,6 @@ import (
 
 	"pidbox/lib/applet"
 	"pidbox/lib/signals"
-	"pidbox/lib/supervise"
 )
 
 // check refuses what does not go together, and makes every path absolute.
@@ -52,9 +51,12 @@ func (o *keepAliveOptions) check(c *applet.Call) error {
 		return applet.Usage("--reopen-on goes with --log")
 	}
 	if o.Command.Dir != "" {
-		if info, err := os.Stat(o.Command.Dir); err != nil {
+		info, err := os.Stat(o.Command.Dir)
+		switch {
+		case o.Command.User != nil && (errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.ESTALE)): // USER may enter it
+		case err != nil:
 			return err
-		} else if !info.IsDir() {
+		case !info.IsDir():
 			return applet.Fail(applet.Failed, "%s: not a directory", o.Command.Dir)
 		}
 	}
@@ -95,7 +97,7 @@ func forwarded() []syscall.Signal {
 	switch {
 	case os.Getpid() == 1:
 		return []syscall.Signal{syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH}
-	case supervise.Ignored(syscall.SIGHUP):
+	case signals.Ignored(syscall.SIGHUP):
 		return nil
 	}
 	return []syscall.Signal{syscall.SIGHUP}

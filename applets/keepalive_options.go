@@ -61,7 +61,7 @@ func (o *keepAliveOptions) commandOptions() []applet.Option {
 		}),
 		applet.Strings(&o.Command.EnvFiles, "env-file", "FILE", "set the variables of FILE: lines of K=V; -E comes after").As(applet.File),
 		applet.Switch(&o.Command.ClearEnv, "clear-env", "start from an empty environment"),
-		applet.Parsed(&o.Command.User, "user u", "USER[:GROUP]", "run COMMAND as USER, with its supplementary groups", spawn.ParseUser).As(applet.User),
+		applet.Parsed(&o.Command.User, "user u", "USER[:GROUP...]", "run COMMAND as USER, by name or number, with all groups, HOME, USER, LOGNAME and SHELL of the user, who owns the logs that are made; a GROUP is the primary one instead, and further ones replace all others", spawn.ParseUser).As(applet.User),
 		applet.String(&o.Command.Dir, "chdir c", "DIR", "run COMMAND in DIR").As(applet.Dir),
 		applet.Set("umask", "MASK", "the umask of COMMAND, in octal", func(s string) error {
 			n, err := strconv.ParseUint(s, 8, 12)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -40,7 +41,7 @@ func pidClaim() *applet.Applet {
 		Summary: "claim a pidfile for a process, or become a command that owns it",
 		Synopsis: []string{
 			"--pid PID -p FILE [--wait D] [--mode MODE]",
-			"-p FILE [--user USER[:GROUP]] [--chdir DIR] [--umask MASK] [--env K=V]... [--] COMMAND [ARG...]",
+			"-p FILE [--user USER[:GROUP...]] [--chdir DIR] [--umask MASK] [--env K=V]... [--] COMMAND [ARG...]",
 		},
 		Description: []string{
 			"The first form claims FILE for a running process, usually that of the calling script: \"$$\".",
@@ -54,7 +55,7 @@ func pidClaim() *applet.Applet {
 			applet.Parsed(&o.pid, "pid", "PID", "claim for this process", parsePID),
 			applet.Duration(&o.wait, "wait", "D", "wait up to D for the end of a live holder, instead of failing at once"),
 			modeOption(&o.mode),
-			applet.Parsed(&o.user, "user u", "USER[:GROUP]", "run COMMAND as this user, with all groups of the user", spawn.ParseUser).As(applet.User),
+			applet.Parsed(&o.user, "user u", "USER[:GROUP...]", "run COMMAND as this user, with all groups of the user; a GROUP is the primary one instead, and further ones replace all others", spawn.ParseUser).As(applet.User),
 			applet.String(&o.dir, "chdir c", "DIR", "run COMMAND in DIR").As(applet.Dir),
 			applet.Parsed(&o.umask, "umask", "MASK", "run COMMAND with this umask, in octal", parseMask),
 			applet.Strings(&o.env, "env E", "K=V", "set a variable for COMMAND"),
@@ -87,7 +88,7 @@ func pidClaim() *applet.Applet {
 			"The directory and the file are locked with flock(2) while they are judged and replaced, so that two claims take turns. A program that writes the file without these locks can still do so.",
 			"Only the file system's xattrs tell a process from a later one with its number. Where there are none, as on tmpfs before Linux 6.6 without privilege, the file is judged by the number and by times.",
 			"The process may end right after it was claimed.",
-			"COMMAND ignores HUP and INT if the caller did, as under nohup(1). Other signals that the caller ignored have their default again: the Go runtime takes them over. daemonize(1) resets them all.",
+			"COMMAND ignores HUP and INT if the caller did, as under nohup(1), and QUIT together with INT, as in the background of a shell. Other signals that the caller ignored have their default again: the Go runtime takes them over. daemonize(1) resets them all.",
 		},
 		SeeAlso: []string{"pid-alive(1)", "pid-kill(1)", "daemonize(1)", "flock(2)", "xattr(7)"},
 		Run:     o.run,
@@ -156,14 +157,20 @@ func (o *pidClaimOptions) command(args []string) (*spawn.Command, error) {
 	if o.user != nil {
 		o.rules = o.rules.Trusting(o.user.UID)
 	}
-	env := spawn.MergeEnv(os.Environ(), o.env)
+	env := spawn.MergeEnv(o.user.Environ(os.Environ()), o.env)
 	path := ""
 	for _, kv := range env {
 		if value, ok := strings.CutPrefix(kv, "PATH="); ok {
 			path = value
 		}
 	}
-	file, err := spawn.LookPath(args[0], path, o.dir)
+	dir := o.dir
+	if dir != "" { // a path from where we are now leads nowhere once COMMAND's directory is entered
+		if abs, err := filepath.Abs(dir); err == nil {
+			dir = abs
+		}
+	}
+	file, err := o.user.LookPath(args[0], path, dir)
 	if err != nil && o.dir == "" {
 		return nil, err
 	}
@@ -202,7 +209,7 @@ func (o *pidClaimOptions) rehearse(c *applet.Call, p *proc.Handle, command *spaw
 	}
 	defer h.Close()
 	if command != nil {
-		if err := spawn.Rehearse(*command); err != nil {
+		if err := untold(c, spawn.Rehearse(*command)); err != nil {
 			return err
 		}
 	}
@@ -211,6 +218,16 @@ func (o *pidClaimOptions) rehearse(c *applet.Call, p *proc.Handle, command *spaw
 		c.Say("would then run %s", c.Args[0])
 	}
 	return nil
+}
+
+// untold takes what a look cannot tell for well, and says so.
+func untold(c *applet.Call, err error) error {
+	var unknown *spawn.UntoldError
+	if errors.As(err, &unknown) {
+		c.Say("%v", unknown)
+		return nil
+	}
+	return err
 }
 
 // parseMask reads a umask.

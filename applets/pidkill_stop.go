@@ -95,7 +95,9 @@ func (o *pidKillOptions) planned() signals.Schedule {
 func (o *pidKillOptions) stop(c *applet.Call, t *victim) error {
 	schedule := o.planned()
 	c.Tell("stopping %s by %s", t.name, schedule)
-	out, err := stop.Run(context.Background(), t.Target, schedule, func(s signals.Step) {
+	ctx, done := signals.Until(context.Background())
+	defer done()
+	out, err := stop.Run(ctx, t.Target, schedule, func(s signals.Step) {
 		c.Tell("sending %s, then waiting up to %s", signals.Name(s.Signal), duration.Format(s.Wait))
 	})
 	switch {

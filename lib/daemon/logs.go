@@ -8,6 +8,7 @@ import (
 
 	"pidbox/lib/pidfile"
 	"pidbox/lib/resolve"
+	"pidbox/lib/spawn"
 )
 
 // logs are the files that a daemon writes to; nil is /dev/null.
@@ -21,19 +22,19 @@ func logPolicy(rules pidfile.Rules) resolve.Policy {
 	return resolve.Policy{Insecure: rules.AllowInsecure}
 }
 
-func openLogs(out, errs string, truncate bool, policy resolve.Policy) (l logs, err error) {
+func openLogs(out, errs string, truncate bool, user *spawn.User, policy resolve.Policy) (l logs, err error) {
 	defer func() {
 		if err != nil {
 			l.close()
 		}
 	}()
 	if out != "" {
-		if l.out, _, err = resolve.OpenLog(out, truncate, policy); err != nil {
+		if l.out, err = spawn.OpenLog(out, truncate, user, policy); err != nil {
 			return l, err
 		}
 	}
 	if errs != "" {
-		if l.err, _, err = resolve.OpenLog(errs, truncate, policy); err != nil {
+		if l.err, err = spawn.OpenLog(errs, truncate, user, policy); err != nil {
 			return l, err
 		}
 	}

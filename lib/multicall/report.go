@@ -12,6 +12,7 @@ import (
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
 	"pidbox/lib/resolve"
+	"pidbox/lib/signals"
 	"pidbox/lib/spawn"
 	"pidbox/lib/stop"
 	"pidbox/lib/supervise"
@@ -100,6 +101,8 @@ func processStatus(err error) applet.Status {
 		return applet.Absent
 	case errors.Is(err, stop.ErrSurvived):
 		return applet.Survived
+	case as[*signals.Caught](err) != nil: // where it cannot die of it
+		return 128 + applet.Status(as[*signals.Caught](err).Signal)
 	case as[*proc.NotLeaderError](err) != nil, as[*proc.DoubtError](err) != nil, errors.Is(err, fs.ErrPermission):
 		return applet.Unsafe
 	case errors.Is(err, context.DeadlineExceeded):

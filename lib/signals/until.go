@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 )
 
@@ -14,7 +15,8 @@ func (c *Caught) Error() string { return "ended by SIG" + Name(c.Signal) }
 
 // Until is a context that ends, with a *Caught as its cause, at the first TERM, INT, HUP or QUIT, or else as ctx does.
 // Signals that were ignored when the program started, as by nohup(1) or in a shell's background, stay ignored. Further
-// signals are taken and not waited for, so that what is undone after the first is not cut short, until stop is called.
+// signals are taken and not waited for, so that what is undone after the first is not cut short, until stop gives them
+// their effect back. One that has come by then still is the cause: none is lost.
 func Until(ctx context.Context) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	heard := make(chan os.Signal, 1)
@@ -23,17 +25,27 @@ func Until(ctx context.Context) (_ context.Context, stop func()) {
 			signal.Notify(heard, s)
 		}
 	}
+	over, ended := make(chan struct{}), make(chan struct{})
 	go func() {
+		defer close(ended)
 		select {
 		case s := <-heard:
 			cancel(&Caught{s.(syscall.Signal)})
-		case <-ctx.Done():
+		case <-over:
 		}
 	}()
-	return ctx, func() {
+	return ctx, sync.OnceFunc(func() {
 		signal.Stop(heard)
-		cancel(nil)
-	}
+		QuitAsUsual() // which the runtime would keep
+		close(over)
+		<-ended
+		select {
+		case s := <-heard: // of two events select takes either
+			cancel(&Caught{s.(syscall.Signal)})
+		default:
+			cancel(nil)
+		}
+	})
 }
 
 // ending are the signals by which a program is asked to end: signal(7), "Term" and "Core" of the terminal and of kill(1).

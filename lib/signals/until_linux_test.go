@@ -3,92 +3,131 @@ package signals
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// role is the variable by which this test binary is a program that ends as a test wants.
-const role = "PIDBOX_TEST_SIGNALS"
+const roleVariable = "PIDBOX_TEST_ROLE"
 
 func TestMain(m *testing.M) {
-	switch os.Getenv(role) {
-	case "until":
+	switch os.Getenv(roleVariable) {
+	case "":
+		os.Exit(m.Run())
+	case "plain": // signals have their default effect
+		QuitAsUsual()
+		say("ready")
+		time.Sleep(time.Minute)
+	case "until": // ends by what it caught, after its clean-up
 		QuitAsUsual()
 		ctx, stop := Until(context.Background())
-		fmt.Println("ready")
+		say("ready")
 		<-ctx.Done()
-		stop()
 		var caught *Caught
-		if errors.As(context.Cause(ctx), &caught) {
-			Die(caught.Signal)
-		}
-		os.Exit(3)
-	case "quit":
+		errors.As(context.Cause(ctx), &caught)
+		stop()
+		say(caught.Error())
+		Die(caught.Signal)
+	case "after": // a context that is over has given the signals back
 		QuitAsUsual()
-		fmt.Println("ready")
-		time.Sleep(time.Hour)
+		_, stop := Until(context.Background())
+		stop()
+		say("ready")
+		time.Sleep(time.Minute)
+	case "notify": // signal.Notify takes QUIT back
+		QuitAsUsual()
+		c := make(chan os.Signal, 1)
+		signal.Notify(c, syscall.SIGQUIT)
+		say("ready")
+		<-c
+		say("heard")
+		os.Exit(7)
 	}
-	os.Exit(m.Run())
+	os.Exit(99)
 }
 
-// endOf starts a program of that role through the command, sends it the signal when it is ready, and sees how it ends. One
-// that ignores the signal is killed.
-func endOf(t *testing.T, of string, s syscall.Signal, prelude string) syscall.WaitStatus {
+func say(text string) { os.Stdout.WriteString(text + "\n") }
+
+// struck runs this test binary in a role, sends it a signal when it is ready, and gives its end and all that it said. One
+// that is wrapped, by a shell that has it ignore signals, is killed a moment later. One that
+// is wrapped, in a shell that has it ignore signals, is killed a moment later.
+func struck(t *testing.T, role string, sig syscall.Signal, wrap ...string) (syscall.WaitStatus, string) {
 	t.Helper()
-	cmd := exec.Command("/bin/sh", "-c", prelude+`exec "$0"`, "/proc/self/exe")
-	if exe, err := os.Executable(); err == nil {
-		cmd.Args[3] = exe
-	}
-	cmd.Env = append(os.Environ(), role+"="+of)
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
+	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := fmt.Fscanln(out, new(string)); err != nil {
+	cmd := exec.Command(self)
+	if len(wrap) > 0 {
+		cmd = exec.Command(wrap[0], append(wrap[1:], self)...)
+	}
+	cmd.Env = append(os.Environ(), roleVariable+"="+role)
+	read, write, err := os.Pipe()
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Process.Signal(s); err != nil {
+	defer read.Close()
+	cmd.Stdout, cmd.Stderr = write, write
+	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if prelude != "" { // it lives on: see that the signal is not pending any more
-		_ = cmd.Process.Signal(syscall.SIGKILL)
-	}
-	_ = cmd.Wait()
-	return cmd.ProcessState.Sys().(syscall.WaitStatus)
-}
-
-func TestWhoIsEndedByASignalDiesOfIt(t *testing.T) {
-	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT} {
-		if got := endOf(t, "until", s, ""); got.Signal() != s {
-			t.Errorf("%v: it ended by %v, status %d", s, got.Signal(), got.ExitStatus())
+	write.Close()
+	read.SetReadDeadline(time.Now().Add(30 * time.Second))
+	var said strings.Builder
+	buf := make([]byte, 4096)
+	for sent := false; ; {
+		n, err := read.Read(buf)
+		said.Write(buf[:n])
+		if !sent && strings.Contains(said.String(), "ready\n") {
+			sent = true
+			cmd.Process.Signal(sig)
+			if len(wrap) > 0 {
+				time.AfterFunc(200*time.Millisecond, func() { cmd.Process.Kill() })
+			}
+		}
+		if err != nil {
+			break
 		}
 	}
+	cmd.Process.Kill()
+	cmd.Wait()
+	return cmd.ProcessState.Sys().(syscall.WaitStatus), said.String()
 }
 
-func TestQuitEndsAsInC(t *testing.T) {
-	if got := endOf(t, "quit", syscall.SIGQUIT, ""); got.Signal() != syscall.SIGQUIT {
-		t.Errorf("it ended by %v, status %d", got.Signal(), got.ExitStatus())
+func TestDeathBySignal(t *testing.T) {
+	for _, one := range ending() {
+		sig := one.(syscall.Signal)
+		for role, want := range map[string]string{
+			"plain": "ready\n", "after": "ready\n", "until": "ready\nended by SIG" + Name(sig) + "\n",
+		} {
+			end, said := struck(t, role, sig)
+			if !end.Signaled() || end.Signal() != sig || said != want {
+				t.Errorf("%s, %s: status %#x, said %.200q", role, Name(sig), end, said)
+			}
+		}
+	}
+	if end, said := struck(t, "notify", syscall.SIGQUIT); end.ExitStatus() != 7 || said != "ready\nheard\n" {
+		t.Errorf("notify: status %#x, said %.200q", end, said)
 	}
 }
 
-// A shell ignores INT and QUIT for what it runs in the background. Both stay so.
-func TestIgnoredSignalsStayIgnored(t *testing.T) {
-	for _, of := range []string{"until", "quit"} {
-		for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT} {
-			if got := endOf(t, of, s, "trap '' INT QUIT; "); got.Signal() != syscall.SIGKILL {
-				t.Errorf("%s, %v: it ended by %v, status %d", of, s, got.Signal(), got.ExitStatus())
+// What was ignored when the program began stays so: HUP and INT as the kernel has it, QUIT by INT.
+func TestIgnoredStaysIgnored(t *testing.T) {
+	for sig, trap := range map[syscall.Signal]string{syscall.SIGHUP: "HUP", syscall.SIGINT: "INT QUIT", syscall.SIGQUIT: "INT QUIT"} {
+		for _, role := range []string{"plain", "until", "after"} {
+			sh := `trap "" ` + trap + `; exec "$0"`
+			if end, said := struck(t, role, sig, "sh", "-c", sh); end.Signal() != syscall.SIGKILL || end.Signal() != syscall.SIGKILL || said != "ready\n" {
+				t.Errorf("%s, %s: status %#x, said %.200q", role, Name(sig), end, said)
 			}
 		}
 	}
 }
 
+// A context that has ended for another reason ends with that.
 func TestUntilEndsWithItsParent(t *testing.T) {
 	parent, cancel := context.WithCancelCause(context.Background())
 	ctx, stop := Until(parent)
@@ -98,5 +137,20 @@ func TestUntilEndsWithItsParent(t *testing.T) {
 	<-ctx.Done()
 	if context.Cause(ctx) != why {
 		t.Error(context.Cause(ctx))
+	}
+}
+
+// A signal that has come by the time of stop is not lost.
+func TestStopLosesNoSignal(t *testing.T) {
+	for range 100 {
+		ctx, stop := Until(context.Background())
+		if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Millisecond)
+		stop()
+		if caught := (*Caught)(nil); !errors.As(context.Cause(ctx), &caught) || caught.Signal != syscall.SIGHUP {
+			t.Fatalf("cause %v", context.Cause(ctx))
+		}
 	}
 }

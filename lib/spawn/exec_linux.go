@@ -10,8 +10,8 @@ import (
 
 // Exec replaces this process by cmd: same PID, parent, session and descriptors, so those of cmd and its standard ones
 // are not looked at. It returns only on failure, and then this process may have lost privileges: report and exit. Signals
-// that were ignored at this process's start stay so only for HUP and INT (all that nohup(1) needs); the Go runtime
-// has put handlers in the place of others, and they become the default.
+// that were ignored at this process's start stay so only for HUP and INT (all that nohup(1) needs), and for QUIT as
+// signals.QuitAsUsual has it; the Go runtime has put handlers in the place of others, and they become the default.
 func Exec(cmd Command) error {
 	p := newPlan(cmd)
 	if err := p.properties(); err != nil {

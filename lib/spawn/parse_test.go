@@ -87,7 +87,7 @@ func TestParseUser(t *testing.T) {
 	if err != nil || root.UID != 0 || root.GID != 0 || root.Home == "" || len(root.Groups) == 0 {
 		t.Errorf("%+v, %v", root, err)
 	}
-	for s, want := range map[string][2]int{"0:0": {0, 0}, "root:4711": {0, 4711}, "2000000000": {2000000000, 2000000000}, "2000000000:7": {2000000000, 7}} {
+	for s, want := range map[string][2]int{"0:0": {0, 0}, "root:4711": {0, 4711}, "2000000000": {2000000000, 2000000000}, "2000000000:7": {2000000000, 7}, "root:0:8:9": {0, 0}} {
 		if u, err := ParseUser(s); err != nil || u.UID != want[0] || u.GID != want[1] {
 			t.Errorf("%q: %+v, %v", s, u, err)
 		}
@@ -154,4 +154,39 @@ func FuzzParseLimit(f *testing.F) {
 			t.Errorf("%q became %v", s, l)
 		}
 	})
+}
+
+func TestGroupsOfAUser(t *testing.T) {
+	u, err := ParseUser("root:7:8:9")
+	if err != nil || u.GID != 7 || !slices.Equal(u.Groups, []int{7, 8, 9}) {
+		t.Errorf("%+v, %v", u, err)
+	}
+	for _, s := range []string{"", ":0", "root:", "root:0:", "root::0", "root:no-such-group", "root:0:no-such-group", "no-such-user"} {
+		if u, err := ParseUser(s); err == nil {
+			t.Errorf("%q: %+v", s, u)
+		}
+	}
+}
+
+// Nothing of the caller's person reaches another user.
+func TestEnvironmentOfAUser(t *testing.T) {
+	base := []string{"A=b", "HOME=/root", "USER=root", "SHELL=/bin/zsh", "LOGNAME=root"}
+	for _, c := range []struct {
+		user *User
+		want string
+	}{
+		{nil, "A=b HOME=/root USER=root SHELL=/bin/zsh LOGNAME=root"},
+		{&User{Login: "web", Home: "/srv", Shell: "/bin/sh"}, "A=b HOME=/srv USER=web LOGNAME=web SHELL=/bin/sh"},
+		{&User{Home: "/", UID: 4711}, "A=b HOME=/"},
+	} {
+		if got := strings.Join(c.user.Environ(base), " "); got != c.want {
+			t.Errorf("%+v: %s", c.user, got)
+		}
+	}
+	if strings.Join(base, " ") != "A=b HOME=/root USER=root SHELL=/bin/zsh LOGNAME=root" {
+		t.Errorf("the caller's own was changed: %v", base)
+	}
+	if got := (&User{Home: "/"}).Environ(nil); !slices.Equal(got, []string{"HOME=/"}) {
+		t.Errorf("of nothing: %v", got)
+	}
 }

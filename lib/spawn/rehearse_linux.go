@@ -8,7 +8,7 @@ import (
 )
 
 // Rehearse finds what would keep cmd from being executed, as far as a look can tell: the error is that of the exec. What
-// only the rights of another user show, and what only the kernel knows of a file, it does not find.
+// only the rights of another user show is an *UntoldError; what only the kernel knows of a file, it does not find.
 func Rehearse(cmd Command) error {
 	if u := cmd.User; u != nil && !u.isCaller() && !mayBecome() {
 		return &StepError{"become the user " + u.Name, unix.EPERM}
@@ -20,6 +20,8 @@ func Rehearse(cmd Command) error {
 		case err == nil && !info.IsDir():
 			errno = unix.ENOTDIR
 		case err == nil:
+		case cmd.User.mayReach(errno):
+			return &UntoldError{"enter the directory " + cmd.Dir, cmd.User.Name}
 		case !known:
 			return fmt.Errorf("the directory %s: %w", cmd.Dir, err)
 		}
@@ -28,11 +30,17 @@ func Rehearse(cmd Command) error {
 		}
 	}
 	if err := executable(cmd.Path); err != nil {
+		if err.Reason == "" && cmd.User.mayReach(err.Errno) {
+			return &UntoldError{"execute " + cmd.Path, cmd.User.Name}
+		}
 		return err
 	}
 	if i := interpreter(cmd.Path); i != "" {
 		if _, err := os.Stat(i); err != nil {
 			errno, _ := underlying(err)
+			if cmd.User.mayReach(errno) {
+				return &UntoldError{"execute " + i, cmd.User.Name}
+			}
 			return explain(cmd, errno)
 		}
 	}

@@ -65,6 +65,16 @@ type StepError struct {
 func (e *StepError) Error() string { return fmt.Sprintf("cannot %s: %v", e.Step, e.Err) }
 func (e *StepError) Unwrap() error { return e.Err }
 
+// UntoldError says that a look with the caller's rights cannot tell whether the command's user may do something.
+type UntoldError struct {
+	Step string // "enter the directory /srv"
+	User string
+}
+
+func (e *UntoldError) Error() string {
+	return fmt.Sprintf("whether the user %s can %s cannot be told: the caller may not look", e.User, e.Step)
+}
+
 // Ending is how a process ended: by an exit code, or by a signal.
 type Ending struct {
 	Code   int

@@ -1,10 +1,13 @@
 package spawn
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"os/user"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -12,32 +15,63 @@ import (
 // User is who a command runs as, resolved to numbers.
 type User struct {
 	Name   string // as given, without the group
-	Home   string // "" when the user has no passwd entry
+	Login  string // the name in the passwd entry, "" where there is none
+	Home   string // of the entry; never empty
+	Shell  string // of the entry; never empty where there is one
 	UID    int
 	GID    int
 	Groups []int // supplementary
 }
 
-// ParseUser resolves USER[:GROUP], each a name or a number. A name must exist; a number need not, and then has no
-// supplementary groups and its own value as group. GROUP replaces the primary group and keeps the supplementary ones.
+// ParseUser resolves USER[:GROUP[:GROUP...]], each a name or a number. A name must exist; a number need not, and then has
+// no supplementary groups and its own value as group. The first GROUP replaces the primary group and keeps the
+// supplementary ones; further ones replace these.
 func ParseUser(s string) (*User, error) {
-	name, group, grouped := strings.Cut(s, ":")
-	if name == "" {
+	names := strings.Split(s, ":")
+	if names[0] == "" {
 		return nil, fmt.Errorf("%q names no user", s)
 	}
-	u, err := lookupUser(name)
-	if err != nil || !grouped {
-		return u, err
+	u, err := lookupUser(names[0])
+	if err != nil {
+		return nil, err
 	}
-	u.GID, err = lookupGroup(group)
-	return u, err
+	for i, name := range names[1:] {
+		id, err := lookupGroup(name)
+		switch {
+		case err != nil:
+			return nil, err
+		case i == 0:
+			u.GID = id
+			continue
+		case i == 1:
+			u.Groups = []int{u.GID}
+		}
+		u.Groups = append(u.Groups, id)
+	}
+	return u, nil
+}
+
+// Environ is base with what login(1) sets for the user: HOME, USER, LOGNAME and SHELL. A user without a passwd entry has /
+// for a home and none of the others: those of base are somebody else's. A nil user changes nothing.
+func (u *User) Environ(base []string) []string {
+	if u == nil {
+		return base
+	}
+	base = slices.DeleteFunc(slices.Clone(base), func(kv string) bool {
+		key, _, _ := strings.Cut(kv, "=")
+		return key == "USER" || key == "LOGNAME" || key == "SHELL"
+	})
+	if base = MergeEnv(base, []string{"HOME=" + u.Home}); u.Login == "" {
+		return base
+	}
+	return append(base, "USER="+u.Login, "LOGNAME="+u.Login, "SHELL="+u.Shell)
 }
 
 func lookupUser(name string) (*User, error) {
 	entry, err := user.Lookup(name)
 	if id, isID := parseID(name); err != nil && isID {
 		if entry, err = user.LookupId(name); err != nil {
-			return &User{Name: name, UID: id, GID: id}, nil
+			return &User{Name: name, Home: "/", UID: id, GID: id}, nil
 		}
 	}
 	var unknown user.UnknownUserError
@@ -47,7 +81,7 @@ func lookupUser(name string) (*User, error) {
 	case err != nil:
 		return nil, fmt.Errorf("cannot look up the user %q: %w", name, err)
 	}
-	u := &User{Name: name, Home: entry.HomeDir}
+	u := &User{Name: name, Login: entry.Username, Home: cmp.Or(entry.HomeDir, "/"), Shell: loginShell(entry.Username)}
 	var isUID, isGID bool
 	if u.UID, isUID = parseID(entry.Uid); !isUID {
 		return nil, fmt.Errorf("user %q has the strange uid %q", name, entry.Uid)
@@ -65,6 +99,18 @@ func lookupUser(name string) (*User, error) {
 		}
 	}
 	return u, nil
+}
+
+// loginShell is the last field of a passwd(5) entry, which package os/user keeps to itself; an empty one stands for /bin/sh.
+func loginShell(login string) string {
+	const field = 6
+	text, _ := os.ReadFile("/etc/passwd")
+	for line := range strings.SplitSeq(string(text), "\n") {
+		if f := strings.Split(line, ":"); f[0] == login && len(f) > field {
+			return cmp.Or(f[field], "/bin/sh")
+		}
+	}
+	return "/bin/sh"
 }
 
 func lookupGroup(name string) (int, error) {

@@ -81,6 +81,7 @@ func (c Command) environment(notify, insecure bool) (inherited, given []string, 
 			return strings.HasPrefix(kv, "NOTIFY_SOCKET=")
 		})
 	}
+	inherited = c.User.Environ(inherited)
 	for _, file := range c.EnvFiles {
 		list, err := spawn.ParseEnvFile(file, c.User, insecure)
 		if err != nil {
@@ -92,7 +93,7 @@ func (c Command) environment(notify, insecure bool) (inherited, given []string, 
 }
 
 func (p program) find() (string, error) {
-	return spawn.LookPath(p.command.Args[0], os.Getenv("PATH"), p.cwd)
+	return p.command.User.LookPath(p.command.Args[0], os.Getenv("PATH"), p.cwd)
 }
 
 // ready is what to start now: the program is found and its logs are opened anew each time, so that neither an upgrade
@@ -102,6 +103,6 @@ func (p program) ready() (cmd spawn.Command, done func(), err error) {
 	if cmd.Path, err = p.find(); err != nil {
 		return cmd, nil, err
 	}
-	cmd.Stdout, cmd.Stderr, done, err = p.output.Open(p.insecure)
+	cmd.Stdout, cmd.Stderr, done, err = p.output.Open(p.command.User, p.insecure)
 	return cmd, done, err
 }

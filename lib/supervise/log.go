@@ -63,7 +63,7 @@ func (l *LogFile) Reopen() error {
 	if l == nil {
 		return nil
 	}
-	f, err := openLog(l.path, os.Stderr, l.insecure)
+	f, err := openLog(l.path, os.Stderr, nil, l.insecure)
 	if err != nil {
 		return err
 	}

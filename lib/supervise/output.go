@@ -4,6 +4,7 @@ import (
 	"os"
 
 	"pidbox/lib/resolve"
+	"pidbox/lib/spawn"
 )
 
 // Output is where a command writes: paths of logs, "-" for the supervisor's own output, "" for nowhere. The files are
@@ -12,13 +13,13 @@ import (
 type Output struct{ Stdout, Stderr string }
 
 // Open opens both; the same file may be given twice. One that another user determined who could not write to it himself
-// is refused, unless insecure, see resolve.OpenLog. The function that it returns closes this side of them.
-func (o Output) Open(insecure bool) (stdout, stderr *os.File, done func(), err error) {
-	if stdout, err = openLog(o.Stdout, os.Stdout, insecure); err != nil {
+// is refused, unless insecure, see resolve.OpenLog; one that is made belongs to the user that the command runs as. The function that it returns closes this side of them.
+func (o Output) Open(user *spawn.User, insecure bool) (stdout, stderr *os.File, done func(), err error) {
+	if stdout, err = openLog(o.Stdout, os.Stdout, user, insecure); err != nil {
 		return nil, nil, nil, err
 	}
 	if stderr = stdout; o.Stderr != o.Stdout || o.Stderr == "-" {
-		if stderr, err = openLog(o.Stderr, os.Stderr, insecure); err != nil {
+		if stderr, err = openLog(o.Stderr, os.Stderr, user, insecure); err != nil {
 			closeLog(stdout)
 			return nil, nil, nil, err
 		}
@@ -26,15 +27,14 @@ func (o Output) Open(insecure bool) (stdout, stderr *os.File, done func(), err e
 	return stdout, stderr, func() { closeLog(stdout); closeLog(stderr) }, nil
 }
 
-func openLog(path string, own *os.File, insecure bool) (*os.File, error) {
+func openLog(path string, own *os.File, user *spawn.User, insecure bool) (*os.File, error) {
 	switch path {
 	case "":
 		return nil, nil
 	case "-":
 		return own, nil
 	}
-	f, _, err := resolve.OpenLog(path, false, resolve.Policy{Insecure: insecure})
-	return f, err
+	return spawn.OpenLog(path, false, user, resolve.Policy{Insecure: insecure})
 }
 
 func closeLog(f *os.File) {

@@ -5,9 +5,12 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
+
+	"pidbox/lib/signals"
 )
 
-// Signals says what the signals that reach a supervisor mean. TERM, INT and QUIT stop it unless they are named here.
+// Signals says what the signals that reach a supervisor mean. TERM stops it, and so do INT and QUIT, where they were
+// not ignored when it started, unless they are named here.
 type Signals struct {
 	Leave   syscall.Signal   // 0: none
 	Reopen  syscall.Signal   // the logs; 0: none
@@ -18,7 +21,12 @@ type Signals struct {
 // output does not end it: signals are caught, not ignored, so that the child inherits nothing.
 func (s *Supervisor) Route(means Signals) (stop func()) {
 	c := make(chan os.Signal, 16)
-	own := []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGPIPE}
+	own := []os.Signal{syscall.SIGTERM, syscall.SIGPIPE}
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT} {
+		if !signals.Ignored(sig) {
+			own = append(own, sig)
+		}
+	}
 	for _, sig := range append([]syscall.Signal{means.Leave, means.Reopen}, means.Forward...) {
 		if sig != 0 {
 			own = append(own, sig)
@@ -50,6 +58,3 @@ func (s *Supervisor) Route(means Signals) (stop func()) {
 	}()
 	return func() { close(over) } // still caught: a late signal must not end the process in the middle of its exit
 }
-
-// Ignored says whether the signal was ignored when the program began, as nohup(1) has it.
-func Ignored(sig syscall.Signal) bool { return signal.Ignored(sig) }

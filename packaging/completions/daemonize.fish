@@ -6,7 +6,7 @@ complete -c daemonize -l stderr -s e -r -F -d 'append standard error to FILE; ma
 complete -c daemonize -l append -s a -d 'append to the files of -o and -e: the default, for daemonize(1)\'s users'
 complete -c daemonize -l truncate -d 'empty the files of -o and -e first'
 complete -c daemonize -l chdir -s c -x -a '(__fish_complete_directories)' -d 'run COMMAND in DIR instead of /'
-complete -c daemonize -l user -s u -x -a '(__fish_complete_users)' -d 'run COMMAND as this user, by name or number, with all groups of the user'
+complete -c daemonize -l user -s u -x -a '(__fish_complete_users)' -d 'run COMMAND as this user, by name or number, with all groups of the user, its HOME, USER, LOGNAME and SHELL, and as owner of the logs that are made; a GROUP is the primary one instead, and further ones replace all others'
 complete -c daemonize -l umask -x -d 'run COMMAND with this umask, in octal (default the caller\'s)'
 complete -c daemonize -l env -s E -x -d 'set a variable for COMMAND'
 complete -c daemonize -l env-file -r -F -d 'set the variables of FILE: lines of K=V, # comments, \'single\' or "double" quotes, nothing expanded; -E comes after'

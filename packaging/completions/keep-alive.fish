@@ -8,7 +8,7 @@ complete -c keep-alive -l stderr -s e -r -F -d 'append COMMAND\'s errors to FILE
 complete -c keep-alive -l env -s E -x -d 'set a variable of COMMAND'
 complete -c keep-alive -l env-file -r -F -d 'set the variables of FILE: lines of K=V; -E comes after'
 complete -c keep-alive -l clear-env -d 'start from an empty environment'
-complete -c keep-alive -l user -s u -x -a '(__fish_complete_users)' -d 'run COMMAND as USER, with its supplementary groups'
+complete -c keep-alive -l user -s u -x -a '(__fish_complete_users)' -d 'run COMMAND as USER, by name or number, with all groups, HOME, USER, LOGNAME and SHELL of the user, who owns the logs that are made; a GROUP is the primary one instead, and further ones replace all others'
 complete -c keep-alive -l chdir -s c -x -a '(__fish_complete_directories)' -d 'run COMMAND in DIR'
 complete -c keep-alive -l umask -x -d 'the umask of COMMAND, in octal'
 complete -c keep-alive -l stop-schedule -x -d 'how COMMAND is stopped, as in pid-kill(1) (default INT/5/KILL/5)'
