@@ -12,14 +12,21 @@ import (
 // empty where there are none. The format is that of linux/posix_acl_xattr.h: a version, then tag, permissions and id of
 // each entry.
 func readACL(dir int, name string, fd int) ([]aclEntry, error) {
-	path := "/proc/self/fd/" + strconv.Itoa(dir) + "/" + name
+	path, get := "/proc/self/fd/"+strconv.Itoa(dir)+"/"+name, unix.Lgetxattr
 	if fd >= 0 {
-		path = "/proc/self/fd/" + strconv.Itoa(fd)
+		path, get = "/proc/self/fd/"+strconv.Itoa(fd), unix.Getxattr
 	}
 	const attribute, version, header, size = "system.posix_acl_access", 2, 4, 8
 	buf := make([]byte, 1<<16) // XATTR_SIZE_MAX
-	n, err := retry(func() (int, error) { return unix.Getxattr(path, attribute, buf) })
-	if err == unix.ENOENT && fd >= 0 { // no /proc
+	n, err := retry(func() (int, error) { return get(path, attribute, buf) })
+	if err == unix.ENOENT { // no /proc
+		if fd < 0 {
+			fd, err = unix.Openat(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+			if err != nil {
+				return nil, err
+			}
+			defer unix.Close(fd)
+		}
 		n, err = retry(func() (int, error) { return unix.Fgetxattr(fd, attribute, buf) })
 	}
 	switch {

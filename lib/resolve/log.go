@@ -16,7 +16,7 @@ const appending = unix.O_WRONLY | unix.O_APPEND
 // among those whom the policy trusts.
 func OpenLog(path string, truncate bool, policy Policy) (f *os.File, made bool, err error) {
 	policy.Follow, policy.Magic = true, true
-	p, err := Walk(path, policy)
+	p, err := walkTo(path, policy)
 	if err != nil {
 		return nil, false, opening(path, err)
 	}
@@ -46,7 +46,7 @@ func OpenLog(path string, truncate bool, policy Policy) (f *os.File, made bool, 
 // CheckLog fails as OpenLog would, and makes and empties nothing.
 func CheckLog(path string, policy Policy) error {
 	policy.Follow, policy.Magic = true, true
-	p, err := Walk(path, policy)
+	p, err := walkTo(path, policy)
 	if err != nil {
 		return opening(path, err)
 	}
@@ -100,4 +100,13 @@ func (p *Place) contentWord(st *unix.Stat_t, fd int) Word {
 	mode := uint32(p.stat.Mode)
 	anyMay := mode&unix.S_ISVTX != 0 && mode&0o022 != 0 // but replace nothing, so none of them is among the parties
 	return p.FileWord(st, fd).Without(func(party Party) bool { return party.link && !anyMay })
+}
+
+// walkTo is Walk, and names the file where a directory is missing.
+func walkTo(path string, policy Policy) (*Place, error) {
+	p, err := Walk(path, policy)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = &fs.PathError{Op: "open", Path: path, Err: unix.ENOENT}
+	}
+	return p, err
 }

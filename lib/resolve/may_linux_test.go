@@ -255,3 +255,36 @@ func TestOpenAppearing(t *testing.T) {
 		t.Error(err, turns)
 	}
 }
+
+// Members of a group whom no file lists can do in its directory what members can, and elsewhere what any user can.
+func TestMayUnknown(t *testing.T) {
+	d := privileged(t)
+	dir(t, d+"/log", 0, 4711, 0o775)
+	dir(t, d+"/log/sub", 0, 0, 0o755)
+	makeFile(t, d+"/log/f", 0, 4711, 0o664)
+	makeFile(t, d+"/log/sub/f", 0, 0, 0o644)
+	for path, want := range map[string]bool{"/log/f": true, "/log/new": true, "/log/sub/f": false, "/log/sub/new": false} {
+		f, _, err := OpenLog(d+path, false, Policy{})
+		if (err == nil) != want {
+			t.Errorf("%s: %v", path, err)
+		}
+		if err == nil {
+			f.Close()
+		}
+	}
+	makeFile(t, d+"/f", 0, 4711, 0o620) // as a terminal is
+	f, _, err := OpenLog(d+"/f", false, Policy{})
+	try(t, err)
+	f.Close()
+	p := mustWalk(t, d+"/log/f", Policy{})
+	st, err := p.Stat()
+	try(t, err)
+	word := append(p.Word(), p.FileWord(st, -1)...)
+	if err := word.May(Chmod, p.Entry(st, -1)); err == nil {
+		t.Error("a member who is not known may chmod")
+	}
+	if err := word.May(Signal, Process{web1, web1}); err == nil {
+		t.Error("a member who is not known may signal")
+	}
+	try(t, p.Word().May(Unlink, p.Entry(st, -1)))
+}

@@ -25,8 +25,9 @@ type Party struct {
 	Entries bool
 	Last    bool // Path is the directory that the place is in
 
-	dir  identity
-	link bool // by a further name of the file
+	by     identity // of what is at Path
+	writes bool     // to the file at Path
+	link   bool     // or he could have, as it has further names
 }
 
 // Word is everybody on whose word something would be done.
@@ -68,7 +69,7 @@ func (w *walker) judgeDirectory() {
 		dir = w.shown()
 	}
 	note := func(uid int, entries bool, reason, remedy string) {
-		w.word = append(w.word, Party{UID: uid, Path: dir, Reason: reason, Remedy: remedy, Entries: entries, dir: identify(&w.stat)})
+		w.word = append(w.word, Party{UID: uid, Path: dir, Reason: reason, Remedy: remedy, Entries: entries, by: identify(&w.stat)})
 	}
 	if w.mounter != 0 && !isCaller(w.mounter) {
 		note(w.mounter, false, "is in a FUSE file system of "+w.users.name(w.mounter), "use a directory of another file system")
@@ -122,7 +123,7 @@ func (p *Place) FileWord(st *unix.Stat_t, fd int) Word {
 		remove = "use another file, which only you and root can write to"
 	}
 	note := func(uid int, reason string) {
-		word = append(word, Party{UID: uid, Path: path, Reason: reason, Remedy: remove})
+		word = append(word, Party{UID: uid, Path: path, Reason: reason, Remedy: remove, by: identify(st), writes: true})
 	}
 	switch owner := int(st.Uid); {
 	case p.users.unmapped(owner):

@@ -28,6 +28,7 @@ type aclEntry struct {
 
 // perm is what decides who may write to a file, or change what is in a directory.
 type perm struct {
+	id       identity
 	uid, gid int
 	mode     uint32
 	links    uint64
@@ -38,7 +39,7 @@ type perm struct {
 
 // look reads the ACL only if the group may write: the group bits of a file with an ACL are its mask.
 func look(st *unix.Stat_t, users *accounts, dir int, name string, fd int) perm {
-	p := perm{uid: int(st.Uid), gid: int(st.Gid), mode: uint32(st.Mode), links: uint64(st.Nlink), users: users}
+	p := perm{id: identify(st), uid: int(st.Uid), gid: int(st.Gid), mode: uint32(st.Mode), links: uint64(st.Nlink), users: users}
 	if p.mode&0o020 == 0 {
 		return p
 	}

@@ -17,6 +17,7 @@ package resolve
 
 import (
 	"io/fs"
+	"path/filepath"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -69,6 +70,13 @@ func (p *Place) Close() {
 		unix.Close(p.fd)
 		p.fd = -1
 	}
+}
+
+// Beside is another name in the same directory. It lives as long as p, and must not be closed.
+func (p *Place) Beside(name string) *Place {
+	other := *p
+	other.Name, other.Path, other.magic = name, filepath.Join(filepath.Dir(p.Path), name), false
+	return &other
 }
 
 // Dir is the directory's path, for messages: Canonical, or else the path as it was walked.
