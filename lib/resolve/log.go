@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 
@@ -80,7 +81,11 @@ func (p *Place) admitLog(fd int, truncate bool) (f *os.File, err error) {
 		return nil, &fs.PathError{Op: "stat", Path: p.Path, Err: err}
 	}
 	word, entry := append(p.Word(), p.contentWord(&st, fd)...), p.Entry(&st, fd)
-	if err := word.May(Append, entry, p.policy.Trust...); err != nil {
+	err = word.May(Append, entry, p.policy.Trust...)
+	if unsafe := (*Unsafe)(nil); errors.As(err, &unsafe) && st.Nlink > 1 && st.Mode&unix.S_IFMT == unix.S_IFREG {
+		return nil, &Unsafe{p.Path, fmt.Sprintf("the file has another name, and %s %s", unsafe.Path, unsafe.Reason), Quote("rm", p.Path)}
+	}
+	if err != nil {
 		return nil, err
 	}
 	if truncate && st.Mode&unix.S_IFMT == unix.S_IFREG {

@@ -30,6 +30,9 @@ type Party struct {
 	link   bool     // or he could have, as it has further names
 }
 
+// Replaces says that this is one of known users who can only replace entries of a directory, by its group or ACL.
+func (p Party) Replaces() bool { return p.Entries && p.UID != Anyone }
+
 // Word is everybody on whose word something would be done.
 type Word []Party
 

@@ -151,8 +151,9 @@ func (w *walker) make(part, name string) error {
 	if w.policy.Make == 0 || part == ".." {
 		return missing
 	}
-	// Only the caller can make files in what he makes: whoever else could have brought us here must be trusted.
-	if err := w.word.May(Mkdir, mine{}, w.policy.Trust...); err != nil {
+	// Only the caller can make files in what he makes: whoever else could have brought us here must be trusted. Those who
+	// can merely replace entries, such as the group of BOSH's run directories, gain nothing by a new one of the caller's.
+	if err := w.word.Without(Party.Replaces).May(Mkdir, mine{}, w.policy.Trust...); err != nil {
 		return err
 	}
 	if w.policy.DryRun {
