@@ -63,8 +63,8 @@ func TestFUSE(t *testing.T) {
 		if err != nil {
 			t.Skip("/dev/fuse:", err)
 		}
-		go serveFUSE(fd)
 		mount(t, "fuse", at, "fuse", fmt.Sprintf("fd=%d,rootmode=40755,user_id=%d,group_id=0,allow_other", fd, owner), 0)
+		go serveFUSE(fd) // not before, when it would read an error
 		if got := strings.ReplaceAll(verdict(at+"/f"), d, "D"); got != want {
 			t.Errorf("%s\nnot\n%s", got, want)
 		}
