@@ -56,9 +56,6 @@ func look(st *unix.Stat_t, users *accounts, dir int, name string, fd int) perm {
 	for _, e := range all {
 		if e.tag == aclUser || e.tag == aclGroup || e.tag == aclOwnerGroup {
 			e.perm &= mask
-			if e.tag == aclOwnerGroup {
-				e.id = p.gid
-			}
 			p.acl = append(p.acl, e)
 		}
 	}
