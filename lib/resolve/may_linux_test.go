@@ -112,6 +112,7 @@ func TestMayByACL(t *testing.T) {
 	}{
 		{7, []ace{{aclUser, 7, web1}}, true},
 		{5, []ace{{aclUser, 7, web1}}, false},
+		{6, []ace{{aclUser, 7, web1}}, false}, // the mask takes the search away
 		{7, []ace{{aclUser, 7, mallory}}, false},
 		{7, []ace{{aclGroup, 7, 2004}}, true},
 		{7, []ace{{aclUser, 5, web1}, {aclGroup, 7, 2004}}, false}, // the first that is of him counts
