@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// readACL reads the POSIX access ACL of the file that is open as fd, or else is called name in the directory dir. It is
-// empty where there are none. The format is that of linux/posix_acl_xattr.h: a version, then tag, permissions and id of
-// each entry.
+// readACL reads the POSIX access ACL of the file that is open as fd, or else is called name in the directory dir. It
+// is empty where there are none. The format is that of linux/posix_acl_xattr.h: a version, then tag, permissions and
+// id of each entry.
 func readACL(dir int, name string, fd int) ([]aclEntry, error) {
 	path, get := "/proc/self/fd/"+strconv.Itoa(dir)+"/"+name, unix.Lgetxattr
 	if fd >= 0 {
@@ -21,7 +21,8 @@ func readACL(dir int, name string, fd int) ([]aclEntry, error) {
 	n, err := retry(func() (int, error) { return get(path, attribute, buf) })
 	if err == unix.ENOENT { // no /proc
 		if fd < 0 {
-			fd, err = unix.Openat(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+			const flags = unix.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
+			fd, err = unix.Openat(dir, name, flags, 0)
 			if err != nil {
 				return nil, err
 			}

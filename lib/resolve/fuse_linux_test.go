@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// serveFUSE answers as the program of a FUSE mount would that shows one empty directory of root's, see linux/fuse.h.
-func serveFUSE(fd int) {
-	const lookup, getattr, statfs, initialize = 1, 3, 17, 26
+// serveFUSE answers as the program of a FUSE mount would that shows one file or empty directory of root's, see linux/fuse.h.
+func serveFUSE(fd int, mode uint32) {
+	const lookup, getattr, open, statfs, initialize = 1, 3, 14, 17, 26
 	buf := make([]byte, 1<<20)
 	for {
 		n, err := unix.Read(fd, buf)
@@ -34,8 +34,10 @@ func serveFUSE(fd int) {
 		case getattr:
 			body = make([]byte, 16+88)
 			le.PutUint64(body[16:], 1)
-			le.PutUint32(body[16+60:], unix.S_IFDIR|0o755)
+			le.PutUint32(body[16+60:], mode)
 			le.PutUint32(body[16+64:], 2)
+		case open:
+			body = make([]byte, 16)
 		case statfs:
 			body = make([]byte, 80)
 		case lookup:
@@ -63,8 +65,8 @@ func TestFUSE(t *testing.T) {
 		if err != nil {
 			t.Skip("/dev/fuse:", err)
 		}
-		go serveFUSE(fd)
 		mount(t, "fuse", at, "fuse", fmt.Sprintf("fd=%d,rootmode=40755,user_id=%d,group_id=0,allow_other", fd, owner), 0)
+		go serveFUSE(fd, unix.S_IFDIR|0o755) // not before, when it would read an error
 		if got := strings.ReplaceAll(verdict(at+"/f"), d, "D"); got != want {
 			t.Errorf("%s\nnot\n%s", got, want)
 		}
@@ -73,4 +75,20 @@ func TestFUSE(t *testing.T) {
 		}
 		try(t, unix.Unmount(at, unix.MNT_DETACH), unix.Close(fd), os.Remove(at))
 	}
+}
+
+// A single file may be such a mount.
+func TestFUSEFile(t *testing.T) {
+	d := privileged(t)
+	at := makeFile(t, d+"/f", 0, 0, 0o644)
+	fd, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Skip("/dev/fuse:", err)
+	}
+	mount(t, "fuse", at, "fuse", fmt.Sprintf("fd=%d,rootmode=100644,user_id=%d,group_id=0,allow_other", fd, mallory), 0)
+	go serveFUSE(fd, unix.S_IFREG|0o644)
+	if got := strings.ReplaceAll(verdict(at), d, "D"); !strings.HasPrefix(got, "D/f: is in a FUSE file system of mallory; ") {
+		t.Error(got)
+	}
+	try(t, unix.Unmount(at, unix.MNT_DETACH), unix.Close(fd))
 }

@@ -11,10 +11,10 @@ import (
 
 const appending = unix.O_WRONLY | unix.O_APPEND
 
-// OpenLog opens a file for appending, after emptying it if told to: then two names for it, or a rotation that truncates,
-// do no harm. It is created, with mode 0644 less the umask, if it is missing; made says so. Links are followed by the rule
-// of Walk, magic ones too (/dev/stdout). All who determined the place must be able to append to the file themselves, or be
-// among those whom the policy trusts.
+// OpenLog opens a file for appending, after emptying it if told to: then two names for it, or a rotation that
+// truncates, do no harm. It is created, with mode 0644 less the umask, if it is missing; made says so. Links are
+// followed by the rule of Walk, magic ones too (/dev/stdout). All who determined the place must be able to append to
+// the file themselves, or be among those whom the policy trusts.
 func OpenLog(path string, truncate bool, policy Policy) (f *os.File, made bool, err error) {
 	policy.Follow, policy.Magic = true, true
 	p, err := walkTo(path, policy)
@@ -99,8 +99,8 @@ func (p *Place) admitLog(fd int, truncate bool) (f *os.File, err error) {
 	return p.asFile(fd)
 }
 
-// contentWord is FileWord for a file that administrators may well give further names, in backups for example: those tell
-// nothing if all who could have put it here are known by the directory.
+// contentWord is FileWord for a file that administrators may well give further names, in backups for example: those
+// tell nothing if all who could have put it here are known by the directory.
 func (p *Place) contentWord(st *unix.Stat_t, fd int) Word {
 	mode := uint32(p.stat.Mode)
 	anyMay := mode&unix.S_ISVTX != 0 && mode&0o022 != 0 // but replace nothing, so none of them is among the parties

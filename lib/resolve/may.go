@@ -29,7 +29,8 @@ type Object interface {
 	allows(act Act, p Party) bool
 }
 
-// Process is a process by its real and its saved user id: whose real or effective id is one of them may signal it (kill(2)).
+// Process is a process by its real and its saved user id: whose real or effective id is one of them may signal it
+// (kill(2)).
 type Process struct{ RUID, SUID int }
 
 func (p Process) allows(act Act, by Party) bool {
@@ -43,8 +44,8 @@ type Entry struct {
 	magic bool // the name is in /proc, and the file is not
 }
 
-// Entry describes the name at the place, for the gate. The file is described by st, which is nil if there is none, and
-// open as fd, or fd is -1.
+// Entry describes the name at the place, for the gate. The file is described by st, which is nil if there is none,
+// and open as fd, or fd is -1.
 func (p *Place) Entry(st *unix.Stat_t, fd int) Entry {
 	e := Entry{dir: look(&p.stat, p.users, p.fd, ".", -1), magic: p.magic}
 	if st != nil {
@@ -58,7 +59,8 @@ func (p *Place) Entry(st *unix.Stat_t, fd int) Entry {
 // putting his own there; that is so only if the file has no other name, by which others know it. An owner may have it
 // open, wherever it is.
 //
-// A party without a number can do at least that by which he became one: change what is in the directory, write to the file.
+// A party without a number can do at least that by which he became one: change what is in the directory, write to the
+// file.
 func (e Entry) allows(act Act, p Party) bool {
 	uid := p.UID
 	changes := !e.magic && (e.dir.lets(uid, mayChange) || p.Entries && p.by == e.dir.id)
