@@ -88,9 +88,11 @@ func (w *walker) judgeDirectory() {
 		return
 	}
 	p = look(&w.stat, w.users, w.fd, ".", -1)
-	p.writers(func(uid int, who, undo string) {
-		reason := fmt.Sprintf("%s can replace the files in it (%s)", who, w.users.describe(&w.stat))
-		note(uid, true, reason, w.mendMode(dir, undo))
+	p.writers(func(uid int, is, undo string) {
+		if uid == Anyone {
+			is += " without the sticky bit"
+		}
+		note(uid, true, fmt.Sprintf("directory is %s (%s)", is, w.users.describe(&w.stat)), w.mendMode(dir, undo))
 	})
 }
 
@@ -139,8 +141,8 @@ func (p *Place) FileWord(st *unix.Stat_t, fd int) Word {
 	case !p.users.trusts(owner):
 		note(owner, fmt.Sprintf("is owned by %s (mode %04o)", p.users.name(owner), st.Mode&0o7777))
 	}
-	look(st, p.users, p.fd, p.Name, fd).writers(func(uid int, who, _ string) {
-		note(uid, fmt.Sprintf("%s can write to it (%s)", who, mode))
+	look(st, p.users, p.fd, p.Name, fd).writers(func(uid int, is, _ string) {
+		note(uid, fmt.Sprintf("file is %s (%s)", is, mode))
 	})
 	if fd >= 0 && st.Dev != p.stat.Dev { // a file may be mounted here
 		if _, mounter := filesystem(fd, st); mounter != 0 && !isCaller(mounter) {
