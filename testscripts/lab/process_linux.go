@@ -82,6 +82,7 @@ const attempts = 2000
 // threads of this program, or another process, may snatch the number first. It needs a PID namespace of its own. The
 // error is fs.ErrNotExist where the kernel lets nobody choose.
 func Force(pid int, start func() (int, error), undo func()) error {
+	spareThreads()
 	for range attempts {
 		if err := os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(strconv.Itoa(pid-1)), 0); err != nil {
 			return err
@@ -91,8 +92,29 @@ func Force(pid int, start func() (int, error), undo func()) error {
 			return err
 		}
 		undo()
+		if _, err := os.Stat(fmt.Sprintf("/proc/self/task/%d", pid)); err == nil {
+			return fmt.Errorf("PID %d was not to be had: a thread of this program has it", pid)
+		}
 	}
 	return fmt.Errorf("PID %d was not to be had in %d starts", pid, attempts)
+}
+
+// spareThreads has the runtime make threads beforehand: one that it made later would take the number, and keep it.
+func spareThreads() {
+	const threads = 8
+	up, end := make(chan bool), make(chan bool)
+	for range threads {
+		go func() {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			up <- true
+			<-end
+		}()
+	}
+	for range threads {
+		<-up
+	}
+	close(end)
 }
 
 // inside is the variable that names the one test to be run in namespaces of its own.
