@@ -21,11 +21,11 @@ func malformed(s *scene) error {
 	}
 	contents := []string{"", "\n", "abc\n", "31000abc\n", "-1\n", "0\n", "1\n", "99999999999\n", strings.Repeat("x", 1<<20)}
 	for _, content := range contents {
-		bystander, err := lab.Fixture(lab.Plain)
-		if err != nil {
-			return err
-		}
 		half, err := lab.FixtureAs(31000, lab.Plain)
+		if err != nil {
+			return fmt.Errorf("%.20q: %w", content, err)
+		}
+		bystander, err := lab.Fixture(lab.Plain)
 		if err != nil {
 			return err
 		}

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -82,8 +84,8 @@ const attempts = 2000
 // threads of this program, or another process, may snatch the number first. It needs a PID namespace of its own. The
 // error is fs.ErrNotExist where the kernel lets nobody choose.
 func Force(pid int, start func() (int, error), undo func()) error {
-	spareThreads()
 	for range attempts {
+		spareThreads(pid)
 		if err := os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(strconv.Itoa(pid-1)), 0); err != nil {
 			return err
 		}
@@ -92,29 +94,28 @@ func Force(pid int, start func() (int, error), undo func()) error {
 			return err
 		}
 		undo()
-		if _, err := os.Stat(fmt.Sprintf("/proc/self/task/%d", pid)); err == nil {
-			return fmt.Errorf("PID %d was not to be had: a thread of this program has it", pid)
-		}
 	}
-	return fmt.Errorf("PID %d was not to be had in %d starts", pid, attempts)
+	has, _ := filepath.Glob(fmt.Sprintf("/proc/[0-9]*/task/%d", pid))
+	return fmt.Errorf("PID %d was not to be had in %d starts: %s", pid, attempts, has)
 }
 
-// spareThreads has the runtime make threads beforehand: one that it made later would take the number, and keep it.
-func spareThreads() {
+// spareThreads has the runtime make threads beforehand, for one that it made later would take the number and keep it. One
+// that has it already, and is idle, ends.
+func spareThreads(number int) {
 	const threads = 8
-	up, end := make(chan bool), make(chan bool)
+	var up, down sync.WaitGroup
+	up.Add(threads)
 	for range threads {
-		go func() {
+		down.Go(func() {
 			runtime.LockOSThread()
-			defer runtime.UnlockOSThread()
-			up <- true
-			<-end
-		}()
+			up.Done()
+			up.Wait() // each has a thread
+			if unix.Gettid() != number {
+				runtime.UnlockOSThread()
+			}
+		})
 	}
-	for range threads {
-		<-up
-	}
-	close(end)
+	down.Wait()
 }
 
 // inside is the variable that names the one test to be run in namespaces of its own.
