@@ -38,16 +38,12 @@ func lockBeside(ctx context.Context, p *resolve.Place) (*flock.Flock, error) {
 		if fd < 0 {
 			return nil, err
 		}
-		var st unix.Stat_t
-		err = unix.Fstat(fd, &st)
 		unix.Close(fd)
-		if err != nil {
-			return nil, err
-		}
 		l := flock.New(within(p, name), flock.SetFlag(unix.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC))
 		switch err := acquire(ctx, l); {
 		case errors.Is(err, ErrBusy):
-			return nil, &busy{beside, heldBy(&st)}
+			st, _ := statOf(p, name)
+			return nil, &busy{beside, heldBy(st)}
 		case err == nil:
 			if now, ok := statOf(p, name); ok && locked(l, now) {
 				return l, nil

@@ -178,6 +178,12 @@ func (w *walker) last(part string) (link string, err error) {
 	if part == "" || part == "." || part == ".." {
 		return "", &Unsafe{Path: w.full(part), Reason: "is a directory, not a file", Hint: "name a file in it"}
 	}
+	w.policy.before("fstatat")
+	var st unix.Stat_t
+	err = unix.Fstatat(w.fd, part, &st, unix.AT_SYMLINK_NOFOLLOW)
+	if err == unix.ENOENT || err == nil && st.Mode&unix.S_IFMT != unix.S_IFLNK {
+		return "", nil
+	}
 	target, is, owner, err := w.link(part, w.name(part))
 	switch {
 	case err != nil || is != textLink && is != magicLink:
