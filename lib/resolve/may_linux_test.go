@@ -112,6 +112,7 @@ func TestMayByACL(t *testing.T) {
 	}{
 		{7, []ace{{aclUser, 7, web1}}, true},
 		{5, []ace{{aclUser, 7, web1}}, false},
+		{6, []ace{{aclUser, 7, web1}}, false}, // nor is what is left of an entry by the mask
 		{7, []ace{{aclUser, 7, mallory}}, false},
 		{7, []ace{{aclGroup, 7, 2004}}, true},
 		{7, []ace{{aclUser, 5, web1}, {aclGroup, 7, 2004}}, false}, // the first that is of him counts
@@ -197,6 +198,9 @@ func TestOpenLog(t *testing.T) {
 		if _, _, err := OpenLog(d+path, true, Policy{}); !strings.HasPrefix(said(err), d+want) {
 			t.Errorf("%s: %v", path, err)
 		}
+	}
+	if _, _, err := OpenLog(d+"/web/hard", false, Policy{}); !strings.HasPrefix(said(err), d+"/web: is owned by web1") {
+		t.Errorf("to append: %v", err)
 	}
 	if info, err := os.Stat(d + "/priv/f"); err != nil || info.Size() == 0 {
 		t.Error("root's file was emptied", err)
