@@ -242,6 +242,9 @@ func TestOpenLog(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
+	if _, _, err := OpenLog(d+"/web/hard", false, Policy{}); !strings.HasPrefix(said(err), d+"/web: is owned by web1") {
+		t.Errorf("to append: %v", err)
+	}
 	if info, err := os.Stat(d + "/priv/f"); err != nil || info.Size() == 0 {
 		t.Error("root's file was emptied", err)
 	}
