@@ -23,10 +23,11 @@ type Party struct {
 	// Entries says that he can replace what is in the directory at Path, as a member of its group, by its ACL, or because
 	// any user can. He cannot make a file that another user owns, nor write into one.
 	Entries bool
-	Last    bool // Path is the directory that the place is in
+	Last    bool // Path is the directory that the place is in, and nothing above it is meant: not its file system either
 
-	dir  identity
-	link bool // by a further name of the file
+	dir   identity
+	mount bool // by a FUSE file system, which makes up numbers and owners
+	link  bool // by a further name of the file
 }
 
 // Word is everybody on whose word something would be done.
@@ -72,6 +73,7 @@ func (w *walker) judgeDirectory() {
 	}
 	if w.mounter != 0 && !isCaller(w.mounter) {
 		note(w.mounter, false, "is in a FUSE file system of "+w.users.name(w.mounter), "use a directory of another file system")
+		w.word[len(w.word)-1].mount = true
 	}
 	if strange {
 		note(p.uid, false, fmt.Sprintf("is owned by %s (mode %04o)", w.users.name(p.uid), p.mode&0o7777), w.mendOwner(dir, p.uid))

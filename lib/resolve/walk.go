@@ -34,7 +34,7 @@ func walk(path string, policy Policy) (*Place, error) {
 		return nil, err
 	}
 	for i := range w.word {
-		w.word[i].Last = w.word[i].dir == identify(&w.stat)
+		w.word[i].Last = w.word[i].dir == identify(&w.stat) && !w.word[i].mount
 	}
 	p := &Place{Path: path, Name: name, fd: w.fd, walked: w.shown(), magic: w.magic, stat: w.stat, word: w.word, policy: policy, users: w.users}
 	p.canon = sync.OnceValues(func() (string, bool) { return canonical(p.fd, &p.stat) })
