@@ -34,7 +34,7 @@ func (h *Holder) placed() resolve.Word {
 	if h.rules.AllowInsecure {
 		return nil
 	}
-	if h.Recorded == nil || h.bound == boundElsewhere || h.State == Doubtful {
+	if len(w) == 0 || h.Recorded == nil || h.bound == boundElsewhere || h.State == Doubtful {
 		return w
 	}
 	path, name := madeAt(h.record, h.place)

@@ -59,12 +59,14 @@ func look(p *resolve.Place, rules Rules) (*Holder, error) {
 // PID is looked up, because in another namespace it means a stranger. A process that is bound to this file is the one,
 // whatever the record says.
 func (h *Holder) judge() error {
+	var here proc.Identity
 	if h.Recorded != nil {
+		here = proc.Here()
 		h.Proof = RecordedStart
 		if h.Recorded.Inode != 0 {
 			h.Proof = RecordedInode
 		}
-		switch h.Recorded.Compare(proc.Here()) {
+		switch h.Recorded.Compare(here) {
 		case proc.OtherNamespace:
 			h.State, h.Why = Foreign, fmt.Sprintf("process %d was claimed in another PID namespace", h.PID)
 			return nil
@@ -95,21 +97,21 @@ func (h *Holder) judge() error {
 		h.Why = fmt.Sprintf("process %d is the one that was claimed: it is bound to this file", h.PID)
 		return nil
 	case h.Recorded != nil:
-		return h.compare()
+		return h.compare(here)
 	}
 	return h.guess()
 }
 
 // compare judges a live process by the record. Its identity is read after it was opened, so that it is the open one's.
-func (h *Holder) compare() error {
-	now, err := h.Process.Identity()
+func (h *Holder) compare(here proc.Identity) error {
+	verdict, now, err := h.Process.Compare(*h.Recorded, here)
 	if err != nil && !errors.Is(err, proc.ErrNotFound) {
 		return err
 	}
 	if now.Inode == 0 {
 		h.Proof = RecordedStart
 	}
-	switch verdict := h.Recorded.Compare(now); {
+	switch {
 	case err != nil || verdict == proc.Different:
 		h.dismiss("process %d is not the one that was claimed: the PID is in use again", h.PID)
 	case verdict == proc.Same:

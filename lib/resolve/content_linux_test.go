@@ -152,4 +152,10 @@ func TestSockets(t *testing.T) {
 		t.Error(err)
 	}
 	s.Close()
+	// Nor is one made where he could not.
+	w = mustWalk(t, d+"/own", Policy{})
+	w.word = Word{{UID: web1, Path: d}}
+	if _, err := w.Listen(0o600); !errors.As(err, &unsafe) {
+		t.Error(err)
+	}
 }

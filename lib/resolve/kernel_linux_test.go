@@ -275,3 +275,36 @@ func TestReplacedMeanwhile(t *testing.T) {
 		t.Error(err, turns)
 	}
 }
+
+// What went away and came back as another's link is looked at again, not entered.
+func TestGoneAndBack(t *testing.T) {
+	d := privileged(t)
+	dir(t, d+"/good", 0, 0, 0o755)
+	makeFile(t, d+"/x", 0, 0, 0o644)
+	gone := false
+	_, err := Walk(d+"/x/f", Policy{hook: func(call string) {
+		switch {
+		case call == "readlinkat" && !gone:
+			gone = true
+			try(t, os.Remove(d+"/x"))
+		case gone:
+			_ = os.Symlink("good", d+"/x")
+			try(t, os.Lchown(d+"/x", mallory, 0))
+		}
+	}})
+	if !strings.Contains(said(err), "is a symbolic link of mallory") {
+		t.Error(err)
+	}
+}
+
+// That another process makes the directory first is as good.
+func TestMadeMeanwhile(t *testing.T) {
+	d := privileged(t)
+	p, err := Walk(d+"/x/f", Policy{Make: 0o755, hook: func(call string) {
+		if call == "mkdirat" {
+			dir(t, d+"/x", 0, 0, 0o755)
+		}
+	}})
+	try(t, err)
+	p.Close()
+}

@@ -168,3 +168,37 @@ func TestOtherSources(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Who can only exchange entries is told from an owner, and the last directory from those above.
+func TestParties(t *testing.T) {
+	d := privileged(t)
+	dir(t, d+"/group", 0, 2004, 0o775)
+	dir(t, d+"/group/his", mallory, 0, 0o755)
+	w := mustWalk(t, d+"/group/his/f", Policy{}).Word()
+	for _, p := range w {
+		if above := p.Path == d+"/group"; p.Entries != above || p.Last == above {
+			t.Errorf("%+v", p)
+		}
+	}
+	if len(w) != 3 { // both members, and the owner
+		t.Error(w)
+	}
+}
+
+// What a FUSE file system shows is its mounter's word, however tidy it looks.
+func TestMounter(t *testing.T) {
+	d := privileged(t)
+	for mounter, parties := range map[int]int{mallory: 1, Unknown: 1, 0: 0} {
+		p := mustWalk(t, d+"/f", Policy{})
+		w := &walker{fd: p.fd, stat: p.stat, mounter: mounter, users: p.users}
+		if w.judgeDirectory(); len(w.word) != parties || parties > 0 && w.word[0].UID != mounter {
+			t.Errorf("mounter %d: %v", mounter, w.word)
+		}
+	}
+	if _, mounter := filesystem(-1, &unix.Stat_t{}); mounter != Unknown {
+		t.Error("a file system that cannot be asked:", mounter)
+	}
+	if owner := fuseOwner(unix.Mkdev(4000, 4000)); owner != Unknown {
+		t.Error("a mount that is not listed:", owner)
+	}
+}
