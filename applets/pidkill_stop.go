@@ -109,7 +109,7 @@ func (o *pidKillOptions) stop(c *applet.Call, t *victim) error {
 		return fmt.Errorf("%s: %w", o.file, err)
 	}
 	if out.Last == syscall.SIGKILL && schedule[0].Signal != syscall.SIGKILL && !c.Quiet {
-		c.Say("%s: %s did not end by itself and was killed (SIGKILL)", o.file, t.name)
+		c.Say("%s: %s did not exit in time and was killed (SIGKILL)", o.file, t.name)
 	}
 	c.Tell("%s is gone", t.name)
 	return nil

@@ -209,7 +209,7 @@ func (r *Reservation) admit(claimant *proc.Handle) error {
 	r.Holder = h
 	if h.squats() {
 		h.free()
-		h.State, h.PID, h.Why = Nobody, 0, fmt.Sprintf("%s made it, in a directory where any user can", resolve.UserName(int(h.seen.stat.Uid)))
+		h.State, h.PID, h.Why = Nobody, 0, fmt.Sprintf("it is a file of %s, in a directory where any user can make files", resolve.UserName(int(h.seen.stat.Uid)))
 	} else if err := h.trust(); err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func lockName(name string) string {
 // lockBeside takes the lock of the file beside the pidfile; nil where the caller cannot make one.
 func lockBeside(ctx context.Context, p *resolve.Place) (*flock.Flock, error) {
 	name := lockName(p.Name)
-	beside := fmt.Sprintf("%s: its lock file %s", p.Path, name)
+	beside := fmt.Sprintf("%s: lock file %s", p.Path, name)
 	for {
 		fd, err := openLock(ctx, p, name)
 		if fd < 0 {
@@ -43,7 +43,7 @@ func lockBeside(ctx context.Context, p *resolve.Place) (*flock.Flock, error) {
 		switch err := acquire(ctx, l); {
 		case errors.Is(err, ErrBusy):
 			st, _ := statOf(p, name)
-			return nil, &busy{beside + " is", heldBy(st)}
+			return nil, &busy{beside, heldBy(st)}
 		case err == nil:
 			if now, ok := statOf(p, name); ok && locked(l, now) {
 				return l, nil
@@ -53,7 +53,7 @@ func lockBeside(ctx context.Context, p *resolve.Place) (*flock.Flock, error) {
 			return nil, fmt.Errorf("lock %s: %w", beside, err)
 		}
 		if ctx.Err() != nil {
-			return nil, &busy{beside + " is", 0}
+			return nil, &busy{beside, 0}
 		}
 	}
 }
@@ -93,7 +93,7 @@ func openLock(ctx context.Context, p *resolve.Place, name string) (int, error) {
 			return -1, &fs.PathError{Op: "lock", Path: p.Dir() + "/" + name, Err: err}
 		}
 		if ctx.Err() != nil {
-			return -1, &busy{fmt.Sprintf("%s: its lock file %s is", p.Path, name), 0}
+			return -1, &busy{fmt.Sprintf("%s: lock file %s", p.Path, name), 0}
 		}
 	}
 }

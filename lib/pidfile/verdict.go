@@ -38,7 +38,7 @@ func look(p *resolve.Place, rules Rules) (*Holder, error) {
 	pid, ok := parse([]byte(seen.content))
 	switch {
 	case !ok:
-		h.State, h.Garbage, h.Why = Nobody, excerpt([]byte(seen.content)), "what it says is not a process id"
+		h.State, h.Garbage, h.Why = Nobody, excerpt([]byte(seen.content)), "its first line is not a PID"
 		return h, nil
 	case pid == 0:
 		h.State, h.Why = Nobody, "it is empty"
@@ -88,7 +88,7 @@ func (h *Holder) judge() error {
 	case err != nil:
 		return err
 	case !alive:
-		h.dismiss("process %d is a zombie: it has exited, and its parent has not noticed", h.PID)
+		h.dismiss("process %d is a zombie: it has exited, and its parent has not collected it", h.PID)
 		return nil
 	}
 	switch h.bound = bindingOf(p, h.place); {
@@ -120,7 +120,7 @@ func (h *Holder) compare(here proc.Identity) error {
 			h.Why += ", but for another pidfile"
 		}
 	case now.Inode == 0 && now.Start == 0 && (h.Recorded.Inode != 0 || h.Recorded.Start != 0):
-		h.doubt("whether process %d is the one that was claimed cannot be told without pidfds and /proc", h.PID)
+		h.doubt("without pidfds and /proc, nothing identifies process %d", h.PID)
 	default: // the record proves nothing: it is as if there were none
 		h.Recorded = nil
 		return h.guess()

@@ -16,7 +16,7 @@ func readACL(dir int, name string, fd int) ([]aclEntry, error) {
 	if fd >= 0 {
 		path, get = "/proc/self/fd/"+strconv.Itoa(fd), unix.Getxattr
 	}
-	const attribute, version, header, size = "system.posix_acl_access", 2, 4, 8
+	const attribute = "system.posix_acl_access"
 	buf := make([]byte, 1<<16) // XATTR_SIZE_MAX
 	n, err := retry(func() (int, error) { return get(path, attribute, buf) })
 	if err == unix.ENOENT { // no /proc
@@ -35,11 +35,17 @@ func readACL(dir int, name string, fd int) ([]aclEntry, error) {
 		return nil, nil
 	case err != nil:
 		return nil, err
-	case n < header || binary.LittleEndian.Uint32(buf) != version || (n-header)%size != 0:
+	}
+	return parseACL(buf[:n])
+}
+
+func parseACL(b []byte) ([]aclEntry, error) {
+	const version, header, size = 2, 4, 8
+	if len(b) < header || binary.LittleEndian.Uint32(b) != version || (len(b)-header)%size != 0 {
 		return nil, errors.New("an ACL of an unknown form")
 	}
 	var acl []aclEntry
-	for b := buf[header:n]; len(b) > 0; b = b[size:] {
+	for b = b[header:]; len(b) > 0; b = b[size:] {
 		acl = append(acl, aclEntry{
 			tag: binary.LittleEndian.Uint16(b), perm: uint32(binary.LittleEndian.Uint16(b[2:])),
 			id: int(int32(binary.LittleEndian.Uint32(b[4:]))),

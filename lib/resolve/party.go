@@ -89,9 +89,11 @@ func (w *walker) judgeDirectory() {
 		return
 	}
 	p = look(&w.stat, w.users, w.fd, ".", -1)
-	p.writers(func(uid int, who, undo string) {
-		reason := fmt.Sprintf("%s can replace the files in it (%s)", who, w.users.describe(&w.stat))
-		note(uid, true, reason, w.mendMode(dir, undo))
+	p.writers(func(uid int, is, undo string) {
+		if uid == Anyone {
+			is += " without the sticky bit"
+		}
+		note(uid, true, fmt.Sprintf("directory is %s (%s)", is, w.users.describe(&w.stat)), w.mendMode(dir, undo))
 	})
 }
 
@@ -132,12 +134,9 @@ func (p *Place) FileWord(st *unix.Stat_t, fd int) Word {
 		}
 		return Quote("rm", p.File())
 	})
-	add := func(party Party) {
-		party.Path, party.Remedy = p.File(), remedy()
-		word = append(word, party)
-	}
-	note := func(uid int, reason string) {
-		add(Party{UID: uid, Reason: reason, by: identify(st), writes: true})
+	note := func(uid int, reason string) *Party {
+		word = append(word, Party{UID: uid, Path: p.File(), Reason: reason, Remedy: remedy(), by: identify(st), writes: true})
+		return &word[len(word)-1]
 	}
 	switch owner := int(st.Uid); {
 	case p.users.unmapped(owner):
@@ -145,8 +144,8 @@ func (p *Place) FileWord(st *unix.Stat_t, fd int) Word {
 	case !p.users.trusts(owner):
 		note(owner, fmt.Sprintf("is owned by %s (mode %04o)", p.users.name(owner), st.Mode&0o7777))
 	}
-	look(st, p.users, p.fd, p.Name, fd).writers(func(uid int, who, _ string) {
-		note(uid, fmt.Sprintf("%s can write to it (%s)", who, p.users.describe(st)))
+	look(st, p.users, p.fd, p.Name, fd).writers(func(uid int, is, _ string) {
+		note(uid, fmt.Sprintf("file is %s (%s)", is, p.users.describe(st)))
 	})
 	if fd >= 0 && st.Dev != p.stat.Dev { // a file may be mounted here
 		if _, mounter := filesystem(fd, st); mounter != 0 && !isCaller(mounter) {
@@ -154,8 +153,8 @@ func (p *Place) FileWord(st *unix.Stat_t, fd int) Word {
 		}
 	}
 	if st.Nlink > 1 && st.Mode&unix.S_IFMT == unix.S_IFREG {
-		const reason = "has %d names (hard links), so any user could have put it here (%s)"
-		add(Party{UID: Anyone, Reason: fmt.Sprintf(reason, st.Nlink, p.users.describe(st)), link: true})
+		party := note(Anyone, fmt.Sprintf("has %d names (hard links), so any user could have put it here (%s)", st.Nlink, p.users.describe(st)))
+		party.link, party.writes = true, false
 	}
 	return word
 }
