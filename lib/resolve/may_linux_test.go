@@ -242,7 +242,7 @@ func TestOpenLog(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
-	if _, _, err := OpenLog(d+"/web/hard", false, Policy{}); !strings.HasPrefix(said(err), d+"/web: is owned by web1") {
+	if _, _, err := OpenLog(d+"/web/hard", false, Policy{}); !strings.HasPrefix(said(err), d+"/web/hard: the file has another name, and ") {
 		t.Errorf("to append: %v", err)
 	}
 	if info, err := os.Stat(d + "/priv/f"); err != nil || info.Size() == 0 {

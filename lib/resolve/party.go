@@ -24,10 +24,11 @@ type Party struct {
 	// Entries says that he can replace what is in the directory at Path, as a member of its group, by its ACL, or
 	// because any user can. He cannot make a file that another user owns, nor write into one.
 	Entries bool
-	Last    bool // Path is the directory that the place is in
+	Last    bool // Path is the directory that the place is in, and nothing above it is meant: not its file system either
 
 	by     identity // of what is at Path
 	writes bool     // to the file at Path
+	mount  bool     // by a FUSE file system, which makes up numbers and owners
 	link   bool     // or he could have, as it has further names
 }
 
@@ -78,8 +79,8 @@ func (w *walker) judgeDirectory() {
 		})
 	}
 	if w.mounter != 0 && !isCaller(w.mounter) {
-		reason := "is in a FUSE file system of " + w.users.name(w.mounter)
-		note(w.mounter, false, reason, "use a directory of another file system")
+		note(w.mounter, false, "is in a FUSE file system of "+w.users.name(w.mounter), "use a directory of another file system")
+		w.word[len(w.word)-1].mount = true
 	}
 	if strange {
 		reason := fmt.Sprintf("is owned by %s (mode %04o)", w.users.name(p.uid), p.mode&0o7777)

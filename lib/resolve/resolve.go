@@ -103,6 +103,22 @@ func (p *Place) DirID() (dev, ino uint64) { return uint64(p.stat.Dev), uint64(p.
 // the name. What the file says is the word of others too: see FileWord.
 func (p *Place) Word() Word { return slices.Clone(p.word) }
 
+// Born is when the directory was made, in nanoseconds since 1970: file systems give the number of one that was removed to
+// the next. It is 0 where that is not known.
+func (p *Place) Born() int64 { return born(p.fd) }
+
+// Squats says that a file of that kind in the directory may be there by the hand of somebody who can make files in it but
+// not change those of others, since it is sticky: it is neither root's nor the caller's nor the directory's owner's, or it
+// has further names.
+func (p *Place) Squats(st *unix.Stat_t) bool {
+	mode, owner := uint32(p.stat.Mode), int(st.Uid)
+	if mode&unix.S_ISVTX == 0 || mode&0o022 == 0 {
+		return false
+	}
+	known := owner == 0 || isCaller(owner) || owner == int(p.stat.Uid) && !p.users.unmapped(owner)
+	return !known || st.Mode&unix.S_IFMT == unix.S_IFREG && st.Nlink > 1
+}
+
 // Stat is fstatat(2) of the name. A link is not followed, except a magic one that the walk was to follow.
 func (p *Place) Stat() (*unix.Stat_t, error) {
 	var st unix.Stat_t

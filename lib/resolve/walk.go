@@ -34,7 +34,7 @@ func walk(path string, policy Policy) (*Place, error) {
 		return nil, err
 	}
 	for i := range w.word {
-		w.word[i].Last = w.word[i].by == identify(&w.stat)
+		w.word[i].Last = w.word[i].by == identify(&w.stat) && !w.word[i].mount
 	}
 	p := &Place{
 		Path: path, Name: name, fd: w.fd, walked: w.shown(), magic: w.magic, stat: w.stat,
