@@ -152,15 +152,17 @@ func (o *pidClaimOptions) run(c *applet.Call) error {
 	if err != nil {
 		return err
 	}
-	defer r.Close()
 	o.tell(c, r)
+	r.Close() // now, for COMMAND would not remove the lock file
 	if command == nil {
 		return nil
 	}
 	err = spawn.Exec(*command)
 	removed := make(chan error)
-	go func() { removed <- r.Remove() }() // on another thread: this one may have given up the right to
-	<-removed                             // where all have, the file is stale as soon as this process has ended
+	go func() { // on another thread: this one may have given up the right to
+		removed <- pidfile.ReleaseIfOurs(context.Background(), o.file, o.rules, o.pid)
+	}()
+	<-removed // where all have, the file is stale as soon as this process has exited
 	return err
 }
 

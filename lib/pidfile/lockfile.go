@@ -86,6 +86,8 @@ func openLock(ctx context.Context, p *resolve.Place, name string) (int, error) {
 			if unix.Fstat(p.Fd(), &st) == nil && st.Nlink == 0 {
 				return -1, &fs.PathError{Op: "lock", Path: p.Path, Err: err}
 			}
+		case unix.EROFS: // one that was left when it could still be written
+			return -1, nil
 		case unix.EACCES, unix.EPERM:
 			if isOld(p.Fd(), name, sweepAge) && unix.Unlinkat(p.Fd(), name, 0) != nil {
 				return -1, nil // a stranger's, in a sticky directory

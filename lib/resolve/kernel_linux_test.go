@@ -221,7 +221,7 @@ func TestUserNamespace(t *testing.T) {
 		own + "/f":       "may",
 		own + "/g":       own + "/g: is owned by a user outside of this user namespace (mode 0644); rm " + own + "/g",
 		own + "/h":       own + "/h: is owned by a user outside of this user namespace (mode 0664); rm " + own + "/h",
-		own + "/group/f": own + "/group: group 65534, which may include users that /etc/group does not list, can replace the files in it (owner root, mode 0775); chmod g-w " + own + "/group, and remove what others made in it",
+		own + "/group/f": own + "/group: group nogroup, which may include users that /etc/group does not list, can replace the files in it (owner root, mode 0775); chmod g-w " + own + "/group, and remove what others made in it",
 	} {
 		if got := verdictOf(t, attr(), "/", path); got != want {
 			t.Errorf("%s\nnot\n%s", got, want)

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// filesystem says whether an open directory is in a procfs, and who answers for what its file system shows: root, but for
-// FUSE, where a program of the user who mounted it makes up owners and modes.
+// filesystem says whether an open directory is in a procfs, and who answers for what its file system shows: root, but
+// for FUSE, where a program of the user who mounted it makes up owners and modes.
 func filesystem(fd int, st *unix.Stat_t) (procfs bool, mounter int) {
 	var fs unix.Statfs_t
 	if err := retryErr(func() error { return unix.Fstatfs(fd, &fs) }); err != nil {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// overflow is the number that users or groups have here whom our user namespace does not map (user_namespaces(7)). Two of
-// them look alike, and so does the user to whom the number belongs, if it is mapped.
+// overflow is the number that users or groups have here whom our user namespace does not map (user_namespaces(7)).
+// Two of them look alike, and so does the user to whom the number belongs, if it is mapped.
 type overflow struct {
 	kind   string // "uid" or "gid"
 	number int

@@ -20,14 +20,18 @@ type Party struct {
 	Reason string // what is wrong with it, with owner and mode, to be read behind Path and a colon
 	Remedy string // the safe command that mends it, or advice
 
-	// Entries says that he can replace what is in the directory at Path, as a member of its group, by its ACL, or because
-	// any user can. He cannot make a file that another user owns, nor write into one.
+	// Entries says that he can replace what is in the directory at Path, as a member of its group, by its ACL, or
+	// because any user can. He cannot make a file that another user owns, nor write into one.
 	Entries bool
 	Last    bool // Path is the directory that the place is in
 
-	dir  identity
-	link bool // by a further name of the file
+	by     identity // of what is at Path
+	writes bool     // to the file at Path
+	link   bool     // or he could have, as it has further names
 }
+
+// Replaces says that this is one of known users who can only replace entries of a directory, by its group or ACL.
+func (p Party) Replaces() bool { return p.Entries && p.UID != Anyone }
 
 // Word is everybody on whose word something would be done.
 type Word []Party
@@ -51,8 +55,8 @@ func identify(st *unix.Stat_t) identity { return identity{uint64(st.Dev), uint64
 // isCaller reports whether we act as that user.
 func isCaller(uid int) bool { return uid == os.Geteuid() }
 
-// judgeDirectory notes who could have replaced what is in the directory that w stands on. In a sticky one only the owner of
-// a file can, and the directory's.
+// judgeDirectory notes who could have replaced what is in the directory that w stands on. In a sticky one only the
+// owner of a file can, and the directory's.
 func (w *walker) judgeDirectory() {
 	if w.policy.Insecure {
 		return
@@ -68,20 +72,25 @@ func (w *walker) judgeDirectory() {
 		dir = w.shown()
 	}
 	note := func(uid int, entries bool, reason, remedy string) {
-		w.word = append(w.word, Party{UID: uid, Path: dir, Reason: reason, Remedy: remedy, Entries: entries, dir: identify(&w.stat)})
+		w.word = append(w.word, Party{
+			UID: uid, Path: dir, Reason: reason, Remedy: remedy, Entries: entries, by: identify(&w.stat),
+		})
 	}
 	if w.mounter != 0 && !isCaller(w.mounter) {
-		note(w.mounter, false, "is in a FUSE file system of "+w.users.name(w.mounter), "use a directory of another file system")
+		reason := "is in a FUSE file system of " + w.users.name(w.mounter)
+		note(w.mounter, false, reason, "use a directory of another file system")
 	}
 	if strange {
-		note(p.uid, false, fmt.Sprintf("is owned by %s (mode %04o)", w.users.name(p.uid), p.mode&0o7777), w.mendOwner(dir, p.uid))
+		reason := fmt.Sprintf("is owned by %s (mode %04o)", w.users.name(p.uid), p.mode&0o7777)
+		note(p.uid, false, reason, w.mendOwner(dir, p.uid))
 	}
 	if sticky {
 		return
 	}
 	p = look(&w.stat, w.users, w.fd, ".", -1)
 	p.writers(func(uid int, who, undo string) {
-		note(uid, true, fmt.Sprintf("%s can replace the files in it (%s)", who, w.users.describe(&w.stat)), w.mendMode(dir, undo))
+		reason := fmt.Sprintf("%s can replace the files in it (%s)", who, w.users.describe(&w.stat))
+		note(uid, true, reason, w.mendMode(dir, undo))
 	})
 }
 
@@ -108,9 +117,9 @@ func (w *walker) mendMode(dir, undo string) string {
 	return Quote(undo, dir) + ", and remove what others made in it"
 }
 
-// FileWord lists who else could have determined what the file at the place says: its owner, all who may write to it, and
-// where it has further names (hard links) anyone, since those could be in directories that others write. The file is open
-// as fd, or fd is -1.
+// FileWord lists who else could have determined what the file at the place says: its owner, all who may write to it,
+// and where it has further names (hard links) anyone, since those could be in directories that others write. The file
+// is open as fd, or fd is -1.
 func (p *Place) FileWord(st *unix.Stat_t, fd int) Word {
 	if p.policy.Insecure {
 		return nil
@@ -122,7 +131,7 @@ func (p *Place) FileWord(st *unix.Stat_t, fd int) Word {
 		remove = "use another file, which only you and root can write to"
 	}
 	note := func(uid int, reason string) {
-		word = append(word, Party{UID: uid, Path: path, Reason: reason, Remedy: remove})
+		word = append(word, Party{UID: uid, Path: path, Reason: reason, Remedy: remove, by: identify(st), writes: true})
 	}
 	switch owner := int(st.Uid); {
 	case p.users.unmapped(owner):
@@ -147,6 +156,6 @@ func (p *Place) linkWord(st *unix.Stat_t, path, mode, remedy string) Word {
 	if st.Nlink < 2 || st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return nil
 	}
-	return Word{{UID: Anyone, Path: path, Reason: fmt.Sprintf("has %d names (hard links), so any user could have put it here (%s)", st.Nlink, mode),
-		Remedy: remedy, link: true}}
+	reason := fmt.Sprintf("has %d names (hard links), so any user could have put it here (%s)", st.Nlink, mode)
+	return Word{{UID: Anyone, Path: path, Reason: reason, Remedy: remedy, link: true}}
 }

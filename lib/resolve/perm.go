@@ -28,6 +28,7 @@ type aclEntry struct {
 
 // perm is what decides who may write to a file, or change what is in a directory.
 type perm struct {
+	id       identity
 	uid, gid int
 	mode     uint32
 	links    uint64
@@ -38,7 +39,9 @@ type perm struct {
 
 // look reads the ACL only if the group may write: the group bits of a file with an ACL are its mask.
 func look(st *unix.Stat_t, users *accounts, dir int, name string, fd int) perm {
-	p := perm{uid: int(st.Uid), gid: int(st.Gid), mode: uint32(st.Mode), links: uint64(st.Nlink), users: users}
+	p := perm{
+		id: identify(st), uid: int(st.Uid), gid: int(st.Gid), mode: uint32(st.Mode), links: uint64(st.Nlink), users: users,
+	}
 	if p.mode&0o020 == 0 {
 		return p
 	}
@@ -53,9 +56,6 @@ func look(st *unix.Stat_t, users *accounts, dir int, name string, fd int) perm {
 	for _, e := range all {
 		if e.tag == aclUser || e.tag == aclGroup || e.tag == aclOwnerGroup {
 			e.perm &= mask
-			if e.tag == aclOwnerGroup {
-				e.id = p.gid
-			}
 			p.acl = append(p.acl, e)
 		}
 	}
@@ -72,7 +72,8 @@ func (p perm) group() uint32 {
 	return p.mode >> 3 & 7
 }
 
-// lets reports whether the user may do what is wanted, by the algorithm of acl(5). An owner can give himself every right.
+// lets reports whether the user may do what is wanted, by the algorithm of acl(5). An owner can give himself every
+// right.
 func (p perm) lets(uid int, want uint32) bool {
 	other := p.mode&want == want
 	if uid < 0 { // Anyone, Unknown: what every user may do

@@ -10,19 +10,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// accounts answers from /etc/passwd, /etc/group and /etc/nsswitch.conf, each of which is read once, when it is asked for.
+// accounts answers from /etc/passwd, /etc/group and /etc/nsswitch.conf, each of which is read once, when it is asked
+// for.
 type accounts struct {
 	files map[string][]string
 
 	user, group overflow
 }
 
-// trusts reports whether what the user owns above us is as good as root's: he is root, the caller, or has no number in
-// this user namespace, as root outside of it.
+// trusts reports whether what the user owns above us is as good as root's: he is root, the caller, or has no number
+// in this user namespace, as root outside of it.
 func (a *accounts) trusts(uid int) bool { return uid == 0 || isCaller(uid) || a.unmapped(uid) }
 
-// members lists the members of a group other than root and the caller: those whom it names and those whose own group it
-// is. It may have unknown ones, if the group is in no file, or users are kept elsewhere too (nsswitch.conf(5)).
+// members lists the members of a group other than root and the caller: those whom it names and those whose own group
+// it is. It may have unknown ones, if the group is in no file, or users are kept elsewhere too (nsswitch.conf(5)).
 func (a *accounts) members(gid int) (name string, uids []int, unknown bool) {
 	n := strconv.Itoa(gid)
 	name, unknown = n, true
