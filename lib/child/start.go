@@ -73,7 +73,6 @@ func (c *Child) LetGo(ctx context.Context, inherit ...*os.File) error {
 	err := c.letGo(inherit)
 	if !kill() {
 		if err == nil { // executed just now
-			_ = c.handle.Wait(context.Background())
 			_, _ = c.Reap()
 		}
 		err = context.Cause(ctx)
