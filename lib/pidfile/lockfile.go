@@ -32,22 +32,18 @@ func lockName(name string) string {
 // lockBeside takes the lock of the file beside the pidfile; nil where the caller cannot make one.
 func lockBeside(ctx context.Context, p *resolve.Place) (*flock.Flock, error) {
 	name := lockName(p.Name)
-	beside := fmt.Sprintf("%s: its lock file %s", p.Path, name)
+	beside := fmt.Sprintf("%s: lock file %s", p.Path, name)
 	for {
 		fd, err := openLock(ctx, p, name)
 		if fd < 0 {
 			return nil, err
 		}
-		var st unix.Stat_t
-		err = unix.Fstat(fd, &st)
 		unix.Close(fd)
-		if err != nil {
-			return nil, err
-		}
 		l := flock.New(within(p, name), flock.SetFlag(unix.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC))
 		switch err := acquire(ctx, l); {
 		case errors.Is(err, ErrBusy):
-			return nil, &busy{beside + " is", heldBy(&st)}
+			st, _ := statOf(p, name)
+			return nil, &busy{beside, heldBy(st)}
 		case err == nil:
 			if now, ok := statOf(p, name); ok && locked(l, now) {
 				return l, nil
@@ -57,7 +53,7 @@ func lockBeside(ctx context.Context, p *resolve.Place) (*flock.Flock, error) {
 			return nil, fmt.Errorf("lock %s: %w", beside, err)
 		}
 		if ctx.Err() != nil {
-			return nil, &busy{beside + " is", 0}
+			return nil, &busy{beside, 0}
 		}
 	}
 }
@@ -69,7 +65,7 @@ func lockBeside(ctx context.Context, p *resolve.Place) (*flock.Flock, error) {
 func openLock(ctx context.Context, p *resolve.Place, name string) (int, error) {
 	for {
 		if ctx.Err() != nil {
-			return -1, &busy{fmt.Sprintf("%s: its lock file %s is", p.Path, name), 0}
+			return -1, &busy{fmt.Sprintf("%s: lock file %s", p.Path, name), 0}
 		}
 		fd, err := unix.Openat(p.Fd(), name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 		if err == nil {
@@ -106,6 +102,8 @@ func openLock(ctx context.Context, p *resolve.Place, name string) (int, error) {
 			if unix.Fstat(p.Fd(), &st) == nil && st.Nlink == 0 {
 				return -1, &fs.PathError{Op: "lock", Path: p.Path, Err: err}
 			}
+		case unix.EROFS: // one that was left when it could still be written
+			return -1, nil
 		case unix.EACCES, unix.EPERM:
 			if isOld(p.Fd(), name, sweepAge) && unix.Unlinkat(p.Fd(), name, 0) != nil {
 				return -1, nil // a stranger's, in a sticky directory
