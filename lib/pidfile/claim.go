@@ -110,7 +110,7 @@ func Pass(ctx context.Context, h *Holder, p *proc.Handle, mode fs.FileMode, lock
 		return err
 	}
 	if h.Process != nil && h.bound == boundHere && h.Process.PID() != p.PID() {
-		_ = h.Process.Bind("") // it may have exited
+		unbindFrom(h.Process, h.place)
 	}
 	return nil
 }

@@ -48,11 +48,11 @@ func (r *Reservation) Write(p *proc.Handle) error {
 }
 
 // bind keeps the pidfile's directory and name with the process, where the kernel and the caller's privileges allow it.
-func (r *Reservation) bind(p *proc.Handle) { r.Bound = p.Bind(boundTo(r.place)) == nil }
+func (r *Reservation) bind(p *proc.Handle) { r.Bound = bindTo(p, r.place) == nil }
 
 func (r *Reservation) unbind(p *proc.Handle) {
 	if r.Bound {
-		_ = p.Bind("") // it may have exited
+		unbindFrom(p, r.place)
 		r.Bound = false
 	}
 }
