@@ -3,6 +3,7 @@ package pidfile
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -42,6 +43,9 @@ func (r *Reservation) Write(p *proc.Handle) error {
 	if err != nil {
 		r.unbind(p)
 		r.written = nil
+		if unsafe := (*resolve.Unsafe)(nil); errors.As(err, &unsafe) { // which names what is at fault
+			return err
+		}
 		return fmt.Errorf("%s: %w", r.place.Path, err)
 	}
 	return nil
