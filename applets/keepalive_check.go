@@ -28,7 +28,6 @@ func (o *keepAliveOptions) check(c *applet.Call) error {
 	if err := needCommand(c); err != nil {
 		return err
 	}
-	o.Command.Output.Insecure, o.Log.Insecure = o.Rules.AllowInsecure, o.Rules.AllowInsecure
 	for _, path := range []*string{&o.PIDFile, &o.ChildPIDFile, &o.Log.Path, &o.Command.Output.Stdout, &o.Command.Output.Stderr, &o.Command.Dir} {
 		if *path == "" || *path == "-" {
 			continue

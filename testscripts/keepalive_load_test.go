@@ -54,7 +54,7 @@ func keepAliveCrashes(t *testing.T, restarts int) {
 	if after.descriptors > before.descriptors+10 || after.threads > before.threads+5 || after.kilobytes > before.kilobytes+8<<10 {
 		t.Errorf("it grew")
 	}
-	cmd.Process.Signal(syscall.SIGQUIT) // the Go runtime shows its goroutines
+	cmd.Process.Signal(syscall.SIGABRT) // the Go runtime shows its goroutines
 	<-ended
 	text, err := os.ReadFile(stderr)
 	if err != nil {

@@ -97,7 +97,7 @@ func (s *start) prepare(ctx context.Context) (err error) {
 		}
 		s.tell("%s: locked", s.LockFile)
 	}
-	if s.logs, err = openLogs(s.Stdout, s.Stderr, s.Truncate, logPolicy(s.Rules), s.Command.User); err != nil {
+	if s.logs, err = openLogs(s.Stdout, s.Stderr, s.Truncate, s.Command.User, logPolicy(s.Rules)); err != nil {
 		return err
 	}
 	if s.logs.out != nil {

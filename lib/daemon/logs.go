@@ -22,19 +22,19 @@ func logPolicy(rules pidfile.Rules) resolve.Policy {
 	return resolve.Policy{Insecure: rules.AllowInsecure}
 }
 
-func openLogs(out, errs string, truncate bool, policy resolve.Policy, user *spawn.User) (l logs, err error) {
+func openLogs(out, errs string, truncate bool, user *spawn.User, policy resolve.Policy) (l logs, err error) {
 	defer func() {
 		if err != nil {
 			l.close()
 		}
 	}()
 	if out != "" {
-		if l.out, err = user.OpenLog(out, truncate, policy); err != nil {
+		if l.out, err = spawn.OpenLog(out, truncate, user, policy); err != nil {
 			return l, err
 		}
 	}
 	if errs != "" {
-		if l.err, err = user.OpenLog(errs, truncate, policy); err != nil {
+		if l.err, err = spawn.OpenLog(errs, truncate, user, policy); err != nil {
 			return l, err
 		}
 	}

@@ -27,7 +27,7 @@ func TestTail(t *testing.T) {
 		if err := os.WriteFile(file, []byte(c.before), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		l, err := openLogs("", file, false, resolve.Policy{}, nil)
+		l, err := openLogs("", file, false, nil, resolve.Policy{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,7 +37,7 @@ func TestTail(t *testing.T) {
 		}
 		l.close()
 	}
-	if l, err := openLogs("", "", false, resolve.Policy{}, nil); err != nil || l.out != nil || l.err != nil {
+	if l, err := openLogs("", "", false, nil, resolve.Policy{}); err != nil || l.out != nil || l.err != nil {
 		t.Errorf("%v, %v", l, err)
 	} else if path, lines := l.tail(); path != "" || lines != nil {
 		t.Errorf("without a file: %q, %q", path, lines)
@@ -47,7 +47,7 @@ func TestTail(t *testing.T) {
 func TestLogsAreAppended(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "log")
 	for _, truncate := range []bool{false, false, true} {
-		l, err := openLogs(file, file, truncate, resolve.Policy{}, nil)
+		l, err := openLogs(file, file, truncate, nil, resolve.Policy{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,15 +1,16 @@
 package pidfile
 
 import (
-	"strconv"
+	"fmt"
 
 	"pidbox/lib/proc"
 	"pidbox/lib/resolve"
 )
 
-// binding is what the kernel keeps with a process: the pidfile that a privileged claim made for it, as DEV:INO/NAME of
-// its directory and name. The owner of the file cannot forge it, and it survives bind mounts, and file systems that keep
-// no attributes. Linux 6.18 has attributes on pidfds; elsewhere every process is unbound.
+// binding is what the kernel keeps with a process: the pidfile that a privileged claim made for it, as DEV:INO:BORN/NAME.
+// BORN is when its directory was made, for the number of one that was removed is soon another's. The owner of the file
+// cannot forge it, and it survives bind mounts, and file systems that keep no attributes. Linux 6.18 has attributes on
+// pidfds; elsewhere every process is unbound.
 type binding int
 
 const (
@@ -32,5 +33,5 @@ func bindingOf(h *proc.Handle, p *resolve.Place) binding {
 
 func boundTo(p *resolve.Place) string {
 	dev, ino := p.DirID()
-	return strconv.FormatUint(dev, 10) + ":" + strconv.FormatUint(ino, 10) + "/" + p.Name
+	return fmt.Sprintf("%d:%d:%d/%s", dev, ino, p.Born(), p.Name)
 }

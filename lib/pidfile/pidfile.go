@@ -50,7 +50,7 @@ const (
 )
 
 func (s State) String() string {
-	return [...]string{"absent", "nobody", "stale", "running", "foreign", "doubtful"}[s]
+	return [...]string{"absent", "empty", "stale", "running", "foreign", "doubtful"}[s]
 }
 
 // Holder is the process that a pidfile names, as it was when it was read. It must be closed.

@@ -34,15 +34,12 @@ func (h *Holder) placed() resolve.Word {
 	if h.rules.AllowInsecure {
 		return nil
 	}
-	if h.Recorded == nil || h.bound == boundElsewhere || h.State == Doubtful {
+	if len(w) == 0 || h.Recorded == nil || h.bound == boundElsewhere || h.State == Doubtful {
 		return w
 	}
 	path, name := madeAt(h.record, h.place)
-	return w.Without(func(p resolve.Party) bool { return entries(p) && (path || name && p.Last) })
+	return w.Without(func(p resolve.Party) bool { return p.Replaces() && (path || name && p.Last) })
 }
-
-// entries says that a party can only replace entries of a directory, as a member of its group or by its ACL.
-func entries(p resolve.Party) bool { return p.Entries && p.UID != resolve.Anyone }
 
 // trust fails with an *resolve.Unsafe if somebody could have made the file name h's process who may not signal it.
 func (h *Holder) trust() error {
@@ -103,7 +100,7 @@ func (h *Holder) mayClaim() error {
 	if h.rules.AllowInsecure {
 		return nil
 	}
-	w := h.place.Word().Without(entries)
+	w := h.place.Word().Without(resolve.Party.Replaces)
 	if err := w.May(resolve.Signal, ofRoot(), h.rules.Trust...); err != nil {
 		return err
 	}

@@ -223,6 +223,36 @@ func TestBinding(t *testing.T) {
 	}
 }
 
+// The number of a directory that was removed is another's soon: a process that is bound to the one is not to the other.
+func TestBindingToADirectoryOfOld(t *testing.T) {
+	needRoot(t)
+	dir := safeDir(t)
+	must(t, os.Chmod(dir, 0o777|os.ModeSticky))
+	p := sleeper(t)
+	r := must1(Claim(t.Context(), dir+"/run/web.pid", p, Rules{}, 0, 0))(t)
+	r.Close()
+	if !r.Bound {
+		t.Skip("the kernel keeps no attributes on processes")
+	}
+	old := must1(os.Stat(dir + "/run"))(t)
+	must(t, os.RemoveAll(dir+"/run"))
+	for i := range 100 {
+		his := fmt.Sprint(dir, "/", i)
+		must(t, os.Mkdir(his, 0o755))
+		if !os.SameFile(old, must1(os.Stat(his))(t)) {
+			continue
+		}
+		write(t, his+"/web.pid", fmt.Sprintln(p.PID()))
+		must(t, os.Chown(his+"/web.pid", stranger, stranger))
+		must(t, os.Chown(his, stranger, stranger))
+		if h, err := Read(his+"/web.pid", Rules{}); !unsafe(err) {
+			t.Errorf("%v by %v, %v", h.State, h.Proof, err)
+		}
+		return
+	}
+	t.Skip("the file system does not use numbers again")
+}
+
 // A record is no proof where any user can replace the file: not only those who have a name.
 func TestRecordInAnybodysDirectory(t *testing.T) {
 	recording(t)

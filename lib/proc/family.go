@@ -48,8 +48,11 @@ type Family struct {
 	unproven []int           // seen in the scope by the last search
 	room     int             // for handles of members
 	searches int
+	brief    bool                          // the next search may pass over strangers
 	scan     func() ([]procfs.Stat, error) // processes
 	guards   guards
+
+	strangers map[int]int // of a tree: those that were seen to be none of it, with their parents
 }
 
 // member is a process that was proven to be one.
@@ -225,6 +228,7 @@ func (f *Family) drop(pid int) {
 		h.Close()
 	}
 	delete(f.known, pid)
+	delete(f.strangers, pid)
 }
 
 // open gives the member's handle, or opens it again, and what to do with it then.

@@ -71,7 +71,10 @@ func (f *Family) live(last *int) ([]*Handle, error) {
 	default:
 		return live, nil
 	}
-	if err = f.look(); err == nil {
+	f.brief = len(live) > 0
+	err = f.look()
+	f.brief = false
+	if err == nil {
 		err = f.refill()
 	}
 	if err != nil {

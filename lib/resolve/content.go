@@ -10,22 +10,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ReadFile reads a file that says how a process of the user is to run, for example its environment. Links are followed by
-// the rule of Walk, magic ones too (/dev/fd/3, which shells make of <(COMMAND)). All who determined what it says must be
-// able to signal such a process, or be trusted by the policy. A file of more than limit bytes is an error.
+// ReadFile reads a file that says how a process of the user is to run, for example its environment. Links are
+// followed by the rule of Walk, magic ones too (/dev/fd/3, which shells make of <(COMMAND)). All who determined what
+// it says must be able to signal such a process, or be trusted by the policy. A file of more than limit bytes is an
+// error.
 func ReadFile(path string, limit int64, user int, policy Policy) ([]byte, error) {
 	return readFile(path, limit, policy, func(p *Place, st *unix.Stat_t, word Word) error {
+		const check = "check what it says; only root and the user whose process it is for should be able to change it"
 		for i := range word {
 			if word[i].Path == p.File() {
-				word[i].Remedy = "check what it says; only root and the user whose process it is for should be able to change it"
+				word[i].Remedy = check
 			}
 		}
 		return word.May(Signal, Process{user, user}, policy.Trust...)
 	})
 }
 
-// ReadSecret reads a regular file that none but its owner can read, this user or root, and that no other could have put
-// there.
+// ReadSecret reads a regular file that none but its owner can read, this user or root, and that no other could have
+// put there.
 func ReadSecret(path string, limit int64) ([]byte, error) {
 	return readFile(path, limit, Policy{Follow: true, Magic: true}, func(p *Place, st *unix.Stat_t, word Word) error {
 		switch owner := int(st.Uid); {

@@ -133,7 +133,7 @@ func TestFileSystems(t *testing.T) {
 			if got := verdict(at + "/f"); got != "may" {
 				t.Error(got)
 			}
-			if got := verdict(at + "/any/f"); !strings.Contains(got, "any user can replace") {
+			if got := verdict(at + "/any/f"); !strings.Contains(got, "world-writable") {
 				t.Error(got)
 			}
 			if got := verdict(at + "/sub/f"); !strings.Contains(got, "is owned by mallory") {
@@ -221,7 +221,7 @@ func TestUserNamespace(t *testing.T) {
 		own + "/f":       "may",
 		own + "/g":       own + "/g: is owned by a user outside of this user namespace (mode 0644); rm " + own + "/g",
 		own + "/h":       own + "/h: is owned by a user outside of this user namespace (mode 0664); rm " + own + "/h",
-		own + "/group/f": own + "/group: group 65534, which may include users that /etc/group does not list, can replace the files in it (owner root, mode 0775); chmod g-w " + own + "/group, and remove what others made in it",
+		own + "/group/f": own + "/group: directory is writable by group nogroup, which may include users that /etc/group does not list (owner root, mode 0775); chmod g-w " + own + "/group, and remove what others made in it",
 	} {
 		if got := verdictOf(t, attr(), "/", path); got != want {
 			t.Errorf("%s\nnot\n%s", got, want)
@@ -274,4 +274,37 @@ func TestReplacedMeanwhile(t *testing.T) {
 	if !errors.Is(err, unix.EAGAIN) || turns > 200 {
 		t.Error(err, turns)
 	}
+}
+
+// What went away and came back as another's link is looked at again, not entered.
+func TestGoneAndBack(t *testing.T) {
+	d := privileged(t)
+	dir(t, d+"/good", 0, 0, 0o755)
+	makeFile(t, d+"/x", 0, 0, 0o644)
+	gone := false
+	_, err := Walk(d+"/x/f", Policy{hook: func(call string) {
+		switch {
+		case call == "readlinkat" && !gone:
+			gone = true
+			try(t, os.Remove(d+"/x"))
+		case gone:
+			_ = os.Symlink("good", d+"/x")
+			try(t, os.Lchown(d+"/x", mallory, 0))
+		}
+	}})
+	if !strings.Contains(said(err), "is a symbolic link of mallory") {
+		t.Error(err)
+	}
+}
+
+// That another process makes the directory first is as good.
+func TestMadeMeanwhile(t *testing.T) {
+	d := privileged(t)
+	p, err := Walk(d+"/x/f", Policy{Make: 0o755, hook: func(call string) {
+		if call == "mkdirat" {
+			dir(t, d+"/x", 0, 0, 0o755)
+		}
+	}})
+	try(t, err)
+	p.Close()
 }

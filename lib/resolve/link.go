@@ -60,7 +60,8 @@ func unsafeLink(path string, users *accounts, owner int, removable bool) error {
 	if !removable {
 		hint = "use a path without that link"
 	}
-	return &Unsafe{Path: path, Reason: "is a symbolic link of " + users.name(owner) + ", which can lead anywhere", Hint: hint}
+	reason := "is a symbolic link of " + users.name(owner) + ", which can lead anywhere"
+	return &Unsafe{Path: path, Reason: reason, Hint: hint}
 }
 
 // canUnlink reports whether the caller could remove a file of that owner from the directory.

@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 
@@ -10,13 +11,13 @@ import (
 
 const appending = unix.O_WRONLY | unix.O_APPEND
 
-// OpenLog opens a file for appending, after emptying it if told to: then two names for it, or a rotation that truncates,
-// do no harm. It is created, with mode 0644 less the umask, if it is missing; made says so. Links are followed by the rule
-// of Walk, magic ones too (/dev/stdout). All who determined the place must be able to append to the file themselves, or be
-// among those whom the policy trusts.
+// OpenLog opens a file for appending, after emptying it if told to: then two names for it, or a rotation that
+// truncates, do no harm. It is created, with mode 0644 less the umask, if it is missing; made says so. Links are
+// followed by the rule of Walk, magic ones too (/dev/stdout). All who determined the place must be able to append to
+// the file themselves, or be among those whom the policy trusts.
 func OpenLog(path string, truncate bool, policy Policy) (f *os.File, made bool, err error) {
 	policy.Follow, policy.Magic = true, true
-	p, err := Walk(path, policy)
+	p, err := walkTo(path, policy)
 	if err != nil {
 		return nil, false, opening(path, err)
 	}
@@ -46,7 +47,7 @@ func OpenLog(path string, truncate bool, policy Policy) (f *os.File, made bool, 
 // CheckLog fails as OpenLog would, and makes and empties nothing.
 func CheckLog(path string, policy Policy) error {
 	policy.Follow, policy.Magic = true, true
-	p, err := Walk(path, policy)
+	p, err := walkTo(path, policy)
 	if err != nil {
 		return opening(path, err)
 	}
@@ -80,7 +81,11 @@ func (p *Place) admitLog(fd int, truncate bool) (f *os.File, err error) {
 		return nil, &fs.PathError{Op: "stat", Path: p.Path, Err: err}
 	}
 	word, entry := append(p.Word(), p.contentWord(&st, fd)...), p.Entry(&st, fd)
-	if err := word.May(Append, entry, p.policy.Trust...); err != nil {
+	err = word.May(Append, entry, p.policy.Trust...)
+	if unsafe := (*Unsafe)(nil); errors.As(err, &unsafe) && st.Nlink > 1 && st.Mode&unix.S_IFMT == unix.S_IFREG {
+		return nil, &Unsafe{p.Path, fmt.Sprintf("the file has another name, and %s %s", unsafe.Path, unsafe.Reason), Quote("rm", p.Path)}
+	}
+	if err != nil {
 		return nil, err
 	}
 	if truncate && st.Mode&unix.S_IFMT == unix.S_IFREG {
@@ -94,10 +99,19 @@ func (p *Place) admitLog(fd int, truncate bool) (f *os.File, err error) {
 	return p.asFile(fd)
 }
 
-// contentWord is FileWord for a file that administrators may well give further names, in backups for example: those tell
-// nothing if all who could have put it here are known by the directory.
+// contentWord is FileWord for a file that administrators may well give further names, in backups for example: those
+// tell nothing if all who could have put it here are known by the directory.
 func (p *Place) contentWord(st *unix.Stat_t, fd int) Word {
 	mode := uint32(p.stat.Mode)
 	anyMay := mode&unix.S_ISVTX != 0 && mode&0o022 != 0 // but replace nothing, so none of them is among the parties
 	return p.FileWord(st, fd).Without(func(party Party) bool { return party.link && !anyMay })
+}
+
+// walkTo is Walk, and names the file where a directory is missing.
+func walkTo(path string, policy Policy) (*Place, error) {
+	p, err := Walk(path, policy)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = &fs.PathError{Op: "open", Path: path, Err: unix.ENOENT}
+	}
+	return p, err
 }

@@ -63,6 +63,7 @@ web1:x:2001:
 mallory:x:2002:
 empty:x:2003:root
 web:x:2004:web1,mallory,gone
+nogroup:x:65534:
 `
 
 func ownMounts() error {

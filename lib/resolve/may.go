@@ -25,15 +25,16 @@ const (
 
 // Object is what an act is done to: a Process or an Entry.
 type Object interface {
-	// allows reports whether the user could do it himself.
-	allows(act Act, uid int) bool
+	// allows reports whether the party could do it himself.
+	allows(act Act, p Party) bool
 }
 
-// Process is a process by its real and its saved user id: whose real or effective id is one of them may signal it (kill(2)).
+// Process is a process by its real and its saved user id: whose real or effective id is one of them may signal it
+// (kill(2)).
 type Process struct{ RUID, SUID int }
 
-func (p Process) allows(act Act, uid int) bool {
-	return act == Signal && uid >= 0 && (uid == p.RUID || uid == p.SUID)
+func (p Process) allows(act Act, by Party) bool {
+	return act == Signal && by.UID >= 0 && (by.UID == p.RUID || by.UID == p.SUID)
 }
 
 // Entry is a name in a directory, and the file of that name, if there is one.
@@ -43,8 +44,8 @@ type Entry struct {
 	magic bool // the name is in /proc, and the file is not
 }
 
-// Entry describes the name at the place, for the gate. The file is described by st, which is nil if there is none, and
-// open as fd, or fd is -1.
+// Entry describes the name at the place, for the gate. The file is described by st, which is nil if there is none,
+// and open as fd, or fd is -1.
 func (p *Place) Entry(st *unix.Stat_t, fd int) Entry {
 	e := Entry{dir: look(&p.stat, p.users, p.fd, ".", -1), magic: p.magic}
 	if st != nil {
@@ -57,8 +58,12 @@ func (p *Place) Entry(st *unix.Stat_t, fd int) Entry {
 // allows follows unlink(2), open(2) and connect(2). Who can remove a file can also write to the one of that name, by
 // putting his own there; that is so only if the file has no other name, by which others know it. An owner may have it
 // open, wherever it is.
-func (e Entry) allows(act Act, uid int) bool {
-	changes := !e.magic && e.dir.lets(uid, mayChange)
+//
+// A party without a number can do at least that by which he became one: change what is in the directory, write to the
+// file.
+func (e Entry) allows(act Act, p Party) bool {
+	uid := p.UID
+	changes := !e.magic && (e.dir.lets(uid, mayChange) || p.Entries && p.by == e.dir.id)
 	removes := changes && (e.file == nil || e.dir.mode&unix.S_ISVTX == 0 || e.file.owns(uid) || e.dir.owns(uid))
 	switch act {
 	case Mkdir, Create:
@@ -69,7 +74,8 @@ func (e Entry) allows(act Act, uid int) bool {
 		if e.file == nil {
 			return changes
 		}
-		writes := e.file.lets(uid, mayWrite) && (e.magic || e.file.owns(uid) || e.dir.lets(uid, mayEnter))
+		enters := e.magic || e.file.owns(uid) || e.dir.lets(uid, mayEnter)
+		writes := enters && e.file.lets(uid, mayWrite) || p.writes && p.by == e.file.id
 		return writes || removes && e.file.links < 2
 	case Chmod:
 		return e.file != nil && e.file.owns(uid)
@@ -80,13 +86,14 @@ func (e Entry) allows(act Act, uid int) bool {
 // mine is a directory of the caller's own, which does not exist yet.
 type mine struct{}
 
-func (mine) allows(Act, int) bool { return false }
+func (mine) allows(Act, Party) bool { return false }
 
 // May fails with an *Unsafe unless everybody whose word this is could have done the act himself, or is one of those
-// also trusted. Root and the caller are never asked. Anyone and Unknown can do what every user can.
+// also trusted. Root and the caller are never asked. Anyone can do what every
+// user can, and so can Unknown, beside that by which he is a party.
 func (w Word) May(act Act, on Object, also ...int) error {
 	for _, p := range w {
-		if p.UID == 0 || isCaller(p.UID) || slices.Contains(also, p.UID) || on.allows(act, p.UID) {
+		if p.UID == 0 || isCaller(p.UID) || slices.Contains(also, p.UID) || on.allows(act, p) {
 			continue
 		}
 		return &Unsafe{Path: p.Path, Reason: p.Reason, Hint: p.Remedy}

@@ -112,6 +112,7 @@ func TestMayByACL(t *testing.T) {
 	}{
 		{7, []ace{{aclUser, 7, web1}}, true},
 		{5, []ace{{aclUser, 7, web1}}, false},
+		{6, []ace{{aclUser, 7, web1}}, false}, // the mask takes the search away
 		{7, []ace{{aclUser, 7, mallory}}, false},
 		{7, []ace{{aclGroup, 7, 2004}}, true},
 		{7, []ace{{aclUser, 5, web1}, {aclGroup, 7, 2004}}, false}, // the first that is of him counts
@@ -124,6 +125,49 @@ func TestMayByACL(t *testing.T) {
 		if may := (Word{{UID: web1}}).May(Create, p.Entry(nil, -1)) == nil; may != c.may || able(t, web1, Create, path+"/f") != may {
 			t.Errorf("%v: %v", c, may)
 		}
+	}
+}
+
+// What every user may do is what no entry of the ACL denies.
+func TestMayAnyoneByACL(t *testing.T) {
+	d := privileged(t)
+	for may, entry := range map[bool]ace{true: {aclUser, 7, mallory}, false: {aclUser, 0, mallory}} {
+		try(t, os.RemoveAll(d+"/d"))
+		path := dir(t, d+"/d", 0, 0, 0o755)
+		setACL(t, path, 7, entry, ace{aclGroup, 7, 2003})
+		b := make([]byte, 100)
+		n, err := unix.Getxattr(path, "system.posix_acl_access", b)
+		try(t, err)
+		b[4+8+8+8+8+8+2] = 7 // the others, behind the mask
+		b[4+8+8+2] = 7       // the owning group
+		try(t, unix.Setxattr(path, "system.posix_acl_access", b[:n], 0))
+		p := mustWalk(t, path+"/f", Policy{})
+		if got := (Word{{UID: Anyone}}).May(Create, p.Entry(nil, -1)) == nil; got != may {
+			t.Errorf("%v: %v, mode %o", entry, got, p.stat.Mode)
+		}
+	}
+}
+
+// What a party can do to one file or directory he cannot do to another.
+func TestMayOnlyThere(t *testing.T) {
+	d := privileged(t)
+	for _, name := range []string{"/a", "/b"} {
+		makeFile(t, dir(t, d+name, 0, 4711, 0o775)+"/f", 0, 4711, 0o664)
+	}
+	a, b := mustWalk(t, d+"/a/f", Policy{}), mustWalk(t, d+"/b/f", Policy{})
+	sa, err := a.Stat()
+	try(t, err)
+	sb, err := b.Stat()
+	try(t, err)
+	for _, act := range []Act{Append, Unlink} {
+		try(t, a.Word().May(act, a.Entry(sa, -1)))
+		if a.Word().May(act, b.Entry(sb, -1)) == nil {
+			t.Error("act", act, "in another directory")
+		}
+	}
+	try(t, a.FileWord(sa, -1).May(Append, a.Entry(sa, -1)))
+	if a.FileWord(sa, -1).May(Append, b.Entry(sb, -1)) == nil {
+		t.Error("to another file")
 	}
 }
 
@@ -190,13 +234,16 @@ func TestOpenLog(t *testing.T) {
 	try(t, os.Link(d+"/priv/f", d+"/web/hard"), os.Symlink("../priv/f", d+"/web/soft"), os.Lchown(d+"/web/soft", web1, web1),
 		os.Symlink(d+"/sticky/f", d+"/priv/own"), os.Symlink("../priv", d+"/web/dir"), os.Lchown(d+"/web/dir", web1, web1))
 	for path, want := range map[string]string{
-		"/web/hard":    "/web: is owned by web1",
+		"/web/hard":    "/web/hard: the file has another name, and ",
 		"/web/soft":    "/web/soft: is a symbolic link of web1",
 		"/web/dir/new": "/web/dir: is a symbolic link of web1",
 	} {
 		if _, _, err := OpenLog(d+path, true, Policy{}); !strings.HasPrefix(said(err), d+want) {
 			t.Errorf("%s: %v", path, err)
 		}
+	}
+	if _, _, err := OpenLog(d+"/web/hard", false, Policy{}); !strings.HasPrefix(said(err), d+"/web/hard: the file has another name, and ") {
+		t.Errorf("to append: %v", err)
 	}
 	if info, err := os.Stat(d + "/priv/f"); err != nil || info.Size() == 0 {
 		t.Error("root's file was emptied", err)
@@ -254,4 +301,37 @@ func TestOpenAppearing(t *testing.T) {
 	if _, err := p.Open(os.O_RDWR|os.O_CREATE, 0o644); !errors.Is(err, os.ErrExist) || turns > 100 {
 		t.Error(err, turns)
 	}
+}
+
+// Members of a group whom no file lists can do in its directory what members can, and elsewhere what any user can.
+func TestMayUnknown(t *testing.T) {
+	d := privileged(t)
+	dir(t, d+"/log", 0, 4711, 0o775)
+	dir(t, d+"/log/sub", 0, 0, 0o755)
+	makeFile(t, d+"/log/f", 0, 4711, 0o664)
+	makeFile(t, d+"/log/sub/f", 0, 0, 0o644)
+	for path, want := range map[string]bool{"/log/f": true, "/log/new": true, "/log/sub/f": false, "/log/sub/new": false} {
+		f, _, err := OpenLog(d+path, false, Policy{})
+		if (err == nil) != want {
+			t.Errorf("%s: %v", path, err)
+		}
+		if err == nil {
+			f.Close()
+		}
+	}
+	makeFile(t, d+"/f", 0, 4711, 0o620) // as a terminal is
+	f, _, err := OpenLog(d+"/f", false, Policy{})
+	try(t, err)
+	f.Close()
+	p := mustWalk(t, d+"/log/f", Policy{})
+	st, err := p.Stat()
+	try(t, err)
+	word := append(p.Word(), p.FileWord(st, -1)...)
+	if err := word.May(Chmod, p.Entry(st, -1)); err == nil {
+		t.Error("a member who is not known may chmod")
+	}
+	if err := word.May(Signal, Process{web1, web1}); err == nil {
+		t.Error("a member who is not known may signal")
+	}
+	try(t, p.Word().May(Unlink, p.Entry(st, -1)))
 }

@@ -2,15 +2,14 @@ package resolve
 
 import (
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-// filesystem says whether an open directory is in a procfs, and who answers for what its file system shows: root, but for
-// FUSE, where a program of the user who mounted it makes up owners and modes.
+// filesystem says whether an open directory is in a procfs, and who answers for what its file system shows: root, but
+// for FUSE, where a program of the user who mounted it makes up owners and modes.
 func filesystem(fd int, st *unix.Stat_t) (procfs bool, mounter int) {
 	var fs unix.Statfs_t
 	if err := retryErr(func() error { return unix.Fstatfs(fd, &fs) }); err != nil {
@@ -27,7 +26,7 @@ func filesystem(fd int, st *unix.Stat_t) (procfs bool, mounter int) {
 
 // fuseOwner finds the user_id of a FUSE mount in /proc/self/mountinfo, see proc_pid_mountinfo(5).
 func fuseOwner(dev uint64) int {
-	text, err := os.ReadFile("/proc/self/mountinfo")
+	text, err := slurp("/proc/self/mountinfo")
 	if err != nil {
 		return Unknown
 	}

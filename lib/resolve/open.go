@@ -46,12 +46,13 @@ func (p *Place) open(flags int, perm uint32) (fd int, made bool, err error) {
 			return -1, false, unsafeLink(p.File(), p.users, int(st.Uid), canUnlink(p.fd, &p.stat, int(st.Uid)))
 		}
 	case unix.ENXIO:
-		return -1, false, &fs.PathError{Op: "open", Path: p.Path, Err: errors.New("a FIFO that no process reads, or a socket")}
+		err = errors.New("a FIFO that no process reads, or a socket")
 	}
 	return -1, false, &fs.PathError{Op: "open", Path: p.Path, Err: err}
 }
 
-// opening is the error of a walk to a file that was to be opened: it names the file, not the directory that is missing.
+// opening is the error of a walk to a file that was to be opened: it names the file, not the directory that is
+// missing.
 func opening(path string, err error) error {
 	if walk, ok := err.(*fs.PathError); ok {
 		return &fs.PathError{Op: "open", Path: path, Err: walk.Err}

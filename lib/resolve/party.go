@@ -3,6 +3,7 @@ package resolve
 import (
 	"fmt"
 	"os"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,14 +21,19 @@ type Party struct {
 	Reason string // what is wrong with it, with owner and mode, to be read behind Path and a colon
 	Remedy string // the safe command that mends it, or advice
 
-	// Entries says that he can replace what is in the directory at Path, as a member of its group, by its ACL, or because
-	// any user can. He cannot make a file that another user owns, nor write into one.
+	// Entries says that he can replace what is in the directory at Path, as a member of its group, by its ACL, or
+	// because any user can. He cannot make a file that another user owns, nor write into one.
 	Entries bool
-	Last    bool // Path is the directory that the place is in
+	Last    bool // Path is the directory that the place is in, and nothing above it is meant: not its file system either
 
-	dir  identity
-	link bool // by a further name of the file
+	by     identity // of what is at Path
+	writes bool     // to the file at Path
+	mount  bool     // by a FUSE file system, which makes up numbers and owners
+	link   bool     // or he could have, as it has further names
 }
+
+// Replaces says that this is one of known users who can only replace entries of a directory, by its group or ACL.
+func (p Party) Replaces() bool { return p.Entries && p.UID != Anyone }
 
 // Word is everybody on whose word something would be done.
 type Word []Party
@@ -51,8 +57,8 @@ func identify(st *unix.Stat_t) identity { return identity{uint64(st.Dev), uint64
 // isCaller reports whether we act as that user.
 func isCaller(uid int) bool { return uid == os.Geteuid() }
 
-// judgeDirectory notes who could have replaced what is in the directory that w stands on. In a sticky one only the owner of
-// a file can, and the directory's.
+// judgeDirectory notes who could have replaced what is in the directory that w stands on. In a sticky one only the
+// owner of a file can, and the directory's.
 func (w *walker) judgeDirectory() {
 	if w.policy.Insecure {
 		return
@@ -68,20 +74,27 @@ func (w *walker) judgeDirectory() {
 		dir = w.shown()
 	}
 	note := func(uid int, entries bool, reason, remedy string) {
-		w.word = append(w.word, Party{UID: uid, Path: dir, Reason: reason, Remedy: remedy, Entries: entries, dir: identify(&w.stat)})
+		w.word = append(w.word, Party{
+			UID: uid, Path: dir, Reason: reason, Remedy: remedy, Entries: entries, by: identify(&w.stat),
+		})
 	}
 	if w.mounter != 0 && !isCaller(w.mounter) {
 		note(w.mounter, false, "is in a FUSE file system of "+w.users.name(w.mounter), "use a directory of another file system")
+		w.word[len(w.word)-1].mount = true
 	}
 	if strange {
-		note(p.uid, false, fmt.Sprintf("is owned by %s (mode %04o)", w.users.name(p.uid), p.mode&0o7777), w.mendOwner(dir, p.uid))
+		reason := fmt.Sprintf("is owned by %s (mode %04o)", w.users.name(p.uid), p.mode&0o7777)
+		note(p.uid, false, reason, w.mendOwner(dir, p.uid))
 	}
 	if sticky {
 		return
 	}
 	p = look(&w.stat, w.users, w.fd, ".", -1)
-	p.writers(func(uid int, who, undo string) {
-		note(uid, true, fmt.Sprintf("%s can replace the files in it (%s)", who, w.users.describe(&w.stat)), w.mendMode(dir, undo))
+	p.writers(func(uid int, is, undo string) {
+		if uid == Anyone {
+			is += " without the sticky bit"
+		}
+		note(uid, true, fmt.Sprintf("directory is %s (%s)", is, w.users.describe(&w.stat)), w.mendMode(dir, undo))
 	})
 }
 
@@ -108,21 +121,23 @@ func (w *walker) mendMode(dir, undo string) string {
 	return Quote(undo, dir) + ", and remove what others made in it"
 }
 
-// FileWord lists who else could have determined what the file at the place says: its owner, all who may write to it, and
-// where it has further names (hard links) anyone, since those could be in directories that others write. The file is open
-// as fd, or fd is -1.
+// FileWord lists who else could have determined what the file at the place says: its owner, all who may write to it,
+// and where it has further names (hard links) anyone, since those could be in directories that others write. The file
+// is open as fd, or fd is -1.
 func (p *Place) FileWord(st *unix.Stat_t, fd int) Word {
 	if p.policy.Insecure {
 		return nil
 	}
 	var word Word
-	path, mode := p.File(), p.users.describe(st)
-	remove := Quote("rm", path)
-	if !canUnlink(p.fd, &p.stat, int(st.Uid)) {
-		remove = "use another file, which only you and root can write to"
-	}
-	note := func(uid int, reason string) {
-		word = append(word, Party{UID: uid, Path: path, Reason: reason, Remedy: remove})
+	remedy := sync.OnceValue(func() string {
+		if !canUnlink(p.fd, &p.stat, int(st.Uid)) {
+			return "use another file, which only you and root can write to"
+		}
+		return Quote("rm", p.File())
+	})
+	note := func(uid int, reason string) *Party {
+		word = append(word, Party{UID: uid, Path: p.File(), Reason: reason, Remedy: remedy(), by: identify(st), writes: true})
+		return &word[len(word)-1]
 	}
 	switch owner := int(st.Uid); {
 	case p.users.unmapped(owner):
@@ -130,23 +145,17 @@ func (p *Place) FileWord(st *unix.Stat_t, fd int) Word {
 	case !p.users.trusts(owner):
 		note(owner, fmt.Sprintf("is owned by %s (mode %04o)", p.users.name(owner), st.Mode&0o7777))
 	}
-	look(st, p.users, p.fd, p.Name, fd).writers(func(uid int, who, _ string) {
-		note(uid, fmt.Sprintf("%s can write to it (%s)", who, mode))
+	look(st, p.users, p.fd, p.Name, fd).writers(func(uid int, is, _ string) {
+		note(uid, fmt.Sprintf("file is %s (%s)", is, p.users.describe(st)))
 	})
 	if fd >= 0 && st.Dev != p.stat.Dev { // a file may be mounted here
 		if _, mounter := filesystem(fd, st); mounter != 0 && !isCaller(mounter) {
 			note(mounter, "is in a FUSE file system of "+p.users.name(mounter))
 		}
 	}
-	word = append(word, p.linkWord(st, path, mode, remove)...)
-	return word
-}
-
-// linkWord says that a file with further names could be here by anyone's hand.
-func (p *Place) linkWord(st *unix.Stat_t, path, mode, remedy string) Word {
-	if st.Nlink < 2 || st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return nil
+	if st.Nlink > 1 && st.Mode&unix.S_IFMT == unix.S_IFREG {
+		party := note(Anyone, fmt.Sprintf("has %d names (hard links), so any user could have put it here (%s)", st.Nlink, p.users.describe(st)))
+		party.link, party.writes = true, false
 	}
-	return Word{{UID: Anyone, Path: path, Reason: fmt.Sprintf("has %d names (hard links), so any user could have put it here (%s)", st.Nlink, mode),
-		Remedy: remedy, link: true}}
+	return word
 }

@@ -28,6 +28,7 @@ type aclEntry struct {
 
 // perm is what decides who may write to a file, or change what is in a directory.
 type perm struct {
+	id       identity
 	uid, gid int
 	mode     uint32
 	links    uint64
@@ -38,7 +39,9 @@ type perm struct {
 
 // look reads the ACL only if the group may write: the group bits of a file with an ACL are its mask.
 func look(st *unix.Stat_t, users *accounts, dir int, name string, fd int) perm {
-	p := perm{uid: int(st.Uid), gid: int(st.Gid), mode: uint32(st.Mode), links: uint64(st.Nlink), users: users}
+	p := perm{
+		id: identify(st), uid: int(st.Uid), gid: int(st.Gid), mode: uint32(st.Mode), links: uint64(st.Nlink), users: users,
+	}
 	if p.mode&0o020 == 0 {
 		return p
 	}
@@ -53,9 +56,6 @@ func look(st *unix.Stat_t, users *accounts, dir int, name string, fd int) perm {
 	for _, e := range all {
 		if e.tag == aclUser || e.tag == aclGroup || e.tag == aclOwnerGroup {
 			e.perm &= mask
-			if e.tag == aclOwnerGroup {
-				e.id = p.gid
-			}
 			p.acl = append(p.acl, e)
 		}
 	}
@@ -72,7 +72,8 @@ func (p perm) group() uint32 {
 	return p.mode >> 3 & 7
 }
 
-// lets reports whether the user may do what is wanted, by the algorithm of acl(5). An owner can give himself every right.
+// lets reports whether the user may do what is wanted, by the algorithm of acl(5). An owner can give himself every
+// right.
 func (p perm) lets(uid int, want uint32) bool {
 	other := p.mode&want == want
 	if uid < 0 { // Anyone, Unknown: what every user may do
@@ -105,25 +106,25 @@ func (p perm) lets(uid int, want uint32) bool {
 // owns reports whether the file is the user's.
 func (p perm) owns(uid int) bool { return uid >= 0 && uid == p.uid }
 
-// writers gives each user who may write by his group or by the ACL, or since any may, with the words for it and the
-// command that ends it. The owner is not among them.
-func (p perm) writers(yield func(uid int, subject, undo string)) {
+// writers gives each user who may write by his group or by the ACL, or since any may, with what that makes of the file,
+// to be read behind "is", and the command that ends it. The owner is not among them.
+func (p perm) writers(yield func(uid int, is, undo string)) {
 	if p.mode&mayWrite != 0 {
-		yield(Anyone, "any user", "chmod o-w")
+		yield(Anyone, "world-writable", "chmod o-w")
 	}
 	if p.mode&0o020 == 0 {
 		return
 	}
 	if p.opaque {
-		yield(Unknown, "an ACL that cannot be read, so possibly any user,", "setfacl -b")
+		yield(Unknown, "possibly writable by any user, because its ACL cannot be read", "setfacl -b")
 	}
 	groups := func(gid int, undo string) {
 		name, uids, unknown := p.users.members(gid)
 		for _, uid := range uids {
-			yield(uid, "group "+name+", which includes "+p.users.name(uid)+",", undo)
+			yield(uid, "writable by group "+name+", which includes "+p.users.name(uid), undo)
 		}
 		if unknown {
-			yield(Unknown, "group "+name+", which may include users that /etc/group does not list,", undo)
+			yield(Unknown, "writable by group "+name+", which may include users that /etc/group does not list", undo)
 		}
 	}
 	if p.group()&mayWrite != 0 {
@@ -133,11 +134,11 @@ func (p perm) writers(yield func(uid int, subject, undo string)) {
 		switch {
 		case e.perm&mayWrite == 0 || e.tag == aclOwnerGroup:
 		case e.id < 0:
-			yield(Unknown, "by its ACL a user or group of another user namespace", "setfacl -b")
+			yield(Unknown, "writable by a user or group of another user namespace, by its ACL", "setfacl -b")
 		case e.tag == aclGroup:
 			groups(e.id, "setfacl -x g:"+strconv.Itoa(e.id))
 		case !p.users.trusts(e.id):
-			yield(e.id, "by its ACL "+p.users.name(e.id), "setfacl -x u:"+strconv.Itoa(e.id))
+			yield(e.id, "writable by "+p.users.name(e.id)+", by its ACL", "setfacl -x u:"+strconv.Itoa(e.id))
 		}
 	}
 }

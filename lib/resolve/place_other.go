@@ -15,7 +15,8 @@ const (
 func readLink(dir int, name string) (target string, st unix.Stat_t, err error) {
 	for range maxLooks {
 		var after unix.Stat_t
-		if err := unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil || st.Mode&unix.S_IFMT != unix.S_IFLNK {
+		err := unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW)
+		if err != nil || st.Mode&unix.S_IFMT != unix.S_IFLNK {
 			return "", st, err
 		}
 		buf := make([]byte, maxPath)
@@ -26,6 +27,9 @@ func readLink(dir int, name string) (target string, st unix.Stat_t, err error) {
 	}
 	return "", st, unix.EAGAIN
 }
+
+// born is not asked for here.
+func born(int) int64 { return 0 }
 
 // canonical is not known here.
 func canonical(int, *unix.Stat_t) (string, bool) { return "", false }

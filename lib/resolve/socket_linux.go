@@ -18,9 +18,9 @@ type Socket struct {
 	id    identity
 }
 
-// Listen makes a socket of that mode at the place, where nothing may be yet, and listens; everybody who determined the
-// place must be able to make one there himself, or be trusted by the policy. The socket has its mode before it has its
-// name. (The umask, which is the whole process's, is not changed for that.)
+// Listen makes a socket of that mode at the place, where nothing may be yet, and listens; everybody who determined
+// the place must be able to make one there himself, or be trusted by the policy. The socket has its mode before it
+// has its name. (The umask, which is the whole process's, is not changed for that.)
 func (p *Place) Listen(mode uint32) (*Socket, error) {
 	if err := p.word.May(Create, p.Entry(nil, -1), p.policy.Trust...); err != nil {
 		return nil, err
@@ -30,7 +30,8 @@ func (p *Place) Listen(mode uint32) (*Socket, error) {
 		return nil, err
 	}
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
-		failed := c.Control(func(fd uintptr) { err = unix.Fchmod(int(fd), mode) }) // bind(2) makes the file of it, less the umask
+		// bind(2) makes the file with the mode of the socket, less the umask.
+		failed := c.Control(func(fd uintptr) { err = unix.Fchmod(int(fd), mode) })
 		if failed != nil {
 			return failed
 		}
@@ -61,9 +62,9 @@ func (s *Socket) Close() error {
 	return err
 }
 
-// Discard removes a socket at the place that no process listens on any more, which is for the caller to know. Everybody
-// who determined the place must be able to remove it, or be trusted by the policy. Anything else there is an error, but
-// nothing is none.
+// Discard removes a socket at the place that no process listens on any more, which is for the caller to know.
+// Everybody who determined the place must be able to remove it, or be trusted by the policy. Anything else there is
+// an error, but nothing is none.
 func (p *Place) Discard() error {
 	var st unix.Stat_t
 	switch err := unix.Fstatat(p.fd, p.Name, &st, unix.AT_SYMLINK_NOFOLLOW); {

@@ -2,7 +2,6 @@ package resolve
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,19 +9,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// accounts answers from /etc/passwd, /etc/group and /etc/nsswitch.conf, each of which is read once, when it is asked for.
+// accounts answers from /etc/passwd, /etc/group and /etc/nsswitch.conf, each of which is read once, when it is asked
+// for.
 type accounts struct {
 	files map[string][]string
 
 	user, group overflow
 }
 
-// trusts reports whether what the user owns above us is as good as root's: he is root, the caller, or has no number in
-// this user namespace, as root outside of it.
+// trusts reports whether what the user owns above us is as good as root's: he is root, the caller, or has no number
+// in this user namespace, as root outside of it.
 func (a *accounts) trusts(uid int) bool { return uid == 0 || isCaller(uid) || a.unmapped(uid) }
 
-// members lists the members of a group other than root and the caller: those whom it names and those whose own group it
-// is. It may have unknown ones, if the group is in no file, or users are kept elsewhere too (nsswitch.conf(5)).
+// members lists the members of a group other than root and the caller: those whom it names and those whose own group
+// it is. It may have unknown ones, if the group is in no file, or users are kept elsewhere too (nsswitch.conf(5)).
 func (a *accounts) members(gid int) (name string, uids []int, unknown bool) {
 	n := strconv.Itoa(gid)
 	name, unknown = n, true
@@ -114,7 +114,7 @@ func (a *accounts) describe(st *unix.Stat_t) string {
 func (a *accounts) lines(path string) []string {
 	lines, read := a.files[path]
 	if !read {
-		text, _ := os.ReadFile(path) // without it nobody is known
+		text, _ := slurp(path) // without it nobody is known
 		lines = strings.Split(string(text), "\n")
 		if a.files == nil {
 			a.files = map[string][]string{}
@@ -122,6 +122,23 @@ func (a *accounts) lines(path string) []string {
 		a.files[path] = lines
 	}
 	return lines
+}
+
+// slurp reads a file without the runtime's poller, which os.ReadFile would start for it.
+func slurp(path string) ([]byte, error) {
+	fd, err := retry(func() (int, error) { return unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0) })
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	text := make([]byte, 0, 4<<10)
+	for {
+		n, err := retry(func() (int, error) { return unix.Read(fd, text[len(text):cap(text)]) })
+		if err != nil || n == 0 {
+			return text, err
+		}
+		text = slices.Grow(text[:len(text)+n], 512)
+	}
 }
 
 // UserName is the name of a user for messages, or "user N".

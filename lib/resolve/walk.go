@@ -34,9 +34,12 @@ func walk(path string, policy Policy) (*Place, error) {
 		return nil, err
 	}
 	for i := range w.word {
-		w.word[i].Last = w.word[i].dir == identify(&w.stat)
+		w.word[i].Last = w.word[i].by == identify(&w.stat) && !w.word[i].mount
 	}
-	p := &Place{Path: path, Name: name, fd: w.fd, walked: w.shown(), magic: w.magic, stat: w.stat, word: w.word, policy: policy, users: w.users}
+	p := &Place{
+		Path: path, Name: name, fd: w.fd, walked: w.shown(), magic: w.magic, stat: w.stat,
+		word: w.word, policy: policy, users: w.users,
+	}
 	p.canon = sync.OnceValues(func() (string, bool) { return canonical(p.fd, &p.stat) })
 	return p, nil
 }
@@ -71,8 +74,8 @@ func (w *walker) to(rest string) (name string, err error) {
 	}
 }
 
-// start stands where the kernel starts: at the root for an absolute path, else at here. The judgements made on the way
-// are kept. The text of the current directory is not used, which may lead elsewhere by now, or nowhere.
+// start stands where the kernel starts: at the root for an absolute path, else at here. The judgements made on the
+// way are kept. The text of the current directory is not used, which may lead elsewhere by now, or nowhere.
 func (w *walker) start(path, here string) error {
 	dir := ""
 	if strings.HasPrefix(path, "/") {
@@ -145,14 +148,16 @@ func (w *walker) step(part string) (link string, err error) {
 	return "", &fs.PathError{Op: "enter", Path: name, Err: unix.EAGAIN}
 }
 
-// make makes a missing directory, if it is to be made and everybody who could have determined where we are could make it.
+// make makes a missing directory, if it is to be made and everybody who could have determined where we are could make
+// it.
 func (w *walker) make(part, name string) error {
 	missing := &fs.PathError{Op: "enter", Path: name, Err: unix.ENOENT}
-	if w.policy.Make == 0 || part == ".." {
+	if w.policy.Make == 0 {
 		return missing
 	}
-	// Only the caller can make files in what he makes: whoever else could have brought us here must be trusted.
-	if err := w.word.May(Mkdir, mine{}, w.policy.Trust...); err != nil {
+	// Only the caller can make files in what he makes: whoever else could have brought us here must be trusted. Those who
+	// can merely replace entries, such as the group of BOSH's run directories, gain nothing by a new one of the caller's.
+	if err := w.word.Without(Party.Replaces).May(Mkdir, mine{}, w.policy.Trust...); err != nil {
 		return err
 	}
 	if w.policy.DryRun {
@@ -172,6 +177,12 @@ func (w *walker) make(part, name string) error {
 func (w *walker) last(part string) (link string, err error) {
 	if part == "" || part == "." || part == ".." {
 		return "", &Unsafe{Path: w.full(part), Reason: "is a directory, not a file", Hint: "name a file in it"}
+	}
+	w.policy.before("fstatat")
+	var st unix.Stat_t
+	err = unix.Fstatat(w.fd, part, &st, unix.AT_SYMLINK_NOFOLLOW)
+	if err == unix.ENOENT || err == nil && st.Mode&unix.S_IFMT != unix.S_IFLNK {
+		return "", nil
 	}
 	target, is, owner, err := w.link(part, w.name(part))
 	switch {

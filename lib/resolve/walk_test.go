@@ -68,6 +68,8 @@ func TestWalk(t *testing.T) {
 		{path: "../f", dir: filepath.Dir(d), name: "f"},
 		{path: "tofile", dir: d + "/a/b", name: "f", follow: true},
 		{path: "/../../f", dir: "/", name: "f"},
+		{path: strings.Repeat("./", 2047) + "f", dir: d, name: "f"}, // PATH_MAX holds the NUL too
+		{path: strings.Repeat("./", 2047) + "ff", err: unix.ENAMETOOLONG},
 		{path: "missing/f", err: fs.ErrNotExist},
 		{path: "dangling", err: fs.ErrNotExist, follow: true},
 		{path: "dangling/f", err: fs.ErrNotExist},
@@ -131,6 +133,9 @@ func TestMake(t *testing.T) {
 		if _, err := Walk(d+path, Policy{Make: 0o755}); !errors.Is(err, unix.ENAMETOOLONG) {
 			t.Error(err)
 		}
+	}
+	if _, err := Walk(d+"/z/a\x00/f", Policy{Make: 0o755}); !errors.Is(err, unix.EINVAL) {
+		t.Error(err)
 	}
 	for _, made := range []string{"/x", "/z"} {
 		if _, err := os.Lstat(d + made); err == nil {

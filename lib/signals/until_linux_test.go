@@ -102,7 +102,7 @@ func TestDeathBySignal(t *testing.T) {
 	for _, one := range ending() {
 		sig := one.(syscall.Signal)
 		for role, want := range map[string]string{
-			"plain": "ready\n", "after": "ready\n", "until": "ready\nended by SIG" + Name(sig) + "\n",
+			"plain": "ready\n", "after": "ready\n", "until": "ready\ninterrupted by SIG" + Name(sig) + "\n",
 		} {
 			end, said := struck(t, role, sig)
 			if !end.Signaled() || end.Signal() != sig || said != want {

@@ -6,14 +6,13 @@ import (
 	"pidbox/lib/resolve"
 )
 
-// OpenLog is resolve.OpenLog for a command of this user: a log that is made belongs to the user, who may want to open it
-// again by its name. A nil user is the caller.
-func (u *User) OpenLog(path string, truncate bool, policy resolve.Policy) (*os.File, error) {
+// OpenLog is resolve.OpenLog for a command that runs as user, who owns a log that is made; nil is the caller.
+func OpenLog(path string, truncate bool, user *User, policy resolve.Policy) (*os.File, error) {
 	f, made, err := resolve.OpenLog(path, truncate, policy)
-	if err != nil || !made || u == nil || u.UID == os.Geteuid() {
+	if err != nil || !made || user == nil || user.UID == os.Geteuid() {
 		return f, err
 	}
-	if err := f.Chown(u.UID, u.GID); err != nil {
+	if err := f.Chown(user.UID, user.GID); err != nil {
 		f.Close()
 		return nil, err
 	}

@@ -72,7 +72,7 @@ type UntoldError struct {
 }
 
 func (e *UntoldError) Error() string {
-	return fmt.Sprintf("whether the user %s can %s cannot be told: the caller may not look", e.User, e.Step)
+	return fmt.Sprintf("cannot tell whether the user %s can %s: the caller may not look", e.User, e.Step)
 }
 
 // Ending is how a process ended: by an exit code, or by a signal.

@@ -31,7 +31,7 @@ func (s *Service) Adopt() (Child, error) {
 	spec := s.adoption(&r)
 	spec.Take = func() error {
 		r.supervisor = s.self
-		return saveRecord(s.PidFile, r)
+		return s.beside().save(r)
 	}
 	c, err := child.Adopt(context.Background(), spec)
 	if err != nil || c == nil {
@@ -75,7 +75,7 @@ func (s *Service) proven(h *pidfile.Holder) (record, error) {
 		return record{}, err
 	}
 	occupied := &OccupiedError{Path: s.PidFile, PID: h.PID}
-	r, err := loadRecord(s.PidFile)
+	r, err := s.beside().load()
 	switch {
 	case err == nil && r.child.Compare(now) == proc.Same:
 		if by, alive := supervised(r.supervisor, s.self); alive {

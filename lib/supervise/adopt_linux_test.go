@@ -37,7 +37,7 @@ func TestAdoptsNothingUnproven(t *testing.T) {
 	for proven, child := range map[bool]proc.Identity{true: id, false: {PID: id.PID, Start: id.Start, Inode: id.Inode}} {
 		print := Fingerprint{Path: "/bin/sleep", Args: []string{"sleep", "300"}}
 		s := &Service{PidFile: path, Fingerprint: print, Log: slog.New(slog.DiscardHandler)}
-		if err := saveRecord(path, newRecord(child, proc.Identity{PID: 1 << 30}, print)); err != nil {
+		if err := s.beside().save(newRecord(child, proc.Identity{PID: 1 << 30}, print)); err != nil {
 			t.Fatal(err)
 		}
 		got, err := s.Adopt()

@@ -27,16 +27,18 @@ type program struct {
 	command spawn.Command // without Path, Stdout and Stderr
 	cwd     string        // from where it is looked up
 	output  Output
+
+	insecure bool // its logs may be where other users could have put links or files in their place
 }
 
 // program reads what is read once, and tells by what the command is known again. A program that is not there, named by
 // its path, is no error: its process may run on without it, and a start says so.
-func (c Command) program(notify bool) (program, Fingerprint, error) {
+func (c Command) program(notify, insecure bool) (program, Fingerprint, error) {
 	cwd, err := os.Getwd()
 	if err != nil {
 		return program{}, Fingerprint{}, err
 	}
-	inherited, given, err := c.environment(notify)
+	inherited, given, err := c.environment(notify, insecure)
 	if err != nil {
 		return program{}, Fingerprint{}, err
 	}
@@ -44,8 +46,9 @@ func (c Command) program(notify bool) (program, Fingerprint, error) {
 		command: spawn.Command{
 			Args: c.Args, Env: spawn.MergeEnv(inherited, given), Dir: c.Dir, Umask: c.Umask, User: c.User,
 		},
-		cwd:    cwd,
-		output: c.Output,
+		cwd:      cwd,
+		output:   c.Output,
+		insecure: insecure,
 	}
 	print := Fingerprint{Args: c.Args, Env: given, Dir: c.Dir}
 	print.Path, err = p.find()
@@ -69,7 +72,7 @@ func (c Command) program(notify bool) (program, Fingerprint, error) {
 
 // environment is what the command inherits, and what is set for it. A socket of our own for notices is not for it to
 // answer.
-func (c Command) environment(notify bool) (inherited, given []string, err error) {
+func (c Command) environment(notify, insecure bool) (inherited, given []string, err error) {
 	if !c.ClearEnv {
 		inherited = os.Environ()
 	}
@@ -80,7 +83,7 @@ func (c Command) environment(notify bool) (inherited, given []string, err error)
 	}
 	inherited = c.User.Environ(inherited)
 	for _, file := range c.EnvFiles {
-		list, err := spawn.ParseEnvFile(file, c.User, c.Output.Insecure)
+		list, err := spawn.ParseEnvFile(file, c.User, insecure)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -100,6 +103,6 @@ func (p program) ready() (cmd spawn.Command, done func(), err error) {
 	if cmd.Path, err = p.find(); err != nil {
 		return cmd, nil, err
 	}
-	cmd.Stdout, cmd.Stderr, done, err = p.output.Open(p.command.User)
+	cmd.Stdout, cmd.Stderr, done, err = p.output.Open(p.command.User, p.insecure)
 	return cmd, done, err
 }

@@ -34,7 +34,7 @@ type Config struct {
 // New makes the supervisor, not yet at work. It fails where the command cannot be found or the log not be opened. As
 // PID 1 it collects orphans from now on.
 func New(c Config) (*Supervisor, error) {
-	log, err := c.Log.open()
+	log, err := c.Log.open(c.Rules.AllowInsecure)
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ func Rehearse(c Config) error {
 }
 
 func rehearse(c Config) (*Service, error) {
-	log, err := c.Log.open()
+	log, err := c.Log.open(c.Rules.AllowInsecure)
 	if err != nil {
 		return nil, err
 	}

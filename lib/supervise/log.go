@@ -9,11 +9,10 @@ import (
 
 // Log is where a supervisor writes its events, one a line.
 type Log struct {
-	Path     string    // "": to Else
-	Else     io.Writer // the standard error
-	JSON     bool
-	Level    slog.Level
-	Insecure bool // also where other users could have put a link or a file in its place
+	Path  string    // "": to Else
+	Else  io.Writer // the standard error
+	JSON  bool
+	Level slog.Level
 }
 
 // logger is an open Log.
@@ -22,11 +21,12 @@ type logger struct {
 	file *LogFile // nil where there is no file
 }
 
-func (l Log) open() (logger, error) {
+// open opens it; see Output for what insecure means.
+func (l Log) open(insecure bool) (logger, error) {
 	to, file := l.Else, (*LogFile)(nil)
 	if l.Path != "" {
 		var err error
-		if file, err = OpenLogFile(l.Path, l.Insecure); err != nil {
+		if file, err = OpenLogFile(l.Path, insecure); err != nil {
 			return logger{}, err
 		}
 		to = file
@@ -52,7 +52,7 @@ type LogFile struct {
 	file     *os.File
 }
 
-// OpenLogFile opens the log at path for append, see Output.
+// OpenLogFile opens the log at path for append.
 func OpenLogFile(path string, insecure bool) (*LogFile, error) {
 	l := &LogFile{path: path, insecure: insecure}
 	return l, l.Reopen()
@@ -63,7 +63,7 @@ func (l *LogFile) Reopen() error {
 	if l == nil {
 		return nil
 	}
-	f, err := openLog(l.path, os.Stderr, l.insecure, nil)
+	f, err := openLog(l.path, os.Stderr, nil, l.insecure)
 	if err != nil {
 		return err
 	}

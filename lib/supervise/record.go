@@ -6,40 +6,93 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"pidbox/lib/resolve"
 )
 
 // recordLimit is far above what a record takes.
 const recordLimit = 4096
 
-// saveRecord keeps r with the pidfile at path, of which the caller holds the lock: in an extended attribute, which goes
-// with the file, or where there are none in a hidden file beside it.
-func saveRecord(path string, r record) error {
-	return keepBeside(path, r, setAttribute(path, r.String()))
+// beside is where the record of a child is kept: in an extended attribute of its pidfile, which goes with that, or where
+// there are none in a hidden file in the same directory.
+type beside struct {
+	pidfile string
+	policy  resolve.Policy
 }
 
-// attachRecord keeps r with the open file that is about to be the pidfile at path.
-func attachRecord(fd int, path string, r record) error {
-	return keepBeside(path, r, setAttributeOf(fd, path, r.String()))
+// beside is where the record of this service's child is.
+func (s *Service) beside() beside {
+	rules := s.Rules
+	if user := s.program.command.User; user != nil {
+		rules = rules.Trusting(user.UID)
+	}
+	return beside{s.PidFile, resolve.Policy{Insecure: rules.AllowInsecure, Trust: rules.Trust}}
 }
 
-func keepBeside(path string, r record, err error) error {
-	if !errors.Is(err, errors.ErrUnsupported) {
+// save keeps r with the pidfile, of which the caller holds the lock.
+func (b beside) save(r record) error {
+	p, err := resolve.Walk(b.pidfile, b.policy)
+	if err != nil {
 		return err
 	}
-	tmp := unfinished(path)
-	if err := errors.Join(removed(tmp), writeFile(tmp, r.String())); err != nil {
+	defer p.Close()
+	f, err := p.Open(os.O_RDONLY, 0)
+	if err != nil {
 		return err
 	}
-	return os.Rename(tmp, besides(path))
+	defer f.Close()
+	return b.keep(p, int(f.Fd()), r)
 }
 
-// loadRecord reads what saveRecord kept; fs.ErrNotExist says that there is nothing.
-func loadRecord(path string) (record, error) {
-	text, err := attribute(path)
-	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrNotExist) {
-		text, err = readOwn(path)
+// attach keeps r with the open file that is about to be the pidfile.
+func (b beside) attach(fd int, r record) error {
+	p, err := resolve.Walk(b.pidfile, b.policy)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	return b.keep(p, fd, r)
+}
+
+func (b beside) keep(p *resolve.Place, fd int, r record) error {
+	if err := setAttribute(fd, p.Path, r.String()); !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	hidden := p.Beside(hiddenName(p))
+	st, err := hidden.Stat()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := p.Word().May(resolve.Replace, hidden.Entry(st, -1), b.policy.Trust...); err != nil {
+		return err
+	}
+	tmp := hidden.Beside(unfinished(p)) // who reads it meanwhile reads the old one
+	if err := errors.Join(b.remove(tmp), write(tmp, r.String())); err != nil {
+		return err
+	}
+	if err := unix.Renameat(p.Fd(), tmp.Name, p.Fd(), hidden.Name); err != nil {
+		return &fs.PathError{Op: "rename", Path: tmp.Path, Err: err}
+	}
+	return nil
+}
+
+// load reads what save kept; fs.ErrNotExist says that there is nothing.
+func (b beside) load() (record, error) {
+	p, err := resolve.Walk(b.pidfile, b.policy)
+	if err != nil {
+		return record{}, err
+	}
+	defer p.Close()
+	f, err := p.Open(os.O_RDONLY, 0)
+	if err != nil {
+		return record{}, err
+	}
+	defer f.Close()
+	text, err := attribute(int(f.Fd()), p.Path)
+	if errors.Is(err, errors.ErrUnsupported) {
+		text, err = readHidden(p, f)
 	}
 	if err != nil {
 		return record{}, err
@@ -47,26 +100,42 @@ func loadRecord(path string) (record, error) {
 	return parseRecord(text)
 }
 
-func forgetRecord(path string) error {
-	return errors.Join(removed(besides(path)), removed(unfinished(path)))
-}
-
-// unfinished is what one that was killed has left.
-func unfinished(path string) string { return besides(path) + ".new" }
-
-func besides(path string) string {
-	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".command")
-}
-
-func removed(path string) error {
-	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+// forget removes the hidden file, and what one that was killed has left of a new one.
+func (b beside) forget() error {
+	p, err := resolve.Walk(b.pidfile, b.policy)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
 		return err
+	}
+	defer p.Close()
+	return errors.Join(b.remove(p.Beside(hiddenName(p))), b.remove(p.Beside(unfinished(p))))
+}
+
+func hiddenName(p *resolve.Place) string { return "." + p.Name + ".command" }
+
+func unfinished(p *resolve.Place) string { return hiddenName(p) + ".new" }
+
+func (b beside) remove(p *resolve.Place) error {
+	st, err := p.Stat()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = p.Word().May(resolve.Unlink, p.Entry(st, -1), b.policy.Trust...)
+	}
+	if err != nil {
+		return err
+	}
+	if err := unix.Unlinkat(p.Fd(), p.Name, 0); err != nil && err != unix.ENOENT {
+		return &fs.PathError{Op: "remove", Path: p.Path, Err: err}
 	}
 	return nil
 }
 
-func writeFile(path, text string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+func write(p *resolve.Place, text string) error {
+	f, err := p.Open(os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
@@ -74,30 +143,25 @@ func writeFile(path, text string) error {
 	return errors.Join(err, f.Close())
 }
 
-func owner(info fs.FileInfo) int {
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		return int(st.Uid)
-	}
-	return -1
-}
-
-// readOwn reads the file beside the pidfile. It must be as trustworthy as the pidfile: a plain file of the same owner.
-func readOwn(path string) (string, error) {
-	pidfile, err := os.Lstat(path)
-	if err != nil {
-		return "", err
-	}
-	f, err := openNoFollow(besides(path))
+// readHidden reads the hidden file beside the pidfile. It must be as trustworthy as that: a plain file, which only those can
+// have written who could act as the pidfile's owner.
+func readHidden(p *resolve.Place, pidfile *os.File) (string, error) {
+	hidden := p.Beside(hiddenName(p))
+	f, err := hidden.Open(os.O_RDONLY, 0)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	switch {
-	case err != nil:
+	var of, st unix.Stat_t
+	if err := errors.Join(unix.Fstat(int(pidfile.Fd()), &of), unix.Fstat(int(f.Fd()), &st)); err != nil {
 		return "", err
-	case !info.Mode().IsRegular() || info.Mode().Perm()&0o022 != 0 || owner(info) != owner(pidfile):
-		return "", fmt.Errorf("%s: not a private file of the pidfile's owner", f.Name())
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Uid != of.Uid {
+		return "", fmt.Errorf("%s: not a file of the pidfile's owner", hidden.Path)
+	}
+	owner := resolve.Process{RUID: int(of.Uid), SUID: int(of.Uid)}
+	if err := hidden.FileWord(&st, int(f.Fd())).May(resolve.Signal, owner); err != nil {
+		return "", err
 	}
 	text, err := io.ReadAll(io.LimitReader(f, recordLimit))
 	return string(text), err

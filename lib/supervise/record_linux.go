@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -12,17 +11,9 @@ import (
 // attributes are tried in turn: tmpfs takes the first from Linux 6.6, the second of the privileged before.
 func attributes() []string { return []string{"user.pidbox.command", "trusted.pidbox.command"} }
 
-func setAttribute(path, value string) error {
-	return setFirst(path, func(name string) error { return unix.Lsetxattr(path, name, []byte(value), 0) })
-}
-
-func setAttributeOf(fd int, path, value string) error {
-	return setFirst(path, func(name string) error { return unix.Fsetxattr(fd, name, []byte(value), 0) })
-}
-
-func setFirst(path string, set func(name string) error) error {
+func setAttribute(fd int, path, value string) error {
 	for _, name := range attributes() {
-		switch err := set(name); err {
+		switch err := unix.Fsetxattr(fd, name, []byte(value), 0); err {
 		case nil:
 			return nil
 		case unix.ENOTSUP, unix.EPERM, unix.ENOSPC:
@@ -33,10 +24,10 @@ func setFirst(path string, set func(name string) error) error {
 	return errors.ErrUnsupported
 }
 
-func attribute(path string) (string, error) {
+func attribute(fd int, path string) (string, error) {
 	buf := make([]byte, recordLimit)
 	for _, name := range attributes() {
-		switch n, err := unix.Lgetxattr(path, name, buf); err {
+		switch n, err := unix.Fgetxattr(fd, name, buf); err {
 		case nil:
 			return string(buf[:n]), nil
 		case unix.ENODATA, unix.ENOTSUP, unix.EPERM:
@@ -45,8 +36,4 @@ func attribute(path string) (string, error) {
 		}
 	}
 	return "", errors.ErrUnsupported
-}
-
-func openNoFollow(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 }

@@ -27,7 +27,7 @@ type Service struct {
 }
 
 func newService(c Config, log logger) (*Service, error) {
-	p, print, err := c.Command.program(c.Notify)
+	p, print, err := c.Command.program(c.Notify, c.Rules.AllowInsecure)
 	if err != nil {
 		return nil, err
 	}
@@ -55,9 +55,9 @@ func (s *Service) spec() child.Spec {
 		Session: true, Scope: proc.Group,
 		PIDFile: s.PidFile, Rules: s.Rules, Mode: s.Mode,
 		Attach: func(fd int, id proc.Identity) error {
-			return attachRecord(fd, s.PidFile, newRecord(id, s.self, s.Fingerprint))
+			return s.beside().attach(fd, newRecord(id, s.self, s.Fingerprint))
 		},
-		Forget:  func() error { return forgetRecord(s.PidFile) },
+		Forget:  func() error { return s.beside().forget() },
 		Orphans: s.Orphans,
 	}
 }
