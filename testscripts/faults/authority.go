@@ -23,15 +23,15 @@ func his(paths ...string) (err error) {
 	return err
 }
 
-// lockedByStranger has the pidfile and its directory locked, until end is called.
-func lockedByStranger() (end func(), err error) {
+// lockedByStranger has all of this locked, until end is called.
+func lockedByStranger(paths ...string) (end func(), err error) {
 	var holders []*lab.Process
 	end = func() {
 		for _, p := range holders {
 			p.Kill()
 		}
 	}
-	for _, path := range []string{pidfile, filepath.Dir(pidfile)} {
+	for _, path := range paths {
 		p, err := lab.LockedByStranger(path)
 		if err != nil {
 			end()
@@ -52,7 +52,7 @@ func lockedStop(s *scene) error {
 	if err := s.claimed(pidfile, p.PID); err != nil {
 		return err
 	}
-	end, err := lockedByStranger()
+	end, err := lockedByStranger(pidfile, filepath.Dir(pidfile))
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func lockedClaim(s *scene) error {
 		return err
 	}
 	defer p.Kill()
-	end, err := lockedByStranger()
+	end, err := lockedByStranger(pidfile, filepath.Dir(pidfile))
 	if err != nil {
 		return err
 	}
@@ -87,16 +87,22 @@ func lockedClaim(s *scene) error {
 	return nil
 }
 
-// stickyLock: in a directory like /tmp the stranger has made whatever file a tool may take for its lock.
+// stickyLock: in a directory like /tmp the stranger has made, and locked, whatever file a tool may take for its lock.
 func stickyLock(s *scene) error {
 	if err := errors.Join(directory(), os.Chmod("/run/x", 0o777|os.ModeSticky)); err != nil {
 		return err
 	}
-	for _, lock := range []string{pidfile + ".lock", "/run/x/.x.pid.lock"} {
+	locks := []string{pidfile + ".lock", "/run/x/.x.pid.lock"}
+	for _, lock := range locks {
 		if err := errors.Join(os.WriteFile(lock, nil, 0o644), his(lock)); err != nil {
 			return err
 		}
 	}
+	end, err := lockedByStranger(locks...)
+	if err != nil {
+		return err
+	}
+	defer end()
 	r := s.do(s.tool.start(pidfile, sleeper("m")))
 	daemons := settled("m")
 	defer killAll(daemons)
