@@ -61,7 +61,7 @@ func (o *pidKillOptions) target(h *pidfile.Holder) (*victim, error) {
 	return newVictim(f, nil, "what is left of "+name), nil
 }
 
-// orphans are what a process that has ended left in its group or session, nil for nobody. Without a record there is
+// orphans are what a process that has ended left in its group or session, nil for no process. Without a record there is
 // no proof for any of them, and a live process with the number is proof that they are not its own.
 func orphans(h *pidfile.Holder, scope proc.Scope) (*proc.Family, error) {
 	was := proc.Identity{PID: h.PID}
