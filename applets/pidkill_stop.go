@@ -38,7 +38,7 @@ func (o *pidKillOptions) target(h *pidfile.Holder) (*victim, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case p != nil && scope == proc.Process:
+	case p != nil && scope == proc.Process && h.Allow() == nil:
 		return &victim{Target: p, leader: p, name: name, Close: func() error { return nil }}, nil
 	case p != nil:
 		f, err := p.Family(scope, h.Allow())
@@ -61,7 +61,7 @@ func (o *pidKillOptions) target(h *pidfile.Holder) (*victim, error) {
 	return newVictim(f, nil, "what is left of "+name), nil
 }
 
-// orphans are what a process that has ended left in its group or session, nil for nobody. Without a record there is
+// orphans are what a process that has ended left in its group or session, nil for no process. Without a record there is
 // no proof for any of them, and a live process with the number is proof that they are not its own.
 func orphans(h *pidfile.Holder, scope proc.Scope) (*proc.Family, error) {
 	was := proc.Identity{PID: h.PID}

@@ -11,7 +11,7 @@ import (
 // Users that have no number.
 const (
 	Anyone  = -2 // any user at all
-	Unknown = -3 // somebody, but nothing here tells who
+	Unknown = -3 // a user, but nothing here says which
 )
 
 // Party is a user who could have determined what is found at a place.
@@ -35,10 +35,10 @@ type Party struct {
 // Replaces says that this is one of known users who can only replace entries of a directory, by its group or ACL.
 func (p Party) Replaces() bool { return p.Entries && p.UID != Anyone }
 
-// Word is everybody on whose word something would be done.
+// Word is all users on whose word something would be done.
 type Word []Party
 
-// Without leaves some parties out, for example those whom a record disproves.
+// Without leaves some parties out, for example those that a record disproves.
 func (w Word) Without(drop func(Party) bool) Word {
 	var left Word
 	for _, p := range w {

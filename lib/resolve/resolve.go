@@ -4,7 +4,7 @@
 // that nothing that was looked at can be replaced before it is used. It starts at the directory that "." is, or at
 // "/". What it returns is an open directory and a name in it, and with them every user who could have made the path
 // lead elsewhere: owners of directories, those who can replace files in them by mode, by group or by ACL (acl(5)),
-// and the owners of FUSE mounts. Word.May is the one gate: an act is safe if everybody on whose word it would be done
+// and the owners of FUSE mounts. Word.May is the one gate: an act is safe if each user on whose word it would be done
 // could have done it himself, for signals by the rule of kill(2), for files by the rules of unlink(2) and open(2).
 //
 // Symbolic links are followed only if they are root's or the caller's own, which is stricter than
@@ -27,7 +27,7 @@ import (
 // Policy says how a walk goes. The zero value follows links of root and of the caller in the directories of the path,
 // and makes nothing.
 type Policy struct {
-	Insecure bool        // follow any link, make directories anywhere, and give nobody's word: the gate then allows all
+	Insecure bool        // follow any link, make directories anywhere, and name no user: the gate then allows all
 	Make     fs.FileMode // make missing directories with this mode less the umask; 0: do not. Each passes the gate
 	DryRun   bool        // with Make: fs.ErrNotExist where a directory would be made, another error where it could not
 	Trust    []int       // users who count as the caller where directories are made
@@ -99,7 +99,7 @@ func (p *Place) File() string { return join(p.Dir(), p.Name) }
 // DirID identifies the directory on this machine.
 func (p *Place) DirID() (dev, ino uint64) { return uint64(p.stat.Dev), uint64(p.stat.Ino) }
 
-// Word lists everybody but root and the caller who could have determined which directory this is and which file has
+// Word lists all users but root and the caller who could have determined which directory this is and which file has
 // the name. What the file says is the word of others too: see FileWord.
 func (p *Place) Word() Word { return slices.Clone(p.word) }
 
