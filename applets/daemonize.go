@@ -40,6 +40,7 @@ func daemonize() *applet.Applet {
 
 			The caller writes the pidfile and opens the log files: a user given with -u needs no right to their
 			directories, and owns the logs that are made.
+			COMMAND has the groups, HOME, USER, LOGNAME and SHELL of that user.
 			COMMAND is looked for in the caller's PATH; a relative path starts in the caller's directory.
 		`,
 		Operand:   applet.Command,
@@ -66,7 +67,11 @@ func daemonize() *applet.Applet {
 			{Name: "PATH", Text: "where COMMAND is looked for"},
 			{Name: "NOTIFY_SOCKET", Text: "set for COMMAND by --notify-await; see sd_notify(3)"},
 		},
-		Files: []applet.Item{{Name: "FILE", Text: "the pidfile, as pid-claim(1) writes it"}},
+		Files: []applet.Item{
+			{Name: "FILE", Text: "the pidfile, as pid-claim(1) writes it"},
+			lockItem(),
+			{Name: "LOCKFILE", Text: "of -l, made with mode 600 if it is missing; it stays"},
+		},
 		Examples: []applet.Example{
 			{Text: "Start a server as a user of its own, with a pidfile and a log:", Lines: []string{
 				"daemonize -p /run/web.pid -u www-data -e /var/log/web.log web --port 8080",
@@ -82,6 +87,11 @@ func daemonize() *applet.Applet {
 			Without a readiness option, a COMMAND that exits right after it was executed counts as started: see --min-uptime.
 			A COMMAND that forks and leaves its work to a child leaves a pidfile that names the parent: keep it in the
 			foreground, or let it send MAINPID with --notify-await.
+
+			The pidfile, the logs, the lock file and the files of --env-file are refused with status 4 if a user could have put them
+			there, or made a link to elsewhere, who could not do himself what is done with them.
+			What USER of -u could have done is done for him: the pidfile and the logs may be in his directories.
+			The message names the component at fault, its owner and its mode, and the hint says what to do; see pid-claim(1).
 
 			The locks of -l and --hold-lock are held until the last process that inherited the descriptor has exited: the
 			daemon, and every child of it that does not close it.

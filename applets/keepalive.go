@@ -26,7 +26,7 @@ func keepAlive() *applet.Applet {
 			run has lasted --healthy-after, from its start to its exit, the count starts over.
 			If the first start fails, keep-alive reports it and exits; later failures are crashes.
 
-			FILE names keep-alive itself: pid-kill on it, TERM or INT stop COMMAND by --stop-schedule, with all of its process
+			FILE names keep-alive itself: pid-kill on it, TERM, INT or QUIT stop COMMAND by --stop-schedule, with all of its process
 			group, and remove both pidfiles once it is gone.
 			A second TERM goes straight to KILL.
 			When COMMAND has exited by itself, what is left of its group is stopped in the same way before COMMAND is started
@@ -37,7 +37,8 @@ func keepAlive() *applet.Applet {
 			keep-alive with the same child pidfile and the same command (path, arguments, user, directory, and the variables given
 			by -E and --env-file) adopts it, with no second copy and no restart.
 			If the command differs and can be started, the old one is stopped first.
-			A process that no keep-alive started is neither adopted nor signalled.
+			A process that no keep-alive started is neither adopted nor signalled: status 1, or 4 where nothing shows which process
+			the child pidfile names.
 
 			As PID 1 of a container it collects orphans, and passes on HUP, QUIT, USR1, USR2 and WINCH unless --signal-forward
 			says otherwise.
@@ -62,6 +63,7 @@ func keepAlive() *applet.Applet {
 			{Name: "FILE.control", Text: "the socket of --status and --restart, mode 0600"},
 			{Name: "DIR/.NAME.command", Text: `beside the child pidfile DIR/NAME, where the file system has no extended attributes:
 				the command that it runs, as a salted hash`},
+			lockItem(),
 		},
 		Examples: []applet.Example{
 			{Text: "Keep a web server running, in the background, with its logs apart:", Lines: []string{
@@ -79,6 +81,12 @@ func keepAlive() *applet.Applet {
 			}},
 		},
 		Caveats: `
+			The pidfiles, the logs and the files of --env-file are refused with status 4 if a user could have put them there, or
+			made a link to elsewhere, who could not do himself what is done with them.
+			What USER of -u could have done is done for him: the child pidfile and the logs may be in his directories, but not FILE,
+			which names a process of the caller.
+			The message names the component at fault, its owner and its mode, and the hint says what to do; see pid-claim(1).
+
 			COMMAND itself writes the logs, not through a pipe, which would die with keep-alive.
 			So keep-alive cannot make a running COMMAND close a log that was renamed: let COMMAND do it (HUP is passed on to it),
 			or rotate by copying and truncating, which is safe because the logs are opened for append.

@@ -17,7 +17,7 @@ import (
 )
 
 // background has this very program do in the background what it would do here, and waits until it says that COMMAND
-// runs. What it writes to its standard error until then is ours to show; later there is nobody to read it.
+// runs. What it writes to its standard error until then is ours to show; later no process reads it.
 func (o *keepAliveOptions) background(c *applet.Call) error {
 	if err := supervise.Rehearse(o.Config); err != nil {
 		return err

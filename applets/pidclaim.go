@@ -23,6 +23,7 @@ type pidClaimOptions struct {
 	pid    int
 	wait   time.Duration
 	dryRun bool
+	hold   bool
 	user   *spawn.User
 	dir    string
 	umask  *int
@@ -39,7 +40,7 @@ func pidClaim() *applet.Applet {
 		Summary: "claim a pidfile for a process, or become a command that owns it",
 		Synopsis: []string{
 			"--pid PID -p FILE [--wait D] [--mode MODE]",
-			"-p FILE [--user USER[:GROUP...]] [--chdir DIR] [--umask MASK] [--env K=V]... [--] COMMAND [ARG...]",
+			"-p FILE [--user USER[:GROUP...]] [--chdir DIR] [--umask MASK] [--env K=V]... [--hold] [--] COMMAND [ARG...]",
 		},
 		Description: `
 			The first form claims FILE for a running process, usually that of the calling script: "$$".
@@ -49,6 +50,10 @@ func pidClaim() *applet.Applet {
 			A file is free if its process has exited, or if it was claimed before the last boot or in another PID namespace.
 			Missing directories are made.
 			An extended attribute records which process it is, so that a later process with the same PID is not mistaken for it.
+
+			With --user, COMMAND has the groups, HOME, USER, LOGNAME and SHELL of that user, and is looked for with that user's
+			rights.
+			FILE and its directories are made before that, with the caller's rights.
 		`,
 		Operand: applet.Command,
 		Options: append([]applet.Option{
@@ -60,9 +65,10 @@ func pidClaim() *applet.Applet {
 			applet.String(&o.dir, "chdir c", "DIR", "run COMMAND in DIR").As(applet.Dir),
 			umaskOption(&o.umask),
 			envOption(&o.env),
+			applet.Switch(&o.hold, "hold", "hold a lock on the pidfile for COMMAND's lifetime, which other PID namespaces and hosts see too"),
 			applet.Switch(&o.dryRun, "dry-run n", "change nothing and lock nothing; print what would be done, and exit with the status it would have"),
 		}, ruleOptions(&o.rules)...),
-		Exclusive: [][]string{{"pid", "user"}, {"pid", "chdir"}, {"pid", "umask"}, {"pid", "env"}},
+		Exclusive: [][]string{{"pid", "user"}, {"pid", "chdir"}, {"pid", "umask"}, {"pid", "env"}, {"pid", "hold"}},
 		Statuses: []applet.Item{
 			{Name: "0", Text: "claimed, or the process held it already"},
 			{Name: "1", Text: "held by another live process"},
@@ -90,16 +96,37 @@ func pidClaim() *applet.Applet {
 		},
 		Environment: []applet.Item{{Name: "PATH", Text: "where COMMAND is looked for"}},
 		Files: []applet.Item{
-			{Name: "FILE", Text: `the PID in decimal and a newline, mode 644;
-				its extended attribute user.pidbox.claim holds the record of the claim`},
-			{Name: ".pidbox-*", Text: "a file beside it that is about to replace it; the next claim removes what a killed one left"},
+			{Name: "FILE", Text: `the PID in decimal and a newline, mode 644; its extended attribute user.pidbox.claim, or
+				trusted.pidbox.claim, is the record: who the process is, when FILE was written, its directory and its path`},
+			lockItem(),
+			{Name: "DIR/.pidbox-*", Text: "a file beside it that is about to replace it; a later claim removes what a killed one left"},
 		},
 		Caveats: `
-			The directory and the file are locked with flock(2) while they are judged and replaced, so that two claims take turns.
-			A program that writes the file without these locks can still do so.
+			A claim that would not be believed afterwards is refused with status 4: if a user other than root, the caller and the
+			user of the process owns FILE, one of its directories or a link on its path, or can write there by mode, group or ACL.
+			The message names the component at fault, its owner and its mode; follow the hint: remove what another user made, then
+			make its directory safe.
+			A symbolic link, FIFO, device or directory in place of FILE, and a file of more than 4 KiB, are never claimed over.
 
-			Only extended attributes of the file system distinguish a process from a later one with the same PID.
-			Without them, for example on tmpfs before Linux 6.6 without privilege, the file is judged by PID and times.
+			A directory that a group can write is accepted if FILE gets a record, which proves that no member has put it there.
+			In a sticky directory such as /tmp, another user's file is replaced, whatever process it names.
+
+			Two claims take turns by the lock file.
+			The lock of FILE itself, which other programs take, is waited for, up to 5 s, if root, the caller, FILE's owner or its
+			process holds it; root ignores the lock of a user who can merely read FILE, and others cannot see whose lock it is.
+			A program that writes FILE without a lock can still do so.
+
+			The lock of --hold is held until the last process that inherited the descriptor has exited: COMMAND, and every child of
+			it that does not close it.
+			Until then another claim ends with status 75 where it cannot see that COMMAND runs, for example in another container.
+
+			The record counts only while FILE is as the claim wrote it: a program that writes its PID itself leaves none.
+			Without a record, and where neither attribute can be stored, for example on tmpfs before Linux 6.6 without privilege,
+			the file is judged by PID and times.
+
+			From Linux 6.18 on a privileged claim also writes FILE's directory and name on the process itself, in the attribute
+			trusted.pidbox.file of its pidfd.
+			Such a process is the one that FILE names, whatever other users write there.
 
 			The process may exit right after it was claimed.
 
@@ -153,11 +180,28 @@ func (o *pidClaimOptions) run(c *applet.Call) error {
 		return err
 	}
 	o.tell(c, r)
-	r.Close() // now, for COMMAND would not remove the lock file
 	if command == nil {
+		r.Close()
 		return nil
 	}
-	err = spawn.Exec(*command)
+	return o.become(r, command)
+}
+
+// become is COMMAND from here on, or else the claim is taken back.
+func (o *pidClaimOptions) become(r *pidfile.Reservation, command *spawn.Command) (err error) {
+	if o.hold {
+		var lock *os.File
+		if lock, err = r.LockFile(); err == nil {
+			command.Keep = []*os.File{lock}
+		}
+	}
+	r.Close() // now, for COMMAND would not remove the lock file
+	if err == nil {
+		err = spawn.Exec(*command)
+	}
+	for _, lock := range command.Keep {
+		lock.Close()
+	}
 	removed := make(chan error)
 	go func() { // on another thread: this one may have given up the right to
 		removed <- pidfile.ReleaseIfOurs(context.Background(), o.file, o.rules, o.pid)

@@ -29,6 +29,32 @@ func pidfileName(s string) (string, error) {
 	return applet.FileName(s)
 }
 
+// believed is the caveat of all that act on a pidfile: who could have written it, and what is refused.
+const believed = `
+	A pidfile has the authority of those who could have determined what it says, and no more: its owner, all who can write
+	to it or replace it in one of its directories, by mode, group or ACL, and the owners of links on its path.
+	If one of them could not do himself what is done on its word, such as to signal the process or to remove a stale file,
+	the answer is status 4, with the component at fault, its owner and its mode.
+	Follow the hint: remove what another user made, then make its directory safe.
+	--allow-insecure accepts all of it.
+
+	Status 4 is also the answer to a symbolic link, FIFO, device or directory in place of FILE, and to a file of more than
+	4 KiB or without a PID on its first line.
+	It is the answer as well where nothing shows that the process is the one meant: for a process that started after a file
+	without a record was written, unless --unrecorded decides, and for process 1 without a record, unless it meets --match-exec,
+	--match-name or --match-user.
+`
+
+// recordText is the description of a pidfile in FILES, for those that read one.
+const recordText = `the pidfile; the record of the claim, in its extended attribute user.pidbox.claim (or trusted.pidbox.claim),
+	counts only if FILE was not written since`
+
+// lockItem is the lock file in FILES, for those that claim or remove a pidfile.
+func lockItem() applet.Item {
+	return applet.Item{Name: "DIR/.NAME.lock", Text: `beside the pidfile DIR/NAME, locked while that is claimed or removed, and then
+		removed; only those who may change DIR can open it`}
+}
+
 func needPidfile(file string) error {
 	if file == "" {
 		return applet.Usage("no pidfile given (--pid-file FILE)")

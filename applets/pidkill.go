@@ -81,7 +81,7 @@ func pidKill() *applet.Applet {
 			{Name: "125", Text: "own failure"},
 			{Name: "128+n", Text: "killed by signal n while waiting; the pidfile is kept"},
 		},
-		Files: []applet.Item{{Name: "FILE", Text: "the pidfile; its extended attribute user.pidbox.claim holds the record of the claim"}},
+		Files: []applet.Item{{Name: "FILE", Text: recordText}, lockItem()},
 		Examples: []applet.Example{
 			{Text: "Stop a server and its workers, within Monit's 30 seconds:", Lines: []string{
 				"pid-kill -p /run/web.pid --group --show-stacks --budget 25",
@@ -93,12 +93,21 @@ func pidKill() *applet.Applet {
 			PID is reused, the signal reaches no process.
 			Before Linux 5.3 there are no such descriptors, and a window of microseconds is left.
 
+			With --group, --session or --tree each member is judged by itself: one that FILE's owner, or another user who could
+			have written FILE, could not have signalled is left alone and named, with status 4.
+			Without these options the children of the process are not stopped.
+
+			A stopped process is continued (CONT) after each signal, so that it can exit, but not after the one of --no-wait.
+			Before KILL all of a tree is stopped, so that none escapes by a fork; if pid-kill is interrupted then, the tree goes on.
+
 			A pidfile that was claimed in another PID namespace names no process here: it is left alone, with status 0.
 
-			The pidfile is removed only if it is unchanged under its locks; if another process has claimed it, it stays.
+			The pidfile is removed only if it still names the same process, which has exited; if another one has claimed it, it stays.
+			The lock that another program has on it is waited for, up to 5 s or the rest of --budget, if root, the caller or FILE's
+			owner holds it.
 
-			Without --group, --session or --tree the children of the process are not stopped.
-		`,
+			Where no thread can be made, the Go runtime ends pid-kill with a trace and status 2 before anything was signalled.
+		` + believed,
 		SeeAlso: []string{"pid-alive(1)", "pid-claim(1)", "start-stop-daemon(8)", "pidfd_send_signal(2)"},
 		Run:     o.run,
 	}

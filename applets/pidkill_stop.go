@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"syscall"
 	"time"
@@ -37,7 +38,7 @@ func (o *pidKillOptions) target(h *pidfile.Holder) (*victim, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case p != nil && scope == proc.Process:
+	case p != nil && scope == proc.Process && h.Allow() == nil:
 		return &victim{Target: p, leader: p, name: name, Close: func() error { return nil }}, nil
 	case p != nil:
 		f, err := p.Family(scope, h.Allow())
@@ -60,7 +61,7 @@ func (o *pidKillOptions) target(h *pidfile.Holder) (*victim, error) {
 	return newVictim(f, nil, "what is left of "+name), nil
 }
 
-// orphans are what a process that has ended left in its group or session, nil for nobody. Without a record there is
+// orphans are what a process that has ended left in its group or session, nil for no process. Without a record there is
 // no proof for any of them, and a live process with the number is proof that they are not its own.
 func orphans(h *pidfile.Holder, scope proc.Scope) (*proc.Family, error) {
 	was := proc.Identity{PID: h.PID}
@@ -96,7 +97,7 @@ func (o *pidKillOptions) planned() signals.Schedule {
 func (o *pidKillOptions) stop(c *applet.Call, t *victim) error {
 	schedule := o.planned()
 	c.Tell("stopping %s by %s", t.name, schedule)
-	ctx, done := signals.Until(context.Background())
+	ctx, done := o.interruptible()
 	defer done()
 	out, err := stop.Run(ctx, t.Target, schedule, func(s signals.Step) {
 		c.Tell("sending %s, then waiting up to %s", signals.Name(s.Signal), duration.Format(s.Wait))
@@ -108,10 +109,19 @@ func (o *pidKillOptions) stop(c *applet.Call, t *victim) error {
 		return fmt.Errorf("%s: %w", o.file, err)
 	}
 	if out.Last == syscall.SIGKILL && schedule[0].Signal != syscall.SIGKILL && !c.Quiet {
-		c.Say("%s: %s did not end by itself and was killed (SIGKILL)", o.file, t.name)
+		c.Say("%s: %s did not exit in time and was killed (SIGKILL)", o.file, t.name)
 	}
 	c.Tell("%s is gone", t.name)
 	return nil
+}
+
+// interruptible is a context that a signal to this program ends, where there is something to undo then: the members of a
+// tree are stopped before they are killed. Elsewhere the signal has its own effect, but for PID 1, which has none.
+func (o *pidKillOptions) interruptible() (context.Context, func()) {
+	if o.tree || os.Getpid() == 1 {
+		return signals.Until(context.Background())
+	}
+	return context.Background(), func() {}
 }
 
 // signalOnce is --no-wait.

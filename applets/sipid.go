@@ -54,15 +54,16 @@ func sipid() *applet.Applet {
 			}},
 		},
 		Caveats: `
-			The caveats of pid-claim, pid-kill and wait-healthy hold here too: a pidfile that others could have written is
-			refused, and so is one that does not show which process it names; then no signal is sent.
+			The caveats of pid-claim, pid-kill and wait-healthy hold here too, with status 1 in place of 4: a FILE that other users
+			could have written is refused, and so is one that does not show which process it names; then no signal is sent.
+			The message names the component at fault, its owner and its mode, and the hint says what to do.
 
 			An operand that the original tool would have ignored is ignored, with a message.
 
 			Two options are ways out that the original tool does not have.
 			--allow-insecure is for pidfiles that are symbolic links, that other users can write (umask 002 with a shared
 			group, mode 666), or that lie in directories which they can write (mode 777, or 770 with a group of several
-			users, if FILE was not made by sipid claim).
+			users, if FILE has no record of a claim at that path).
 			--unrecorded is for a FILE without a record whose process seems to have started after FILE was written, for
 			example because the clock was set.
 
@@ -71,8 +72,9 @@ func sipid() *applet.Applet {
 			More lenient: claiming again for the same process succeeds, and so does claiming from a zombie; killing what is
 			not there succeeds; a stale or empty FILE is removed.
 
-			A FILE that another program has locked is waited for, up to 5 s.
-			If its process is gone, but another one that inherited the lock is not, kill fails and FILE stays.
+			The lock of FILE that another program holds is waited for, up to 5 s, if it is root's, the caller's, or that of FILE's
+			owner or process; root ignores the lock of a user who can merely read FILE.
+			If the process is gone, but another one that inherited the lock is not, kill fails and FILE stays.
 
 			FILE holds the PID and a newline.
 			A new FILE has mode 644, and new directories 755, less the umask.

@@ -82,6 +82,7 @@ func waitHealthy() *applet.Applet {
 			left the group are not found.
 
 			A pidfile that names no running process is a failure at once: write it before waiting.
+			One that other users could have written is refused with status 4, as by pid-alive(1).
 		`,
 		SeeAlso: []string{"daemonize(1)", "keep-alive(1)", "pid-alive(1)", "sd_notify(3)", "curl(1)"},
 		Run:     o.run,

@@ -59,7 +59,7 @@ func (o *waitHealthyOptions) options() []applet.Option {
 	}
 }
 
-// most is the bound of numbers that nobody needs higher.
+// most is the bound of numbers for which there is no higher use.
 const most = 65535
 
 // webOnly are the options that have a meaning for HTTP alone.

@@ -12,7 +12,7 @@ import (
 	"pidbox/lib/proc"
 )
 
-// watchedProcess is the process that is to become healthy; nil watches nobody.
+// watchedProcess is the process that is to become healthy; nil watches none.
 type watchedProcess struct {
 	*proc.Handle
 	name    string

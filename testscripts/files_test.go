@@ -12,6 +12,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
+
+	"pidbox/testscripts/lab"
 )
 
 // filemode MODE FILE: FILE has exactly these permission bits, in octal.
@@ -23,8 +25,6 @@ func filemode(ts *testscript.TestScript, args []string) {
 		ts.Fatalf("mode %s, want %s", got, args[0])
 	}
 }
-
-const recordName = "user.pidbox.claim"
 
 // forge FILE KEY=VALUE...: changes fields of the record in the pidfile's extended attribute; a bare - removes it. The
 // kernel's own record on the process goes as well, for who forges could not have made that.
@@ -38,10 +38,10 @@ func forgeRecord(path string, fields ...string) error {
 		return err
 	}
 	if fields[0] == "-" {
-		return unix.Lremovexattr(path, recordName)
+		return unix.Lremovexattr(path, lab.Record)
 	}
 	record := make([]byte, 4096)
-	n, err := unix.Lgetxattr(path, recordName, record)
+	n, err := unix.Lgetxattr(path, lab.Record, record)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func forgeRecord(path string, fields ...string) error {
 		}
 		text = re.ReplaceAllLiteralString(text, field)
 	}
-	return unix.Lsetxattr(path, recordName, []byte(text), 0)
+	return unix.Lsetxattr(path, lab.Record, []byte(text), 0)
 }
 
 // unbind removes what a claim wrote on the process that the pidfile names.

@@ -9,15 +9,14 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
-	"regexp"
 	"runtime"
 	"syscall"
-	"time"
 	"unsafe"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
+
+	"pidbox/testscripts/lab"
 )
 
 // hostiles are further fixtures: processes and circumstances that a stop or a claim must cope with.
@@ -106,21 +105,5 @@ func protected() {
 // of TO can write, who has seen FROM or guesses well.
 func counterfeit(ts *testscript.TestScript, args []string) {
 	needArgs(ts, args, 2, "counterfeit from to")
-	record := make([]byte, 4096)
-	n, err := unix.Lgetxattr(ts.MkAbs(args[0]), recordName, record)
-	ts.Check(err)
-	to := ts.MkAbs(args[1])
-	dir, err := filepath.EvalSymlinks(filepath.Dir(to))
-	ts.Check(err)
-	var file, in unix.Stat_t
-	ts.Check(errors.Join(unix.Lstat(to, &file), unix.Lstat(dir, &in)))
-	text := string(record[:n])
-	for key, value := range map[string]string{
-		"changed": fmt.Sprint(time.Unix(file.Mtim.Unix()).UnixNano()),
-		"dir":     fmt.Sprintf("%d:%d", in.Dev, in.Ino),
-		"path":    filepath.Join(dir, filepath.Base(to)),
-	} {
-		text = regexp.MustCompile(`\b`+key+`=\S+`).ReplaceAllLiteralString(text, key+"="+value)
-	}
-	ts.Check(unix.Lsetxattr(to, recordName, []byte(text), 0))
+	ts.Check(lab.Counterfeit(ts.MkAbs(args[0]), ts.MkAbs(args[1])))
 }

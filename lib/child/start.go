@@ -72,7 +72,8 @@ func (c *Child) LetGo(ctx context.Context, inherit ...*os.File) error {
 	kill := context.AfterFunc(ctx, func() { _ = c.handle.Signal(syscall.SIGKILL) })
 	err := c.letGo(inherit)
 	if !kill() {
-		if err == nil { // executed just now
+		if err == nil { // it has run, if only for a moment: what it started goes with it
+			_ = c.Clear()
 			_, _ = c.Reap()
 		}
 		err = context.Cause(ctx)

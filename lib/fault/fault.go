@@ -81,9 +81,9 @@ type Exit struct {
 func (e Exit) String() string {
 	switch {
 	case e.Signal != "":
-		return "ended by SIG" + e.Signal
+		return "killed by SIG" + e.Signal
 	case e.Code < 0:
-		return "ended in a way that could not be seen"
+		return "exited; exit code unknown"
 	}
 	return fmt.Sprintf("exited with status %d", e.Code)
 }

@@ -157,7 +157,7 @@ func names(c *x509.Certificate) string {
 	}
 	switch {
 	case len(all) == 0:
-		return "nobody"
+		return "no host"
 	case len(all) > few:
 		all = append(all[:few], "others")
 	}

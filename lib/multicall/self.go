@@ -49,6 +49,9 @@ func Self(list []applet.Entry) *applet.Applet {
 			--install replaces links to pidbox, also to an older one, and nothing else.
 			Each link is made under a temporary name and renamed, so that no name is missing at any time.
 
+			An applet that TERM, INT, HUP or QUIT interrupts undoes what it had begun and dies of that signal, so that a shell sees
+			status 128+n; as PID 1 of a container it exits with that status.
+
 			Where there is no memory or no thread left, the Go runtime ends any applet with a trace and status 2.
 		`,
 		SeeAlso: pages(list),

@@ -84,7 +84,7 @@ func Peek(path string, p *proc.Handle, rules Rules) (*Holder, error) {
 	}
 	r := &Reservation{place: at, rules: rules}
 	err = r.admit(p)
-	if err == nil && !r.names(p) {
+	if err == nil && !r.claimedFor(p) {
 		if err = r.Holder.changeable(); err != nil {
 			r.Holder.free()
 			err = fmt.Errorf("%s: %w", path, err)
@@ -110,7 +110,7 @@ func Pass(ctx context.Context, h *Holder, p *proc.Handle, mode fs.FileMode, lock
 		return err
 	}
 	if h.Process != nil && h.bound == boundHere && h.Process.PID() != p.PID() {
-		_ = h.Process.Bind("") // it may have exited
+		unbindFrom(h.Process, h.place)
 	}
 	return nil
 }
@@ -123,11 +123,14 @@ func walk(path string, rules Rules, dry bool) (*resolve.Place, error) {
 
 // trusting is r with the owner of p, who must be alive, among those who may have written its pidfile.
 func (r Rules) trusting(p *proc.Handle) (Rules, error) {
-	info, err := p.Info()
+	who, err := p.Credentials()
+	if errors.Is(err, proc.ErrNoProc) {
+		who.RUID, err = -1, nil // nobody knows
+	}
 	if err == nil {
 		err = mustLive(p)
 	}
-	return r.Trusting(info.UID), err
+	return r.Trusting(who.RUID), err
 }
 
 // mustLive fails with ErrNotFound if p has exited.
@@ -206,12 +209,16 @@ func (r *Reservation) admit(claimant *proc.Handle) error {
 	r.Holder = h
 	if h.squats() {
 		h.free()
-		h.State, h.PID, h.Why = Nobody, 0, fmt.Sprintf("%s made it, in a directory where any user can", resolve.UserName(int(h.seen.stat.Uid)))
-	} else if err := h.trust(); err != nil {
-		return err
+		h.State, h.PID, h.Why = Nobody, 0, fmt.Sprintf("it is a file of %s, in a directory where any user can make files", resolve.UserName(int(h.seen.stat.Uid)))
 	}
-	switch own := claimant != nil && claimant.PID() == h.PID; {
-	case own: // the PID is the claimant's while it lives, whatever the file had in mind
+	own := claimant != nil && claimant.PID() == h.PID // it is the claimant's while it lives, whatever the file had in mind
+	if err := h.trust(); err != nil && !own {
+		return err
+	} else if err != nil {
+		h.Recorded = nil // it is not believed: a claim writes it anew
+	}
+	switch {
+	case own:
 	case h.State == Running:
 		return &HeldError{Holder: h}
 	case h.State == Doubtful:
@@ -220,15 +227,23 @@ func (r *Reservation) admit(claimant *proc.Handle) error {
 	return h.mayClaim()
 }
 
-// names says that the file is p's already, with its record of this path.
-func (r *Reservation) names(p *proc.Handle) bool {
-	h := r.Holder
-	if p == nil || h.Recorded == nil || h.seen.content != string(format(p.PID())) || !h.record.Placed() {
+// claimedFor says that p, which may be nil, has claimed the file already.
+func (r *Reservation) claimedFor(p *proc.Handle) bool {
+	if p == nil || r.Holder.Recorded == nil {
 		return false
 	}
 	id, err := p.Identity()
+	return err == nil && r.names(id)
+}
+
+// names says that the file is that process's already, with its record of this path.
+func (r *Reservation) names(id proc.Identity) bool {
+	h := r.Holder
+	if h.Recorded == nil || h.seen.content != string(format(id.PID)) || !h.record.Placed() || id != *h.Recorded {
+		return false
+	}
 	here := newRecord(r.place, id)
-	return err == nil && id == *h.Recorded && h.record.Path == here.Path && h.record.Dir == here.Dir
+	return h.record.Path == here.Path && h.record.Dir == here.Dir
 }
 
 // changeable fails if the caller may neither replace or remove the pidfile nor, where there is one, write into it.

@@ -25,7 +25,7 @@ type snapshot struct {
 	word     resolve.Word // who else could have written it
 }
 
-// same says that the file is the one read and that nobody has written to it since, nor to its record.
+// same says that the file is the one read and that it was not written to since, nor to its record.
 func (s snapshot) same(now snapshot) bool {
 	return s.sameFile(&now.stat) && s.stat.Size == now.stat.Size && s.modified.Equal(now.modified) &&
 		s.content == now.content && s.record == now.record
@@ -96,7 +96,7 @@ func isPidfile(path string, st *unix.Stat_t) error {
 	switch kind {
 	case unix.S_IFDIR:
 		hint = "name a file in it"
-	case unix.S_IFCHR, unix.S_IFBLK: // somebody may follow the hint to remove /dev/null
+	case unix.S_IFCHR, unix.S_IFBLK: // a reader may follow the hint to remove /dev/null
 		hint = "check the path"
 	}
 	owner := fmt.Sprintf("owner %s, mode %04o", resolve.UserName(int(st.Uid)), uint32(st.Mode)&0o7777)

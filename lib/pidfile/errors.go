@@ -30,7 +30,7 @@ func (e *busy) Error() string {
 }
 
 // ErrChanged says that a pidfile is no longer the one that was read: another program has claimed or replaced it.
-var ErrChanged = errors.New("the pidfile was changed by another program meanwhile")
+var ErrChanged = errors.New("pidfile was replaced by another process")
 
 // UnsafeError is a pidfile that a user without the right to it could have written: whoever acts on it lends him his
 // authority.
@@ -43,7 +43,7 @@ type GarbageError struct {
 }
 
 func (e *GarbageError) Error() string {
-	return fmt.Sprintf("%s: %s is not a process id", e.Path, e.Text)
+	return fmt.Sprintf("%s: %s is not a PID", e.Path, e.Text)
 }
 
 // HeldError is a pidfile whose process is alive. The holder is open and belongs to the receiver of the error.
@@ -100,5 +100,8 @@ func refused(err error) bool {
 	}
 	return false
 }
+
+// full says that the disk has no room for another file.
+func full(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }
 
 func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }

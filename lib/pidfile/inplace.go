@@ -28,7 +28,8 @@ func (r *Reservation) overwrite(id proc.Identity) (err error) {
 			_, _ = setRecord(fd, r.Holder.seen.record)
 		}
 	}()
-	if err := r.record(fd, id); err != nil { // now, so that a full disk leaves the content
+	content := format(id.PID)
+	if err := r.record(fd, id, content); err != nil { // now, so that a full disk leaves the content
 		return err
 	}
 	if r.Attach != nil {
@@ -39,14 +40,13 @@ func (r *Reservation) overwrite(id proc.Identity) (err error) {
 	if err := r.believed(); err != nil {
 		return err
 	}
-	content := format(id.PID)
 	if err := fill(fd, content); err != nil {
 		return err
 	}
 	if err := unix.Ftruncate(fd, int64(len(content))); err != nil {
 		return err
 	}
-	return r.record(fd, id)
+	return r.record(fd, id, content)
 }
 
 // openOwn opens the file that was seen for writing, if that is safe. A second name of it may be of a file that matters.
@@ -86,15 +86,21 @@ func (h *Holder) isOwn(fd int) error {
 
 // unchanged fails with ErrChanged unless the file is the one that was seen.
 func (h *Holder) unchanged() error {
+	_, err := h.compareNow()
+	return err
+}
+
+// compareNow is unchanged, and says whether there is no file.
+func (h *Holder) compareNow() (gone bool, err error) {
 	now, err := read(h.place)
 	var unsafe *resolve.Unsafe
 	switch {
 	case errors.As(err, &unsafe):
-		return ErrChanged
+		return false, ErrChanged
 	case err != nil:
-		return err
+		return false, err
 	case (now == nil) != (h.seen.stat.Ino == 0) || now != nil && !now.same(h.seen):
-		return ErrChanged
+		return now == nil, ErrChanged
 	}
-	return nil
+	return now == nil, nil
 }

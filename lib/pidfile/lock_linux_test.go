@@ -203,7 +203,8 @@ func TestLockFileIsShared(t *testing.T) {
 		"own":    {0, 0, 0o755, 0o600},
 		"his":    {stranger, stranger, 0o755, 0o600},
 		"group":  {0, stranger, 0o775, 0o660},
-		"sticky": {0, 0, 0o777 | os.ModeSticky, 0o666},
+		"sticky": {0, 0, 0o777 | os.ModeSticky, 0o600},
+		"shared": {0, stranger, 0o775 | os.ModeSticky, 0o600},
 	} {
 		dir := safeDir(t)
 		must(t, os.Chown(dir, c.uid, c.gid))
@@ -211,7 +212,7 @@ func TestLockFileIsShared(t *testing.T) {
 		l := must1(lockBeside(t.Context(), at(t, dir+"/web.pid")))(t)
 		var st unix.Stat_t
 		must(t, unix.Stat(dir+"/.web.pid.lock", &st))
-		if int(st.Uid) != c.uid || c.mode&0o020 != 0 && int(st.Gid) != c.gid || uint32(st.Mode)&0o777 != c.want {
+		if int(st.Uid) != c.uid || c.want&0o020 != 0 && int(st.Gid) != c.gid || uint32(st.Mode)&0o777 != c.want {
 			t.Errorf("%s: %d:%d, mode %o", name, st.Uid, st.Gid, st.Mode)
 		}
 		_ = l.Unlock()
@@ -420,5 +421,52 @@ func TestLockFileLeftBehind(t *testing.T) {
 	must(t, syscall.Mkfifo(name, 0o600))
 	if err := claim(dir+"/other/../web.pid", sleeper(t)); err == nil {
 		t.Error("a FIFO was locked")
+	}
+}
+
+// In a directory where any user can make files nobody keeps others from a name by a lock file of his.
+func TestLockFileOfASquatter(t *testing.T) {
+	needRoot(t)
+	dir := safeDir(t)
+	must(t, os.Chmod(dir, 0o777|os.ModeSticky))
+	path, name := dir+"/web.pid", dir+"/"+lockName("web.pid")
+	secret := safeDir(t) + "/secret"
+	write(t, secret, "x")
+	for what, squat := range map[string]func(){
+		"a lock held": func() {
+			write(t, name, "")
+			must(t, os.Chmod(name, 0o666))
+			lockedElsewhere(t, name, stranger, "-x")
+		},
+		"a file":         func() { write(t, name, "") },
+		"a FIFO":         func() { must(t, syscall.Mkfifo(name, 0o600)) },
+		"a link":         func() { must(t, os.Symlink("/dev/null", name)) },
+		"a directory":    func() { must(t, os.Mkdir(name, 0o755)) },
+		"a full one":     func() { must(t, os.MkdirAll(name+"/x", 0o755)) },
+		"root's by link": func() { must(t, os.Link(secret, name)); lockedElsewhere(t, name, 0, "-x") },
+	} {
+		os.RemoveAll(name)
+		squat()
+		if what != "root's by link" {
+			must(t, os.Lchown(name, stranger, stranger))
+		}
+		began := time.Now()
+		p := sleeper(t)
+		if err := claim(path, p); err != nil {
+			t.Errorf("%s: %v", what, err)
+		} else if err := Release(t.Context(), read1(t, path, Rules{AllowInsecure: true})); err != nil {
+			t.Errorf("%s: a release: %v", what, err)
+		}
+		if took := time.Since(began); took >= lockWait {
+			t.Errorf("%s: it took %v", what, took)
+		}
+	}
+	os.RemoveAll(name)
+	write(t, name, "") // root's own
+	cmd := lockedElsewhere(t, name, 0, "-x")
+	ctx, cancel := context.WithTimeoutCause(context.Background(), 50*time.Millisecond, ErrBusy)
+	defer cancel()
+	if _, err := Claim(ctx, path, sleeper(t), Rules{}, 0, 0); !errors.Is(err, ErrBusy) {
+		t.Errorf("locked by process %d: %v", cmd.Process.Pid, err)
 	}
 }

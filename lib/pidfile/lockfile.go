@@ -32,22 +32,18 @@ func lockName(name string) string {
 // lockBeside takes the lock of the file beside the pidfile; nil where the caller cannot make one.
 func lockBeside(ctx context.Context, p *resolve.Place) (*flock.Flock, error) {
 	name := lockName(p.Name)
-	beside := fmt.Sprintf("%s: its lock file %s", p.Path, name)
+	beside := fmt.Sprintf("%s: lock file %s", p.Path, name)
 	for {
 		fd, err := openLock(ctx, p, name)
 		if fd < 0 {
 			return nil, err
 		}
-		var st unix.Stat_t
-		err = unix.Fstat(fd, &st)
 		unix.Close(fd)
-		if err != nil {
-			return nil, err
-		}
 		l := flock.New(within(p, name), flock.SetFlag(unix.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC))
 		switch err := acquire(ctx, l); {
 		case errors.Is(err, ErrBusy):
-			return nil, &busy{beside + " is", heldBy(&st)}
+			st, _ := statOf(p, name)
+			return nil, &busy{beside, heldBy(st)}
 		case err == nil:
 			if now, ok := statOf(p, name); ok && locked(l, now) {
 				return l, nil
@@ -57,15 +53,20 @@ func lockBeside(ctx context.Context, p *resolve.Place) (*flock.Flock, error) {
 			return nil, fmt.Errorf("lock %s: %w", beside, err)
 		}
 		if ctx.Err() != nil {
-			return nil, &busy{beside + " is", 0}
+			return nil, &busy{beside, 0}
 		}
 	}
 }
 
-// openLock opens the lock file, or makes it; -1 without an error where the caller can do neither. One that he may not
-// open is a moment old and about to be opened to him, or what a killed claim of another user has left.
+// openLock opens the lock file, or makes it; -1 without an error where the caller can do neither, for want of a right or of
+// room on the disk: a pidfile is released there all the same. One that he may not
+// open is a moment old and about to be opened to him, or what a killed claim of another user has left. What a stranger
+// has put there, in a sticky directory, is no lock: he could keep it for ever.
 func openLock(ctx context.Context, p *resolve.Place, name string) (int, error) {
 	for {
+		if ctx.Err() != nil {
+			return -1, &busy{fmt.Sprintf("%s: lock file %s", p.Path, name), 0}
+		}
 		fd, err := unix.Openat(p.Fd(), name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 		if err == nil {
 			share(p, fd)
@@ -73,13 +74,28 @@ func openLock(ctx context.Context, p *resolve.Place, name string) (int, error) {
 		}
 		if err == unix.EEXIST {
 			fd, err = unix.Openat(p.Fd(), name, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-			if err == nil {
-				return fd, isLockFile(p, name, fd)
+			if squats(p, name, fd) {
+				if err == nil {
+					unix.Close(fd)
+				}
+				if !clear(p, name) {
+					return -1, nil
+				}
+				continue
 			}
-		} else if refused(err) {
+			if err == nil {
+				if err = isLockFile(p, name, fd); err != nil {
+					unix.Close(fd)
+					fd = -1
+				}
+				return fd, err
+			}
+		} else if refused(err) || full(err) {
 			return -1, nil
 		}
 		switch err {
+		case unix.ELOOP, unix.EISDIR, unix.ENXIO:
+			return -1, notLockFile(p, name)
 		case unix.EINTR:
 		case unix.ENOENT: // it has just been removed, or else the directory was
 			var st unix.Stat_t
@@ -96,21 +112,40 @@ func openLock(ctx context.Context, p *resolve.Place, name string) (int, error) {
 		default:
 			return -1, &fs.PathError{Op: "lock", Path: p.Dir() + "/" + name, Err: err}
 		}
-		if ctx.Err() != nil {
-			return -1, &busy{fmt.Sprintf("%s: its lock file %s is", p.Path, name), 0}
-		}
 	}
 }
 
-// isLockFile closes what is no regular file.
+// squats says that what has the lock file's name, and is open as fd if that could be done, is a stranger's.
+func squats(p *resolve.Place, name string, fd int) bool {
+	var st unix.Stat_t
+	if fd >= 0 {
+		return unix.Fstat(fd, &st) == nil && p.Squats(&st)
+	}
+	return unix.Fstatat(p.Fd(), name, &st, unix.AT_SYMLINK_NOFOLLOW) == nil && p.Squats(&st)
+}
+
+// clear removes what has the lock file's name, if the caller can.
+func clear(p *resolve.Place, name string) bool {
+	err := unix.Unlinkat(p.Fd(), name, 0)
+	if err == unix.EISDIR {
+		err = unix.Unlinkat(p.Fd(), name, unix.AT_REMOVEDIR)
+	}
+	return err == nil || err == unix.ENOENT
+}
+
+// isLockFile refuses what is no regular file.
 func isLockFile(p *resolve.Place, name string, fd int) error {
 	var st unix.Stat_t
 	err := unix.Fstat(fd, &st)
 	if err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
-		path := p.Dir() + "/" + name
-		err = &resolve.Unsafe{Path: path, Reason: "is not a regular file", Hint: resolve.Quote("rm", path)}
+		err = notLockFile(p, name)
 	}
 	return err
+}
+
+func notLockFile(p *resolve.Place, name string) error {
+	path := p.Dir() + "/" + name
+	return &resolve.Unsafe{Path: path, Reason: "is not a regular file", Hint: resolve.Quote("rm", path)}
 }
 
 // within is a path to a name in the open directory, for a library that takes no descriptor: who uses it compares what was

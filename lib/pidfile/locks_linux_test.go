@@ -110,7 +110,7 @@ func TestOnlyFilesAreLocked(t *testing.T) {
 	if ok, err := fileLock(p).TryLock(); ok || err == nil {
 		t.Error("locked through a link:", err)
 	}
-	if fd, err := openLock(t.Context(), p, "link"); err == nil || !errors.Is(err, unix.ELOOP) {
+	if fd, err := openLock(t.Context(), p, "link"); !unsafe(err) {
 		t.Error("a lock file behind a link:", fd, err)
 	}
 	if _, err := openLock(t.Context(), p, "fifo"); !unsafe(err) {

@@ -10,8 +10,9 @@
 // The limit: programs that take no lock (echo $$ >F, rm F) can still write between a check and a rename. What they wrote
 // is then replaced, and never acted upon.
 //
-// The files: verdict (what a pidfile says of its process), trust (who said so), record (the identity that a claim
-// writes), claim and write and inplace (to take one), release (to give it up), lock and holders (to be alone with it).
+// The files: content (what is read), verdict (what it says of its process), trust (who said so), record and binding (what a
+// claim leaves with the file and with the process), claim, write and inplace (to take one), release (to give it up), lock,
+// lockfile, share and holders (to be alone with it), hold (to keep a lock for a lifetime).
 package pidfile
 
 import (
@@ -50,7 +51,7 @@ const (
 )
 
 func (s State) String() string {
-	return [...]string{"absent", "nobody", "stale", "running", "foreign", "doubtful"}[s]
+	return [...]string{"absent", "empty", "stale", "running", "foreign", "doubtful"}[s]
 }
 
 // Holder is the process that a pidfile names, as it was when it was read. It must be closed.

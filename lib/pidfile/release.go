@@ -33,7 +33,7 @@ func Release(ctx context.Context, h *Holder) error {
 		}
 	}
 	if err == nil && h.Process != nil && h.bound == boundHere {
-		_ = h.Process.Bind("") // it may have exited
+		unbindFrom(h.Process, h.place)
 	}
 	return err
 }
@@ -87,13 +87,13 @@ func (h *Holder) touched() *Holder {
 // remove unlinks, or else empties, the file that was seen; the caller holds the locks.
 func (h *Holder) remove() error {
 	p := h.place
-	if _, err := p.Stat(); isMissing(err) {
+	gone, err := h.compareNow()
+	if gone {
 		return nil
 	}
-	if err := h.unchanged(); err != nil {
+	if err != nil {
 		return fmt.Errorf("%s: %w", p.Path, err)
 	}
-	err := error(nil)
 	if unlinked := unix.Unlinkat(p.Fd(), p.Name, 0); unlinked != nil && unlinked != unix.ENOENT {
 		err = unlinked
 	}

@@ -29,13 +29,17 @@ type aclEntry struct {
 }
 
 // share lets all who can change the directory open the lock file that was made in it, and nobody else. Where that fails,
-// they wait for it to be removed: it is only in the way of claims at the same moment.
+// they wait for it to be removed: it is only in the way of claims at the same moment. So do those who can make files in a
+// sticky directory, but not change those of others.
 func share(p *resolve.Place, fd int) {
 	var dir unix.Stat_t
 	if unix.Fstat(p.Fd(), &dir) != nil {
 		return
 	}
 	ours := int(dir.Uid) == os.Geteuid()
+	if dir.Mode&unix.S_ISVTX != 0 {
+		dir.Mode &^= 0o022
+	}
 	mode := uint32(dir.Mode)
 	if ours && mode&0o022 == 0 {
 		return

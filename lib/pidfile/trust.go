@@ -14,7 +14,7 @@ import (
 // ofRoot stands for a process that no party may signal: it is allowed only where every party is trusted.
 func ofRoot() resolve.Process { return resolve.Process{} }
 
-// word is everybody on whose word the file is taken to name its process, less those whom a proof rules out. A process that
+// word is all users on whose word the file is taken to name its process, less those that a proof rules out. A process that
 // is bound to the file is so by root's word, only links and the directories above could have led to another pair of
 // them. A record proves where its file was claimed: who can only replace the entries of a directory, as the group that
 // BOSH gives its jobs, cannot make one up, nor a file of the claimant's.
@@ -23,7 +23,7 @@ func (h *Holder) word() resolve.Word {
 		return nil
 	}
 	if h.bound == boundHere {
-		return h.place.Word().Without(func(p resolve.Party) bool { return p.Last })
+		return h.placed().Without(func(p resolve.Party) bool { return p.Last })
 	}
 	return append(h.placed(), h.seen.word...)
 }
@@ -34,14 +34,14 @@ func (h *Holder) placed() resolve.Word {
 	if h.rules.AllowInsecure {
 		return nil
 	}
-	if h.Recorded == nil || h.bound == boundElsewhere || h.State == Doubtful {
+	if len(w) == 0 || h.Recorded == nil || h.bound == boundElsewhere || h.State == Doubtful {
 		return w
 	}
 	path, name := madeAt(h.record, h.place)
 	return w.Without(func(p resolve.Party) bool { return p.Replaces() && (path || name && p.Last) })
 }
 
-// trust fails with an *resolve.Unsafe if somebody could have made the file name h's process who may not signal it.
+// trust fails with an *resolve.Unsafe if a user could have made the file name h's process who may not signal it.
 func (h *Holder) trust() error {
 	if h.Process == nil {
 		return nil
@@ -80,7 +80,7 @@ func (h *Holder) Allow() proc.Allow {
 	}
 }
 
-// mayUnlink fails if the file could be removed on the word of somebody who could not have done so himself. Those who can
+// mayUnlink fails if the file could be removed on the word of a user who could not have done so himself. Those who can
 // write to the file are not asked: they could have emptied it.
 func (h *Holder) mayUnlink() error {
 	return h.placed().May(resolve.Unlink, h.entry(), h.rules.Trust...)
@@ -94,7 +94,7 @@ func (h *Holder) mayTruncate() error {
 	return append(h.placed(), h.seen.word...).May(resolve.Truncate, h.entry(), h.rules.Trust...)
 }
 
-// mayClaim fails if a claim that replaces the file, or makes it, would lend somebody the caller's rights, or would not be
+// mayClaim fails if a claim that replaces the file, or makes it, would lend a user the caller's rights, or would not be
 // believed afterwards. It counts on a record of the path.
 func (h *Holder) mayClaim() error {
 	if h.rules.AllowInsecure {
@@ -119,7 +119,7 @@ func (h *Holder) entry() resolve.Entry {
 }
 
 // keepsOwner says that a claim may leave the file its owner and mode: whoever could write to it then is trusted. The
-// owner of a file to which its process is bound need not be, if somebody trusted gave it to him.
+// owner of a file to which its process is bound need not be, if a trusted user gave it to him.
 func (h *Holder) keepsOwner(bound bool) bool {
 	switch {
 	case h.rules.AllowInsecure, h.seen.word.May(resolve.Signal, ofRoot(), h.rules.Trust...) == nil:
@@ -131,7 +131,7 @@ func (h *Holder) keepsOwner(bound bool) bool {
 }
 
 // squats says that the file is a stranger's in a directory where every user can make files, such as /tmp: it keeps
-// nobody from claiming the name, whatever process it names.
+// no user from claiming the name, whatever process it names.
 func (h *Holder) squats() bool {
 	owner := int(h.seen.stat.Uid)
 	return h.seen.stat.Ino != 0 && h.bound != boundHere && !h.rules.AllowInsecure && h.sticky() &&

@@ -38,7 +38,7 @@ func look(p *resolve.Place, rules Rules) (*Holder, error) {
 	pid, ok := parse([]byte(seen.content))
 	switch {
 	case !ok:
-		h.State, h.Garbage, h.Why = Nobody, excerpt([]byte(seen.content)), "what it says is not a process id"
+		h.State, h.Garbage, h.Why = Nobody, excerpt([]byte(seen.content)), "its first line is not a PID"
 		return h, nil
 	case pid == 0:
 		h.State, h.Why = Nobody, "it is empty"
@@ -59,12 +59,14 @@ func look(p *resolve.Place, rules Rules) (*Holder, error) {
 // PID is looked up, because in another namespace it means a stranger. A process that is bound to this file is the one,
 // whatever the record says.
 func (h *Holder) judge() error {
+	var here proc.Identity
 	if h.Recorded != nil {
+		here = proc.Here()
 		h.Proof = RecordedStart
 		if h.Recorded.Inode != 0 {
 			h.Proof = RecordedInode
 		}
-		switch h.Recorded.Compare(proc.Here()) {
+		switch h.Recorded.Compare(here) {
 		case proc.OtherNamespace:
 			h.State, h.Why = Foreign, fmt.Sprintf("process %d was claimed in another PID namespace", h.PID)
 			return nil
@@ -86,7 +88,7 @@ func (h *Holder) judge() error {
 	case err != nil:
 		return err
 	case !alive:
-		h.dismiss("process %d is a zombie: it has exited, and its parent has not noticed", h.PID)
+		h.dismiss("process %d is a zombie: it has exited, and its parent has not collected it", h.PID)
 		return nil
 	}
 	switch h.bound = bindingOf(p, h.place); {
@@ -95,21 +97,21 @@ func (h *Holder) judge() error {
 		h.Why = fmt.Sprintf("process %d is the one that was claimed: it is bound to this file", h.PID)
 		return nil
 	case h.Recorded != nil:
-		return h.compare()
+		return h.compare(here)
 	}
 	return h.guess()
 }
 
 // compare judges a live process by the record. Its identity is read after it was opened, so that it is the open one's.
-func (h *Holder) compare() error {
-	now, err := h.Process.Identity()
+func (h *Holder) compare(here proc.Identity) error {
+	verdict, now, err := h.Process.Compare(*h.Recorded, here)
 	if err != nil && !errors.Is(err, proc.ErrNotFound) {
 		return err
 	}
 	if now.Inode == 0 {
 		h.Proof = RecordedStart
 	}
-	switch verdict := h.Recorded.Compare(now); {
+	switch {
 	case err != nil || verdict == proc.Different:
 		h.dismiss("process %d is not the one that was claimed: the PID is in use again", h.PID)
 	case verdict == proc.Same:
@@ -118,7 +120,7 @@ func (h *Holder) compare() error {
 			h.Why += ", but for another pidfile"
 		}
 	case now.Inode == 0 && now.Start == 0 && (h.Recorded.Inode != 0 || h.Recorded.Start != 0):
-		h.doubt("whether process %d is the one that was claimed cannot be told without pidfds and /proc", h.PID)
+		h.doubt("without pidfds and /proc, nothing identifies process %d", h.PID)
 	default: // the record proves nothing: it is as if there were none
 		h.Recorded = nil
 		return h.guess()

@@ -245,7 +245,7 @@ func TestGarbage(t *testing.T) {
 	path := safeDir(t) + "/web.pid"
 	write(t, path, "12abc\n")
 	var garbage *GarbageError
-	if h, err := Read(path, Rules{}); !errors.As(err, &garbage) || err.Error() != path+`: "12abc" is not a process id` {
+	if h, err := Read(path, Rules{}); !errors.As(err, &garbage) || err.Error() != path+`: "12abc" is not a PID` {
 		t.Errorf("%v, %v", h, err)
 	}
 }

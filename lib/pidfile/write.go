@@ -3,6 +3,7 @@ package pidfile
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -27,7 +28,7 @@ func (r *Reservation) Write(p *proc.Handle) error {
 	if err != nil {
 		return err
 	}
-	if r.names(p) {
+	if r.names(id) {
 		r.Recorded = true
 		r.bind(p)
 		return nil
@@ -41,32 +42,39 @@ func (r *Reservation) Write(p *proc.Handle) error {
 	}
 	if err != nil {
 		r.unbind(p)
+		r.written = nil
+		if unsafe := (*resolve.Unsafe)(nil); errors.As(err, &unsafe) { // which names what is at fault
+			return err
+		}
 		return fmt.Errorf("%s: %w", r.place.Path, err)
 	}
-	r.written, _ = read(r.place) // only Remove wants it
 	return nil
 }
 
 // bind keeps the pidfile's directory and name with the process, where the kernel and the caller's privileges allow it.
-func (r *Reservation) bind(p *proc.Handle) { r.Bound = p.Bind(boundTo(r.place)) == nil }
+func (r *Reservation) bind(p *proc.Handle) { r.Bound = bindTo(p, r.place) == nil }
 
 func (r *Reservation) unbind(p *proc.Handle) {
 	if r.Bound {
-		_ = p.Bind("") // it may have exited
+		unbindFrom(p, r.place)
 		r.Bound = false
 	}
 }
 
-// record writes the record of an open file whose content is complete.
-func (r *Reservation) record(fd int, id proc.Identity) error {
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
+// record writes the record of an open file whose content is complete, and keeps what Remove is to find.
+func (r *Reservation) record(fd int, id proc.Identity, content []byte) error {
+	s := snapshot{content: string(content)}
+	if err := unix.Fstat(fd, &s.stat); err != nil {
 		return err
 	}
+	s.modified = time.Unix(s.stat.Mtim.Unix())
 	text := newRecord(r.place, id)
-	text.Changed = time.Unix(st.Mtim.Unix()).UnixNano()
+	text.Changed = s.modified.UnixNano()
 	var err error
-	r.Recorded, err = setRecord(fd, text.String())
+	if r.Recorded, err = setRecord(fd, text.String()); r.Recorded {
+		s.record = text.String()
+	}
+	r.written = &s
 	return err
 }
 
@@ -106,18 +114,24 @@ func (r *Reservation) replace(id proc.Identity) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Unlinkat(p.Fd(), tmp, 0) // nothing is left of it after a rename
+	renamed := false
+	defer func() {
+		if !renamed {
+			unix.Unlinkat(p.Fd(), tmp, 0)
+		}
+	}()
 	if r.locks.own != nil {
 		sweep(p, tmp)
 	}
 	if r.Attach != nil {
 		err = r.Attach(fd, id)
 	}
+	content := format(id.PID)
 	if err == nil {
-		err = fill(fd, format(id.PID))
+		err = fill(fd, content)
 	}
 	if err == nil {
-		err = r.record(fd, id)
+		err = r.record(fd, id, content)
 	}
 	if err == nil {
 		err = r.believed()
@@ -132,7 +146,9 @@ func (r *Reservation) replace(id proc.Identity) error {
 		return err
 	}
 	if r.Holder.State == Absent { // nothing is put over a file that somebody made meanwhile
-		if err = renameNew(p.Fd(), tmp, p.Name); err != nil && err != unix.EEXIST {
+		err = renameNew(p.Fd(), tmp, p.Name)
+		renamed = err == nil
+		if err != nil && err != unix.EEXIST {
 			err = unix.Linkat(p.Fd(), tmp, p.Fd(), p.Name, 0)
 		}
 		switch err {
@@ -145,7 +161,9 @@ func (r *Reservation) replace(id proc.Identity) error {
 	if err := r.Holder.unchanged(); err != nil {
 		return err
 	}
-	return unix.Renameat(p.Fd(), tmp, p.Fd(), p.Name)
+	err = unix.Renameat(p.Fd(), tmp, p.Fd(), p.Name)
+	renamed = err == nil
+	return err
 }
 
 func create(dir int, name string) (fd int, err error) {

@@ -48,8 +48,11 @@ type Family struct {
 	unproven []int           // seen in the scope by the last search
 	room     int             // for handles of members
 	searches int
+	brief    bool                          // the next search may pass over strangers
 	scan     func() ([]procfs.Stat, error) // processes
 	guards   guards
+
+	strangers map[int]int // of a tree: those that were seen to be none of it, with their parents
 }
 
 // member is a process that was proven to be one.
@@ -59,7 +62,8 @@ type member struct {
 }
 
 // Allow decides whether a member may be signalled, by its real and saved user, -1 where they are not known; nil for yes.
-// The leader is not asked for: whoever opened it has judged it.
+// It is asked anew before each signal, for the leader too, which may have executed a set-user-ID program since it was
+// judged.
 type Allow func(pid, ruid, suid int) error
 
 // Family finds the processes in scope, of which those may be signalled that allow has nothing against; nil is for all. It
@@ -225,6 +229,7 @@ func (f *Family) drop(pid int) {
 		h.Close()
 	}
 	delete(f.known, pid)
+	delete(f.strangers, pid)
 }
 
 // open gives the member's handle, or opens it again, and what to do with it then.

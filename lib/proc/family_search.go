@@ -47,16 +47,23 @@ func (f *Family) look() error {
 			more = more || found
 		}
 	}
+	if f.scope == Tree {
+		f.remember(seen)
+	}
 	return nil
 }
 
-// processes are all that /proc shows, less the caller and its guards. The leader's number may be another's by now,
-// whose group or session is then not ours.
+// processes are all that /proc shows, less the caller, its guards, the members that are known, and those that are seen to
+// be none by less than a look into /proc. The leader's number may be another's by now, whose group or session is then not
+// ours.
 func (f *Family) processes() (seen []procfs.Stat, err error) {
 	pids, err := procfs.Numbers()
+	if f.brief {
+		pids = f.changed(pids)
+	}
 	self := os.Getpid()
 	for _, pid := range pids {
-		if pid == self || pid == f.leader.pid || f.guards.is(pid) {
+		if pid == self || pid == f.leader.pid || f.known[pid] != nil || f.guards.is(pid) || f.elsewhere(pid) {
 			continue
 		}
 		st, err := procfs.StatOf(pid)

@@ -18,6 +18,9 @@ func (f *Family) Wait(ctx context.Context) error {
 		if err := f.usable(); err != nil {
 			return err
 		}
+		if err := f.leaderRefused(); err != nil {
+			return err
+		}
 		ctx, stop := until(ctx, f.life)
 		defer stop()
 		return f.leader.Wait(ctx)
@@ -71,7 +74,10 @@ func (f *Family) live(last *int) ([]*Handle, error) {
 	default:
 		return live, nil
 	}
-	if err = f.look(); err == nil {
+	f.brief = len(live) > 0
+	err = f.look()
+	f.brief = false
+	if err == nil {
 		err = f.refill()
 	}
 	if err != nil {

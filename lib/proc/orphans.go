@@ -9,10 +9,10 @@ import (
 	"pidbox/lib/proc/procfs"
 )
 
-// Orphans finds what is left of the group or session of a recorded process that has ended, as the workers of a server
-// whose master was killed; allow is as for Handle.Family. ErrNotFound means that nothing is; *DoubtError that there are members which nothing proves
-// to be its own. It is an error if the recorded process is alive. Of a tree nothing can be found once its root is dead:
-// that is ErrNotFound too.
+// Orphans finds what is left of the group or session of a recorded process that has ended, for example the workers of a
+// server whose master was killed; allow is as for Handle.Family. ErrNotFound means that nothing is; *DoubtError that there
+// are members which nothing proves to be its own. It is an error if the recorded process is alive. Of a tree nothing can
+// be found once its root is dead: that is ErrNotFound too.
 //
 // No new process gets a number that is in use as a group's or session's, but one may have had it in between and have
 // died as well. So the record has to prove them. From Linux 6.14 on its pidfs inode opens the dead leader for as long

@@ -159,6 +159,25 @@ func (h *Handle) Identity() (Identity, error) {
 	return id, h.wrap(err)
 }
 
+// Compare judges whether the process is the one recorded; here is what Here gives. Of what the process is now it looks up
+// only what that takes. ErrNotFound says that it was reaped.
+func (h *Handle) Compare(recorded, here Identity) (v Verdict, now Identity, err error) {
+	if err := h.usable(); err != nil {
+		return Unknown, Identity{}, err
+	}
+	now, err = h.distinct()
+	if err == nil && now.Start == 0 && recorded.Inode == 0 {
+		var st procfs.Stat
+		st, err = h.link.stat()
+		now.Start = st.Start
+	}
+	if errors.Is(err, ErrNoProc) {
+		err = nil
+	}
+	now.Boot, now.Namespace = here.Boot, here.Namespace
+	return recorded.Compare(now), now, h.wrap(err)
+}
+
 // Info describes the process for messages and conditions; ErrNotFound if it was reaped.
 func (h *Handle) Info() (Info, error) {
 	if err := h.usable(); err != nil {

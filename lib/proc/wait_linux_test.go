@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -153,5 +154,27 @@ func BenchmarkWaitForMany(b *testing.B) {
 				b.ReportMetric(float64(cpu)/1e6, "cpu-ms")
 			}
 		})
+	}
+}
+
+// A search on the way passes over those that cannot have come into the tree since the last one, and over no others.
+func TestBriefSearch(t *testing.T) {
+	f := newFamily(newHandle(2, gone{}), Tree, nil)
+	f.known[20] = &member{}
+	f.remember([]procfs.Stat{
+		{PID: 1}, {PID: 10, Parent: 1}, {PID: 11, Parent: 10}, {PID: 12, Parent: 99}, {PID: 13, Parent: 1},
+		{PID: 20, Parent: 2}, {PID: 21, Parent: 20}, {PID: 22, Parent: 2},
+	})
+	delete(f.strangers, 13) // its number is another's by now
+	want := []int{2, 12, 13, 14, 20, 21, 22}
+	if got := f.changed([]int{1, 2, 10, 11, 12, 13, 14, 20, 21, 22}); !slices.Equal(got, want) {
+		t.Error(got)
+	}
+	if got := f.changed([]int{1, 11}); !slices.Equal(got, []int{11}) {
+		t.Error(got)
+	}
+	f.remember([]procfs.Stat{{PID: 11, Parent: 1}})
+	if got := f.changed([]int{1, 10, 11}); !slices.Equal(got, []int{10}) {
+		t.Error("the number of one that has gone is a stranger's: ", got)
 	}
 }

@@ -34,7 +34,7 @@ func TestReadFile(t *testing.T) {
 		{"web/f", web1, "may"},
 		{"web/f", 0, "D/web: is owned by web1 (mode 0755)"},
 		{"web/f", mallory, "D/web: is owned by web1 (mode 0755)"},
-		{"group", 0, "D/group: group web, which includes web1, can write to it (owner root, mode 0664); check what it says; only root and the user whose process it is for should be able to change it"},
+		{"group", 0, "D/group: file is writable by group web, which includes web1 (owner root, mode 0664); check what it says; only root and the user whose process it is for should be able to change it"},
 	} {
 		text, err := ReadFile(d+"/"+c.path, 10, c.user, Policy{})
 		if got := strings.ReplaceAll(said(err), d, "D"); !strings.HasPrefix(got, c.want) {

@@ -133,7 +133,7 @@ func TestFileSystems(t *testing.T) {
 			if got := verdict(at + "/f"); got != "may" {
 				t.Error(got)
 			}
-			if got := verdict(at + "/any/f"); !strings.Contains(got, "any user can replace") {
+			if got := verdict(at + "/any/f"); !strings.Contains(got, "world-writable") {
 				t.Error(got)
 			}
 			if got := verdict(at + "/sub/f"); !strings.Contains(got, "is owned by mallory") {
@@ -221,7 +221,7 @@ func TestUserNamespace(t *testing.T) {
 		own + "/f":       "may",
 		own + "/g":       own + "/g: is owned by a user outside of this user namespace (mode 0644); rm " + own + "/g",
 		own + "/h":       own + "/h: is owned by a user outside of this user namespace (mode 0664); rm " + own + "/h",
-		own + "/group/f": own + "/group: group nogroup, which may include users that /etc/group does not list, can replace the files in it (owner root, mode 0775); chmod g-w " + own + "/group, and remove what others made in it",
+		own + "/group/f": own + "/group: directory is writable by group nogroup, which may include users that /etc/group does not list (owner root, mode 0775); chmod g-w " + own + "/group, and remove what others made in it",
 	} {
 		if got := verdictOf(t, attr(), "/", path); got != want {
 			t.Errorf("%s\nnot\n%s", got, want)

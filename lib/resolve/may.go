@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Act is something to be done on somebody's word.
+// Act is something to be done on a user's word.
 type Act int
 
 // The acts. All but Signal are on an Entry.
@@ -88,9 +88,9 @@ type mine struct{}
 
 func (mine) allows(Act, Party) bool { return false }
 
-// May fails with an *Unsafe unless everybody whose word this is could have done the act himself, or is one of those
-// also trusted. Root and the caller are never asked. Anyone can do what every
-// user can, and so can Unknown, beside that by which he is a party.
+// May fails with an *Unsafe unless each user whose word this is could have done the act himself, or is one of those
+// also trusted. Root and the caller are never asked. Anyone can do what every user can, and so can Unknown, beside that
+// by which he is a party.
 func (w Word) May(act Act, on Object, also ...int) error {
 	for _, p := range w {
 		if p.UID == 0 || isCaller(p.UID) || slices.Contains(also, p.UID) || on.allows(act, p) {

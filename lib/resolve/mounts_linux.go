@@ -2,7 +2,6 @@ package resolve
 
 import (
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 
@@ -27,7 +26,7 @@ func filesystem(fd int, st *unix.Stat_t) (procfs bool, mounter int) {
 
 // fuseOwner finds the user_id of a FUSE mount in /proc/self/mountinfo, see proc_pid_mountinfo(5).
 func fuseOwner(dev uint64) int {
-	text, err := os.ReadFile("/proc/self/mountinfo")
+	text, err := slurp("/proc/self/mountinfo")
 	if err != nil {
 		return Unknown
 	}

@@ -1,7 +1,6 @@
 package resolve
 
 import (
-	"os"
 	"strconv"
 	"strings"
 )
@@ -16,6 +15,9 @@ type overflow struct {
 
 // unmapped reports whether this is what users outside of our user namespace look like.
 func (a *accounts) unmapped(uid int) bool {
+	if uid <= 0 { // root is never among them, nor what is no number
+		return false
+	}
 	if a.user.kind == "" {
 		a.user.load("uid")
 	}
@@ -30,7 +32,7 @@ func (a *accounts) unmappedGroup(gid int) bool {
 }
 
 func (o *overflow) load(kind string) {
-	text, err := os.ReadFile("/proc/sys/kernel/overflow" + kind)
+	text, err := slurp("/proc/sys/kernel/overflow" + kind)
 	n, bad := strconv.Atoi(strings.TrimSpace(string(text)))
 	if err != nil || bad != nil {
 		n = -1
@@ -43,7 +45,7 @@ func (o *overflow) is(id int) bool {
 	if id <= 0 || id != o.number || o.mapped {
 		return false
 	}
-	maps, err := os.ReadFile("/proc/self/" + o.kind + "_map")
+	maps, err := slurp("/proc/self/" + o.kind + "_map")
 	o.mapped = err != nil
 	for line := range strings.Lines(string(maps)) {
 		if f := strings.Fields(line); len(f) == 3 {

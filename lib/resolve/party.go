@@ -3,6 +3,7 @@ package resolve
 import (
 	"fmt"
 	"os"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -10,7 +11,7 @@ import (
 // Users that have no number.
 const (
 	Anyone  = -2 // any user at all
-	Unknown = -3 // somebody, but nothing here tells who
+	Unknown = -3 // a user, but nothing here says which
 )
 
 // Party is a user who could have determined what is found at a place.
@@ -23,20 +24,21 @@ type Party struct {
 	// Entries says that he can replace what is in the directory at Path, as a member of its group, by its ACL, or
 	// because any user can. He cannot make a file that another user owns, nor write into one.
 	Entries bool
-	Last    bool // Path is the directory that the place is in
+	Last    bool // Path is the directory that the place is in, and nothing above it is meant: not its file system either
 
 	by     identity // of what is at Path
 	writes bool     // to the file at Path
+	mount  bool     // by a FUSE file system, which makes up numbers and owners
 	link   bool     // or he could have, as it has further names
 }
 
 // Replaces says that this is one of known users who can only replace entries of a directory, by its group or ACL.
 func (p Party) Replaces() bool { return p.Entries && p.UID != Anyone }
 
-// Word is everybody on whose word something would be done.
+// Word is all users on whose word something would be done.
 type Word []Party
 
-// Without leaves some parties out, for example those whom a record disproves.
+// Without leaves some parties out, for example those that a record disproves.
 func (w Word) Without(drop func(Party) bool) Word {
 	var left Word
 	for _, p := range w {
@@ -77,8 +79,8 @@ func (w *walker) judgeDirectory() {
 		})
 	}
 	if w.mounter != 0 && !isCaller(w.mounter) {
-		reason := "is in a FUSE file system of " + w.users.name(w.mounter)
-		note(w.mounter, false, reason, "use a directory of another file system")
+		note(w.mounter, false, "is in a FUSE file system of "+w.users.name(w.mounter), "use a directory of another file system")
+		w.word[len(w.word)-1].mount = true
 	}
 	if strange {
 		reason := fmt.Sprintf("is owned by %s (mode %04o)", w.users.name(p.uid), p.mode&0o7777)
@@ -88,9 +90,11 @@ func (w *walker) judgeDirectory() {
 		return
 	}
 	p = look(&w.stat, w.users, w.fd, ".", -1)
-	p.writers(func(uid int, who, undo string) {
-		reason := fmt.Sprintf("%s can replace the files in it (%s)", who, w.users.describe(&w.stat))
-		note(uid, true, reason, w.mendMode(dir, undo))
+	p.writers(func(uid int, is, undo string) {
+		if uid == Anyone {
+			is += " without the sticky bit"
+		}
+		note(uid, true, fmt.Sprintf("directory is %s (%s)", is, w.users.describe(&w.stat)), w.mendMode(dir, undo))
 	})
 }
 
@@ -125,13 +129,15 @@ func (p *Place) FileWord(st *unix.Stat_t, fd int) Word {
 		return nil
 	}
 	var word Word
-	path, mode := p.File(), p.users.describe(st)
-	remove := Quote("rm", path)
-	if !canUnlink(p.fd, &p.stat, int(st.Uid)) {
-		remove = "use another file, which only you and root can write to"
-	}
-	note := func(uid int, reason string) {
-		word = append(word, Party{UID: uid, Path: path, Reason: reason, Remedy: remove, by: identify(st), writes: true})
+	remedy := sync.OnceValue(func() string {
+		if !canUnlink(p.fd, &p.stat, int(st.Uid)) {
+			return "use another file, which only you and root can write to"
+		}
+		return Quote("rm", p.File())
+	})
+	note := func(uid int, reason string) *Party {
+		word = append(word, Party{UID: uid, Path: p.File(), Reason: reason, Remedy: remedy(), by: identify(st), writes: true})
+		return &word[len(word)-1]
 	}
 	switch owner := int(st.Uid); {
 	case p.users.unmapped(owner):
@@ -139,23 +145,17 @@ func (p *Place) FileWord(st *unix.Stat_t, fd int) Word {
 	case !p.users.trusts(owner):
 		note(owner, fmt.Sprintf("is owned by %s (mode %04o)", p.users.name(owner), st.Mode&0o7777))
 	}
-	look(st, p.users, p.fd, p.Name, fd).writers(func(uid int, who, _ string) {
-		note(uid, fmt.Sprintf("%s can write to it (%s)", who, mode))
+	look(st, p.users, p.fd, p.Name, fd).writers(func(uid int, is, _ string) {
+		note(uid, fmt.Sprintf("file is %s (%s)", is, p.users.describe(st)))
 	})
 	if fd >= 0 && st.Dev != p.stat.Dev { // a file may be mounted here
 		if _, mounter := filesystem(fd, st); mounter != 0 && !isCaller(mounter) {
 			note(mounter, "is in a FUSE file system of "+p.users.name(mounter))
 		}
 	}
-	word = append(word, p.linkWord(st, path, mode, remove)...)
-	return word
-}
-
-// linkWord says that a file with further names could be here by anyone's hand.
-func (p *Place) linkWord(st *unix.Stat_t, path, mode, remedy string) Word {
-	if st.Nlink < 2 || st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return nil
+	if st.Nlink > 1 && st.Mode&unix.S_IFMT == unix.S_IFREG {
+		party := note(Anyone, fmt.Sprintf("has %d names (hard links), so any user could have put it here (%s)", st.Nlink, p.users.describe(st)))
+		party.link, party.writes = true, false
 	}
-	reason := fmt.Sprintf("has %d names (hard links), so any user could have put it here (%s)", st.Nlink, mode)
-	return Word{{UID: Anyone, Path: path, Reason: reason, Remedy: remedy, link: true}}
+	return word
 }

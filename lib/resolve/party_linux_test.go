@@ -34,38 +34,38 @@ func TestWord(t *testing.T) {
 		"its process's owner's":         {in(web1, web1, 0o755), "may"},
 		"a stranger's":                  {in(mallory, 0, 0o755), "D: is owned by mallory (mode 0755); chown root D, and remove what mallory made in it"},
 		"a stranger's, without a name":  {in(4711, 0, 0o700), "D: is owned by user 4711 (mode 0700); chown root D, and remove what user 4711 made in it"},
-		"any user's":                    {in(0, 0, 0o777), "D: any user can replace the files in it (owner root, mode 0777); chmod o-w D" + clean},
-		"any user's, not the group's":   {in(0, 0, 0o757), "D: any user can replace the files in it (owner root, mode 0757); chmod o-w D" + clean},
+		"any user's":                    {in(0, 0, 0o777), "D: directory is world-writable without the sticky bit (owner root, mode 0777); chmod o-w D" + clean},
+		"any user's, not the group's":   {in(0, 0, 0o757), "D: directory is world-writable without the sticky bit (owner root, mode 0757); chmod o-w D" + clean},
 		"sticky":                        {in(0, 0, 0o1777), "may"},
 		"sticky, its process's owner's": {in(web1, web1, 0o1777), "may"},
 		"nobody's file":                 {file(65534, 0, 0o644), "D/f: is owned by user 65534 (mode 0644); rm D/f"}, // no overflow owner here
 		"sticky, a stranger's":          {in(mallory, 0, 0o1777), "D: is owned by mallory (mode 1777); chown root D, and remove what mallory made in it"},
-		"a group":                       {in(0, 2004, 0o775), "D: group web, which includes mallory, can replace the files in it (owner root, mode 0775); chmod g-w D" + clean},
+		"a group":                       {in(0, 2004, 0o775), "D: directory is writable by group web, which includes mallory (owner root, mode 0775); chmod g-w D" + clean},
 		"a sticky group":                {in(0, 2004, 0o3775), "may"},
 		"the process's group":           {in(0, web1, 0o2775), "may"},
-		"a stranger's group":            {in(0, mallory, 0o770), "D: group mallory, which includes mallory, can replace the files in it (owner root, mode 0770); chmod g-w D" + clean},
+		"a stranger's group":            {in(0, mallory, 0o770), "D: directory is writable by group mallory, which includes mallory (owner root, mode 0770); chmod g-w D" + clean},
 		"a group that may not write":    {in(0, 2004, 0o755), "may"},
 		"a group of nobody":             {in(0, 2003, 0o775), "may"},
-		"root's group with a member":    {in(0, 0, 0o775), "D: group root, which includes mallory, can replace the files in it (owner root, mode 0775); chmod g-w D" + clean},
+		"root's group with a member":    {in(0, 0, 0o775), "D: directory is writable by group root, which includes mallory (owner root, mode 0775); chmod g-w D" + clean},
 		"a group that is not known": {in(0, 4711, 0o775),
-			"D: group 4711, which may include users that /etc/group does not list, can replace the files in it (owner root, mode 0775); chmod g-w D" + clean},
+			"D: directory is writable by group 4711, which may include users that /etc/group does not list (owner root, mode 0775); chmod g-w D" + clean},
 		"a user's ACL": {with(0o755, 7, ace{aclUser, 7, mallory}),
-			"D: by its ACL mallory can replace the files in it (owner root, mode 0775); setfacl -x u:2002 D" + clean},
+			"D: directory is writable by mallory, by its ACL (owner root, mode 0775); setfacl -x u:2002 D" + clean},
 		"a user's ACL, masked":            {with(0o755, 5, ace{aclUser, 7, mallory}), "may"},
 		"the process's owner's ACL":       {with(0o755, 7, ace{aclUser, 7, web1}), "may"},
 		"an ACL for reading":              {with(0o755, 7, ace{aclUser, 5, mallory}), "may"}, // though the mode says g+w
-		"a group's ACL":                   {with(0o755, 7, ace{aclGroup, 7, 2004}), "D: group web, which includes mallory, can replace the files in it (owner root, mode 0775); setfacl -x g:2004 D" + clean},
+		"a group's ACL":                   {with(0o755, 7, ace{aclGroup, 7, 2004}), "D: directory is writable by group web, which includes mallory (owner root, mode 0775); setfacl -x g:2004 D" + clean},
 		"root's ACL":                      {with(0o755, 7, ace{aclUser, 7, 0}), "may"},
 		"a file of root's":                {file(0, 0, 0o644), "may"},
 		"a file of its process's owner":   {file(web1, web1, 0o600), "may"},
 		"a stranger's file":               {file(mallory, 0, 0o644), "D/f: is owned by mallory (mode 0644); rm D/f"},
-		"any user's file":                 {file(0, 0, 0o666), "D/f: any user can write to it (owner root, mode 0666); rm D/f"},
-		"a group's file":                  {file(web1, 2004, 0o664), "D/f: group web, which includes mallory, can write to it (owner web1, mode 0664); rm D/f"},
+		"any user's file":                 {file(0, 0, 0o666), "D/f: file is world-writable (owner root, mode 0666); rm D/f"},
+		"a group's file":                  {file(web1, 2004, 0o664), "D/f: file is writable by group web, which includes mallory (owner web1, mode 0664); rm D/f"},
 		"a user's file by ACL of a group": {func(t *testing.T, d string) { setACL(t, d+"/f", 5, ace{aclUser, 7, mallory}, ace{aclGroup, 7, 2004}) }, "may"},
 		"a file of a group of one":        {file(web1, web1, 0o664), "may"},
 		"a file of a group of nobody":     {file(0, 2003, 0o664), "may"},
 		"a file with an ACL": {func(t *testing.T, d string) { setACL(t, d+"/f", 7, ace{aclUser, 2, mallory}) },
-			"D/f: by its ACL mallory can write to it (owner root, mode 0775); rm D/f"},
+			"D/f: file is writable by mallory, by its ACL (owner root, mode 0775); rm D/f"},
 		"a file of two names": {func(t *testing.T, d string) { try(t, os.Link(d+"/f", d+"/g")) },
 			"D/f: has 2 names (hard links), so any user could have put it here (owner root, mode 0644); rm D/f"},
 		"a file in a stranger's sticky directory": {func(t *testing.T, d string) {
@@ -158,7 +158,7 @@ func TestOtherSources(t *testing.T) {
 	}
 	for _, text := range []string{"group: files sss", "passwd: files ldap", "initgroups: files [NOTFOUND=return] nis\ngroup: files"} {
 		try(t, replace("/etc/nsswitch.conf", d+"/nsswitch", text))
-		want := "D/g: group empty, which may include users that /etc/group does not list, can replace the files in it (owner root, mode 0775)"
+		want := "D/g: directory is writable by group empty, which may include users that /etc/group does not list (owner root, mode 0775)"
 		if got := strings.ReplaceAll(verdict(d+"/g/f"), d, "D"); !strings.HasPrefix(got, want) {
 			t.Errorf("%s: %s", text, got)
 		}

@@ -106,25 +106,25 @@ func (p perm) lets(uid int, want uint32) bool {
 // owns reports whether the file is the user's.
 func (p perm) owns(uid int) bool { return uid >= 0 && uid == p.uid }
 
-// writers gives each user who may write by his group or by the ACL, or since any may, with the words for it and the
-// command that ends it. The owner is not among them.
-func (p perm) writers(yield func(uid int, subject, undo string)) {
+// writers gives each user who may write by his group or by the ACL, or since any may, with what that makes of the file,
+// to be read behind "is", and the command that ends it. The owner is not among them.
+func (p perm) writers(yield func(uid int, is, undo string)) {
 	if p.mode&mayWrite != 0 {
-		yield(Anyone, "any user", "chmod o-w")
+		yield(Anyone, "world-writable", "chmod o-w")
 	}
 	if p.mode&0o020 == 0 {
 		return
 	}
 	if p.opaque {
-		yield(Unknown, "an ACL that cannot be read, so possibly any user,", "setfacl -b")
+		yield(Unknown, "possibly writable by any user, because its ACL cannot be read", "setfacl -b")
 	}
 	groups := func(gid int, undo string) {
 		name, uids, unknown := p.users.members(gid)
 		for _, uid := range uids {
-			yield(uid, "group "+name+", which includes "+p.users.name(uid)+",", undo)
+			yield(uid, "writable by group "+name+", which includes "+p.users.name(uid), undo)
 		}
 		if unknown {
-			yield(Unknown, "group "+name+", which may include users that /etc/group does not list,", undo)
+			yield(Unknown, "writable by group "+name+", which may include users that /etc/group does not list", undo)
 		}
 	}
 	if p.group()&mayWrite != 0 {
@@ -134,11 +134,11 @@ func (p perm) writers(yield func(uid int, subject, undo string)) {
 		switch {
 		case e.perm&mayWrite == 0 || e.tag == aclOwnerGroup:
 		case e.id < 0:
-			yield(Unknown, "by its ACL a user or group of another user namespace", "setfacl -b")
+			yield(Unknown, "writable by a user or group of another user namespace, by its ACL", "setfacl -b")
 		case e.tag == aclGroup:
 			groups(e.id, "setfacl -x g:"+strconv.Itoa(e.id))
 		case !p.users.trusts(e.id):
-			yield(e.id, "by its ACL "+p.users.name(e.id), "setfacl -x u:"+strconv.Itoa(e.id))
+			yield(e.id, "writable by "+p.users.name(e.id)+", by its ACL", "setfacl -x u:"+strconv.Itoa(e.id))
 		}
 	}
 }

@@ -29,6 +29,16 @@ func readLink(dir int, name string) (target string, st unix.Stat_t, err error) {
 	return string(buf[:max(n, 0)]), st, err
 }
 
+// born is when an open file was made, 0 where its file system does not tell.
+func born(fd int) int64 {
+	var st unix.Statx_t
+	err := retryErr(func() error { return unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_BTIME, &st) })
+	if err != nil || st.Mask&unix.STATX_BTIME == 0 {
+		return 0
+	}
+	return st.Btime.Sec*1e9 + int64(st.Btime.Nsec)
+}
+
 // canonical is the path of an open directory, if it leads there.
 func canonical(fd int, is *unix.Stat_t) (string, bool) {
 	buf := make([]byte, maxPath)

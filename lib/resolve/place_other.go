@@ -28,6 +28,9 @@ func readLink(dir int, name string) (target string, st unix.Stat_t, err error) {
 	return "", st, unix.EAGAIN
 }
 
+// born is not asked for here.
+func born(int) int64 { return 0 }
+
 // canonical is not known here.
 func canonical(int, *unix.Stat_t) (string, bool) { return "", false }
 

@@ -4,7 +4,7 @@
 // that nothing that was looked at can be replaced before it is used. It starts at the directory that "." is, or at
 // "/". What it returns is an open directory and a name in it, and with them every user who could have made the path
 // lead elsewhere: owners of directories, those who can replace files in them by mode, by group or by ACL (acl(5)),
-// and the owners of FUSE mounts. Word.May is the one gate: an act is safe if everybody on whose word it would be done
+// and the owners of FUSE mounts. Word.May is the one gate: an act is safe if each user on whose word it would be done
 // could have done it himself, for signals by the rule of kill(2), for files by the rules of unlink(2) and open(2).
 //
 // Symbolic links are followed only if they are root's or the caller's own, which is stricter than
@@ -27,7 +27,7 @@ import (
 // Policy says how a walk goes. The zero value follows links of root and of the caller in the directories of the path,
 // and makes nothing.
 type Policy struct {
-	Insecure bool        // follow any link, make directories anywhere, and give nobody's word: the gate then allows all
+	Insecure bool        // follow any link, make directories anywhere, and name no user: the gate then allows all
 	Make     fs.FileMode // make missing directories with this mode less the umask; 0: do not. Each passes the gate
 	DryRun   bool        // with Make: fs.ErrNotExist where a directory would be made, another error where it could not
 	Trust    []int       // users who count as the caller where directories are made
@@ -99,9 +99,25 @@ func (p *Place) File() string { return join(p.Dir(), p.Name) }
 // DirID identifies the directory on this machine.
 func (p *Place) DirID() (dev, ino uint64) { return uint64(p.stat.Dev), uint64(p.stat.Ino) }
 
-// Word lists everybody but root and the caller who could have determined which directory this is and which file has
+// Word lists all users but root and the caller who could have determined which directory this is and which file has
 // the name. What the file says is the word of others too: see FileWord.
 func (p *Place) Word() Word { return slices.Clone(p.word) }
+
+// Born is when the directory was made, in nanoseconds since 1970: file systems give the number of one that was removed to
+// the next. It is 0 where that is not known.
+func (p *Place) Born() int64 { return born(p.fd) }
+
+// Squats says that a file of that kind in the directory may be there by the hand of somebody who can make files in it but
+// not change those of others, since it is sticky: it is neither root's nor the caller's nor the directory's owner's, or it
+// has further names.
+func (p *Place) Squats(st *unix.Stat_t) bool {
+	mode, owner := uint32(p.stat.Mode), int(st.Uid)
+	if mode&unix.S_ISVTX == 0 || mode&0o022 == 0 {
+		return false
+	}
+	known := owner == 0 || isCaller(owner) || owner == int(p.stat.Uid) && !p.users.unmapped(owner)
+	return !known || st.Mode&unix.S_IFMT == unix.S_IFREG && st.Nlink > 1
+}
 
 // Stat is fstatat(2) of the name. A link is not followed, except a magic one that the walk was to follow.
 func (p *Place) Stat() (*unix.Stat_t, error) {

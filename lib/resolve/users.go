@@ -2,7 +2,6 @@ package resolve
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -115,7 +114,7 @@ func (a *accounts) describe(st *unix.Stat_t) string {
 func (a *accounts) lines(path string) []string {
 	lines, read := a.files[path]
 	if !read {
-		text, _ := os.ReadFile(path) // without it nobody is known
+		text, _ := slurp(path) // without it nobody is known
 		lines = strings.Split(string(text), "\n")
 		if a.files == nil {
 			a.files = map[string][]string{}
@@ -123,6 +122,23 @@ func (a *accounts) lines(path string) []string {
 		a.files[path] = lines
 	}
 	return lines
+}
+
+// slurp reads a file without the runtime's poller, which os.ReadFile would start for it.
+func slurp(path string) ([]byte, error) {
+	fd, err := retry(func() (int, error) { return unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0) })
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	text := make([]byte, 0, 4<<10)
+	for {
+		n, err := retry(func() (int, error) { return unix.Read(fd, text[len(text):cap(text)]) })
+		if err != nil || n == 0 {
+			return text, err
+		}
+		text = slices.Grow(text[:len(text)+n], 512)
+	}
 }
 
 // UserName is the name of a user for messages, or "user N".

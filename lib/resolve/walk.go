@@ -34,7 +34,7 @@ func walk(path string, policy Policy) (*Place, error) {
 		return nil, err
 	}
 	for i := range w.word {
-		w.word[i].Last = w.word[i].by == identify(&w.stat)
+		w.word[i].Last = w.word[i].by == identify(&w.stat) && !w.word[i].mount
 	}
 	p := &Place{
 		Path: path, Name: name, fd: w.fd, walked: w.shown(), magic: w.magic, stat: w.stat,
@@ -177,6 +177,12 @@ func (w *walker) make(part, name string) error {
 func (w *walker) last(part string) (link string, err error) {
 	if part == "" || part == "." || part == ".." {
 		return "", &Unsafe{Path: w.full(part), Reason: "is a directory, not a file", Hint: "name a file in it"}
+	}
+	w.policy.before("fstatat")
+	var st unix.Stat_t
+	err = unix.Fstatat(w.fd, part, &st, unix.AT_SYMLINK_NOFOLLOW)
+	if err == unix.ENOENT || err == nil && st.Mode&unix.S_IFMT != unix.S_IFLNK {
+		return "", nil
 	}
 	target, is, owner, err := w.link(part, w.name(part))
 	switch {

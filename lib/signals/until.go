@@ -11,7 +11,7 @@ import (
 // Caught is the cause of a context that a signal ended.
 type Caught struct{ Signal syscall.Signal }
 
-func (c *Caught) Error() string { return "ended by SIG" + Name(c.Signal) }
+func (c *Caught) Error() string { return "interrupted by SIG" + Name(c.Signal) }
 
 // Until is a context that ends, with a *Caught as its cause, at the first TERM, INT, HUP or QUIT, or else as ctx does.
 // Signals that were ignored when the program started, as by nohup(1) or in a shell's background, stay ignored. Further

@@ -23,7 +23,7 @@ const Unlimited uint64 = math.MaxUint64
 func ParseLimit(s string) (Limit, error) {
 	name, value, ok := strings.Cut(s, "=")
 	if !ok {
-		return Limit{}, fmt.Errorf("%q is not NAME=VALUE, as nofile=65536", s)
+		return Limit{}, fmt.Errorf("%q is not NAME=VALUE, for example nofile=65536", s)
 	}
 	if _, known := resources()[name]; !known {
 		return Limit{}, fmt.Errorf("there is no limit %q; there are %s", name, strings.Join(LimitNames(), ", "))

@@ -28,8 +28,9 @@ type Process struct {
 func Start(cmd Command, session bool) (*Process, error) { return start(cmd, session, false) }
 
 // Detach starts cmd by double fork, held: in a session of its own and not its leader, so that it can never get a
-// controlling terminal, but the leader of its process group, so that it can be signalled with its children. While this process lives the child is its own to wait for, by being its subreaper for the moment
-// of the fork; then init or the nearest other subreaper adopts it.
+// controlling terminal, but the leader of its process group, so that it can be signalled with its children. While this
+// process lives the child is its own to wait for, by being its subreaper for the moment of the fork; then init or the
+// nearest other subreaper adopts it.
 func Detach(cmd Command) (*Process, error) { return start(cmd, true, true) }
 
 func start(cmd Command, session, detach bool) (*Process, error) {

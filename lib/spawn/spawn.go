@@ -23,6 +23,7 @@ type Command struct {
 	Dir                   string   // entered with the rights of User
 	Umask                 *int
 	Stdin, Stdout, Stderr *os.File
+	Keep                  []*os.File       // by Exec only: stay open across it, on their numbers
 	ExtraFiles            map[int]*os.File // by the number that the child sees; every other one is closed
 	User                  *User
 	Nice                  *int // -20 to 19
@@ -72,7 +73,7 @@ type UntoldError struct {
 }
 
 func (e *UntoldError) Error() string {
-	return fmt.Sprintf("whether the user %s can %s cannot be told: the caller may not look", e.User, e.Step)
+	return fmt.Sprintf("cannot tell whether the user %s can %s: the caller may not look", e.User, e.Step)
 }
 
 // Ending is how a process ended: by an exit code, or by a signal.

@@ -68,6 +68,9 @@ func (s *Supervisor) judge(child Child, c checked) error {
 	if c.failures < s.Health.Failures {
 		return nil
 	}
+	if c.failures == 1 {
+		return fmt.Errorf("a check failed: %w", c.err)
+	}
 	return fmt.Errorf("%d checks failed: %w", c.failures, c.err)
 }
 

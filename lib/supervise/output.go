@@ -13,7 +13,8 @@ import (
 type Output struct{ Stdout, Stderr string }
 
 // Open opens both; the same file may be given twice. One that another user determined who could not write to it himself
-// is refused, unless insecure, see resolve.OpenLog; one that is made belongs to the user that the command runs as. The function that it returns closes this side of them.
+// is refused, unless insecure, see resolve.OpenLog; one that is made belongs to the user that the command runs as. The
+// function that it returns closes this side of them.
 func (o Output) Open(user *spawn.User, insecure bool) (stdout, stderr *os.File, done func(), err error) {
 	if stdout, err = openLog(o.Stdout, os.Stdout, user, insecure); err != nil {
 		return nil, nil, nil, err

@@ -45,7 +45,7 @@ func ParseLimit(s string) (Limit, error) {
 		return Limit{}, err
 	}
 	if l.Within == 0 {
-		return Limit{}, errors.New("the time of a limit must be longer than 0")
+		return Limit{}, errors.New("the time of a limit must be greater than zero")
 	}
 	return l, nil
 }

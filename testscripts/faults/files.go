@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -15,36 +14,33 @@ import (
 	"pidbox/testscripts/lab"
 )
 
-// malformed content names nobody: nothing may be signalled, and the tool must end.
-func malformed(s *scene, content string) error {
+// malformed contents name nobody: nothing may be signalled, and the tool must end.
+func malformed(s *scene) error {
 	if err := directory(); err != nil {
 		return err
 	}
-	var bystanders []*lab.Process
-	if n, _ := strconv.Atoi(strings.TrimRight(content, "abc\n")); n > 1 && n < 1000 {
-		p, err := lab.FixtureAs(n, lab.Plain)
+	contents := []string{"", "\n", "abc\n", "31000abc\n", "-1\n", "0\n", "1\n", "99999999999\n", strings.Repeat("x", 1<<20)}
+	for _, content := range contents {
+		half, err := lab.FixtureAs(31000, lab.Plain)
+		if err != nil {
+			return fmt.Errorf("%.20q: %w", content, err)
+		}
+		bystander, err := lab.Fixture(lab.Plain)
 		if err != nil {
 			return err
 		}
-		bystanders = append(bystanders, p)
-	}
-	p, err := lab.Fixture(lab.Plain)
-	if err != nil {
-		return err
-	}
-	bystanders = append(bystanders, p)
-	if err := os.WriteFile(pidfile, []byte(content), 0o644); err != nil {
-		return err
-	}
-	r := s.do(s.tool.stop(pidfile))
-	for _, p := range bystanders {
-		if died(p) {
-			return errors.New("a bystander was killed")
+		if err := os.WriteFile(pidfile, []byte(content), 0o644); err != nil {
+			return err
 		}
-		p.Kill()
-	}
-	if r.status < 0 {
-		return errors.New(r.text)
+		r := s.do(s.tool.stop(pidfile))
+		if died(bystander) || died(half) {
+			return fmt.Errorf("%.20q: a bystander was killed", content)
+		}
+		if r.status < 0 {
+			return fmt.Errorf("%.20q: %s", content, r.text)
+		}
+		bystander.Kill()
+		half.Kill()
 	}
 	return nil
 }

@@ -182,28 +182,44 @@ func otherNamespace(s *scene) error {
 		return err
 	}
 	defer p.Kill()
-	number := strconv.Itoa(p.PID)
-	// In the other namespace a process of the same number claims the file, and lives on there.
-	claim := fmt.Sprintf("echo %s >%s", number, pidfile)
-	if s.tool.name == "pidbox" {
-		claim = fmt.Sprintf("/run/bin/pid-claim --pid %s -p %s", number, pidfile)
-	}
-	other := exec.Command("unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-euc",
-		fmt.Sprintf(`echo $((%s - 1)) >/proc/sys/kernel/ns_last_pid; tail -f /dev/null & [ $! = %s ]; %s; echo ready; wait`, number, number, claim))
-	out, err := other.StdoutPipe()
-	if err == nil {
-		err = other.Start()
-	}
+	_, end, err := s.namespace(p.PID, ":")
 	if err != nil {
 		return err
 	}
-	defer func() { other.Process.Kill(); other.Wait() }()
-	if n, err := out.Read(make([]byte, 16)); n == 0 {
-		return fmt.Errorf("the other namespace: %w", err)
-	}
+	defer end()
 	s.do(s.tool.stop(pidfile))
 	if died(p) {
 		return errors.New("the process of the same number here was killed")
 	}
 	return nil
+}
+
+// namespace is another one, whose init is told: there a process of that number claims the pidfile, and lives on. A
+// command comes first.
+func (s *scene) namespace(pid int, first string) (leader int, end func(), err error) {
+	there := strconv.Itoa(pid)
+	claim := fmt.Sprintf("echo %s >%s", there, pidfile)
+	if s.tool.name == "pidbox" {
+		claim = fmt.Sprintf("/run/bin/pid-claim --pid %s -p %s", there, pidfile)
+	}
+	other := exec.Command("unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-euc",
+		fmt.Sprintf(`%s; echo $((%s - 1)) >/proc/sys/kernel/ns_last_pid; tail -f /dev/null & [ $! = %s ]; %s; echo ready; wait`, first, there, there, claim))
+	out, err := other.StdoutPipe()
+	if err == nil {
+		err = other.Start()
+	}
+	if err != nil {
+		return 0, nil, err
+	}
+	end = func() { other.Process.Kill(); other.Wait() }
+	if n, err := out.Read(make([]byte, 16)); n == 0 {
+		end()
+		return 0, nil, fmt.Errorf("the other namespace: %w", err)
+	}
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", other.Process.Pid, other.Process.Pid))
+	if leader = number(text); leader == 0 {
+		end()
+		return 0, nil, fmt.Errorf("the other namespace has no init: %w", err)
+	}
+	return leader, end, nil
 }

@@ -16,7 +16,9 @@ type tool struct {
 	claim func(file string, pid int) []string      // write the pidfile of a running process, unless another holds it
 	start func(file string, cmd []string) []string // start a daemon with a pidfile
 	stop  func(file string) []string               // TERM, and KILL after 2 s
+	group func(file string) []string               // stop, of the process group
 	alive func(file string) []string               // status 0: running
+	keeps bool                                     // a stop leaves the pidfile
 	stays bool                                     // the pidfile names the tool, which stays as the daemon's parent
 }
 
@@ -45,7 +47,7 @@ func tools() []tool {
 		return []string{"start-stop-daemon", "-K", "--retry", "TERM/2/KILL/2", "--remove-pidfile", "--oknodo", "-p", file}
 	}
 	dpkg.alive = func(file string) []string { return []string{"start-stop-daemon", "--status", "-p", file} }
-	busybox.name, busybox.needs = "busybox", "busybox"
+	busybox.name, busybox.needs, busybox.keeps = "busybox", "busybox", true
 	return []tool{
 		{
 			name: "pidbox",
@@ -55,7 +57,10 @@ func tools() []tool {
 			start: func(file string, cmd []string) []string {
 				return append([]string{applet("daemonize"), "-p", file}, cmd...)
 			},
-			stop:  func(file string) []string { return []string{applet("pid-kill"), "--grace", "2", "-p", file} },
+			stop: func(file string) []string { return []string{applet("pid-kill"), "--grace", "2", "-p", file} },
+			group: func(file string) []string {
+				return []string{applet("pid-kill"), "--group", "--grace", "2", "-p", file}
+			},
 			alive: func(file string) []string { return []string{applet("pid-alive"), "-p", file} },
 		},
 		dpkg,
@@ -77,9 +82,8 @@ func tools() []tool {
 			claim: func(file string, pid int) []string {
 				return sh(`exec 9>>"$1"; flock -n 9 || exit 1; p=$(cat "$1"); [ -z "$p" ] || ! kill -0 "$p" 2>/dev/null || [ "$p" = "$2" ] || exit 1; echo "$2" >"$1"`, file, fmt.Sprint(pid))
 			},
-			stop: func(file string) []string {
-				return sh(`[ -e "$1" ] || exit 0; p=$(cat "$1"); kill "$p" 2>/dev/null; for i in $(seq 20); do kill -0 "$p" 2>/dev/null || break; sleep 0.1; done; kill -9 "$p" 2>/dev/null; rm -f "$1"`, file)
-			},
+			stop:  func(file string) []string { return sh(stopIdiom, file, "") },
+			group: func(file string) []string { return sh(stopIdiom, file, "-") },
 			alive: func(file string) []string { return sh(`kill -0 "$(cat "$1")"`, file) },
 		},
 	}
@@ -88,3 +92,8 @@ func tools() []tool {
 func sh(script string, args ...string) []string {
 	return append([]string{"sh", "-c", script, "sh"}, args...)
 }
+
+// stopIdiom stops by kill(1) what is named by $1; with $2 a minus, its group.
+const stopIdiom = `[ -e "$1" ] || exit 0; p=$2$(cat "$1"); kill -TERM "$p" 2>/dev/null
+for i in $(seq 20); do kill -0 "$p" 2>/dev/null || break; sleep 0.1; done
+kill -9 "$p" 2>/dev/null; rm -f "$1"`

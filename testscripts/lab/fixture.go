@@ -22,6 +22,7 @@ const (
 	Plain     = "plain"    // sleeps, and says the id of a thread of it that is not the first
 	Resistant = "stubborn" // ignores TERM
 	Parent    = "parent"   // has a child that is a zombie, and says its number
+	Leaver    = "leaver"   // leads a process group, and at TERM moves to that of its parent; it ends at KILL only
 	Owner     = "owner"    // started as PROGRAM LOCK WRONGS by a tool: holds the lock for life, or writes to wrongs that it could not
 )
 
@@ -90,14 +91,34 @@ func fixtureMain(kind string) {
 		}
 		fmt.Println(child.Process.Pid)
 		select {}
+	case Leaver:
+		leave()
 	case Owner:
 		own(os.Args[1], os.Args[2])
 		select {}
 	default:
 		os.Exit(64)
 	}
-	fmt.Println(otherThread())
+	id := otherThread()
+	spareThreads(0) // it takes no number from now on
+	fmt.Println(id)
 	select {}
+}
+
+func leave() {
+	home := unix.Getpgrp()
+	if err := unix.Setpgid(0, 0); err != nil {
+		os.Exit(125)
+	}
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGTERM)
+	go func() {
+		for range c {
+			if err := unix.Setpgid(0, home); err != nil {
+				os.Exit(125)
+			}
+		}
+	}()
 }
 
 // own takes the lock without waiting: a second owner gets none, and what it says is an O_APPEND write, whole.

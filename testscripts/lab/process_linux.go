@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -83,6 +85,7 @@ const attempts = 2000
 // error is fs.ErrNotExist where the kernel lets nobody choose.
 func Force(pid int, start func() (int, error), undo func()) error {
 	for range attempts {
+		spareThreads(pid)
 		if err := os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(strconv.Itoa(pid-1)), 0); err != nil {
 			return err
 		}
@@ -92,7 +95,27 @@ func Force(pid int, start func() (int, error), undo func()) error {
 		}
 		undo()
 	}
-	return fmt.Errorf("PID %d was not to be had in %d starts", pid, attempts)
+	has, _ := filepath.Glob(fmt.Sprintf("/proc/[0-9]*/task/%d", pid))
+	return fmt.Errorf("PID %d was not to be had in %d starts: %s", pid, attempts, has)
+}
+
+// spareThreads has the runtime make threads beforehand, for one that it made later would take the number and keep it. One
+// that has it already, and is idle, ends.
+func spareThreads(number int) {
+	const threads = 8
+	var up, down sync.WaitGroup
+	up.Add(threads)
+	for range threads {
+		down.Go(func() {
+			runtime.LockOSThread()
+			up.Done()
+			up.Wait() // each has a thread
+			if unix.Gettid() != number {
+				runtime.UnlockOSThread()
+			}
+		})
+	}
+	down.Wait()
 }
 
 // inside is the variable that names the one test to be run in namespaces of its own.

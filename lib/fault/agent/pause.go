@@ -70,7 +70,7 @@ func (g *guard) hold(d fault.Duration) error {
 	}
 	_, err := g.out.ReadString('\n')
 	if errors.Is(err, io.EOF) {
-		return errors.New("the guard ended")
+		return errors.New("the guard exited")
 	}
 	return err
 }

@@ -98,7 +98,7 @@ func (p *Plan) Draw(c Case, round int, leader string) ([]string, error) {
 		return nil, fmt.Errorf("%q is neither a choice nor a member", c.On.Choice)
 	}
 	if size == 0 || size > len(names) {
-		return nil, fmt.Errorf("%s of %d members is nobody", c.On.Choice, n)
+		return nil, fmt.Errorf("too few members (%d) for %s", n, c.On.Choice)
 	}
 	picked := p.random("on "+c.Name, round).Perm(len(names))[:size]
 	slices.Sort(picked)

@@ -140,7 +140,7 @@ func (c *client) do(ctx context.Context, method, path string, body any) (fault.S
 		return s, &RefusedError{answer.StatusCode, fmt.Sprintf("agent of %s: %s", c.member, p.Error)}
 	}
 	if err := json.Unmarshal(b, &s); err != nil || s.State == "" {
-		return s, &UnreachableError{c.member, fmt.Errorf("it does not answer as an agent does")}
+		return s, &UnreachableError{c.member, fmt.Errorf("it does not answer like an agent")}
 	}
 	return s, nil
 }

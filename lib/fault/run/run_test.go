@@ -198,7 +198,7 @@ func TestVerdicts(t *testing.T) {
 				s.Exit = &fault.Exit{Code: 9}
 			}
 			return 0, nil
-		}, report.Fail, "m2 ended by itself: exited with status 9"},
+		}, report.Fail, "m2 died unexpectedly: exited with status 9"},
 		"refused": {"cases: [{fault: kill, on: m2}]", func(order string, s *fault.Status) (int, error) {
 			if order == "kill" {
 				return 409, errors.New("not now")

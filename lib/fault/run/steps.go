@@ -195,7 +195,7 @@ func (t *trial) recovered(ctx context.Context) error {
 	return nil
 }
 
-// strangers tells of members that ended by themselves.
+// strangers reports members that died by themselves.
 func (t *trial) strangers(ctx context.Context) error {
 	after, err := t.Statuses(ctx)
 	if err != nil {
@@ -207,7 +207,7 @@ func (t *trial) strangers(ctx context.Context) error {
 			if s.Exit != nil {
 				how = ": " + s.Exit.String()
 			}
-			return fmt.Errorf("%s ended by itself%s", n, how)
+			return fmt.Errorf("%s died unexpectedly%s", n, how)
 		}
 	}
 	return nil

@@ -41,7 +41,7 @@ func TestMemberThatEndsDuringTheCheck(t *testing.T) {
 		return 0, nil
 	}
 	got := w.one("check: {exec: 'touch " + checked + "'}\ncases: [{fault: kill, on: m1}]")
-	if got.Outcome != report.Fail || !strings.Contains(got.Reason, "m2 ended by itself") {
+	if got.Outcome != report.Fail || !strings.Contains(got.Reason, "m2 died unexpectedly") {
 		t.Errorf("got %s %q", got.Outcome, got.Reason)
 	}
 }
