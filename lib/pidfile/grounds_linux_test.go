@@ -25,6 +25,7 @@ func TestBoundElsewhere(t *testing.T) {
 	dir := safeDir(t)
 	p := sleeper(t)
 	must(t, claim(dir+"/b.pid", p))
+	unbind(p)
 	r := must1(Claim(t.Context(), dir+"/a.pid", p, Rules{}, 0, 0))(t)
 	if r.Close(); !r.Bound {
 		t.Skip("the kernel keeps no attributes on processes")
@@ -95,6 +96,12 @@ func TestFewDescriptors(t *testing.T) {
 	}
 	if failed == 0 {
 		t.Error("there were enough")
+	}
+	h := read1(t, path, Rules{})
+	h.free()
+	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 3, Max: was.Max}))
+	if err := h.judge(); !errors.Is(err, unix.EMFILE) || h.State == Stale {
+		t.Errorf("a judgement: %v, %v", h.State, err)
 	}
 }
 
