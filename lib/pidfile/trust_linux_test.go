@@ -258,6 +258,37 @@ func TestBindingBelowMembers(t *testing.T) {
 	}
 }
 
+// An overlay may give the directory another number: what a process is bound to then is not taken to be elsewhere.
+func TestBindingOnAnOverlay(t *testing.T) {
+	needRoot(t)
+	recording(t)
+	dir := safeDir(t)
+	for _, d := range []string{"lower", "upper", "work", "merged"} {
+		must(t, os.Mkdir(dir+"/"+d, 0o755))
+	}
+	options := fmt.Sprintf("lowerdir=%s/lower,upperdir=%[1]s/upper,workdir=%[1]s/work", dir)
+	if err := unix.Mount("overlay", dir+"/merged", "overlay", 0, options); err != nil {
+		t.Skip("mount: ", err)
+	}
+	defer func() { _ = unix.Unmount(dir+"/merged", unix.MNT_DETACH) }()
+	p := sleeper(t)
+	for where, want := range map[string]bool{dir: false, dir + "/merged": true} {
+		must(t, os.Mkdir(where+"/run", 0o755))
+		must(t, os.Chown(where+"/run", 0, stranger))
+		must(t, os.Chmod(where+"/run", 0o770))
+		path := where + "/run/web.pid"
+		must(t, claim(path, p))
+		if p.Bind("1:2:3/web.pid") != nil {
+			t.Skip("the kernel keeps no attributes on processes")
+		}
+		h, err := Read(path, Rules{})
+		if (err == nil) != want {
+			t.Errorf("%s: %v", where, err)
+		}
+		h.Close()
+	}
+}
+
 // A claim does not depend on who said before that the file is the claimant's: it writes the file anew.
 func TestClaimOverAStrangersWord(t *testing.T) {
 	needRoot(t)
