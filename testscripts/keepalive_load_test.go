@@ -61,7 +61,7 @@ func keepAliveCrashes(t *testing.T, restarts int) {
 		t.Fatal(err)
 	}
 	if n := len(regexp.MustCompile(`(?m)^goroutine \d+ `).FindAll(text, -1)); n == 0 || n > 20 {
-		t.Errorf("%d goroutines", n)
+		t.Errorf("%v, and %d goroutines: %.2000s", cmd.ProcessState, n, text)
 	}
 }
 

@@ -189,6 +189,40 @@ func TestEnds(t *testing.T) {
 	}
 }
 
+// A start that is called off when the command has just been executed leaves nothing of what that has started.
+func TestCalledOffWithItsGroup(t *testing.T) {
+	for range 50 {
+		dir := t.TempDir()
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { // as early as can be: often before LetGo has returned
+			for ctx.Err() == nil {
+				if text, _ := os.ReadFile(dir + "/member"); len(text) > 0 {
+					cancel()
+				}
+			}
+		}()
+		script := fmt.Sprintf("cd '%s'; sleep 300 & echo $! >new; mv new member; wait", dir)
+		c, err := Start(ctx, shell(script), Spec{Session: true, Scope: proc.Group})
+		if err == nil {
+			<-ctx.Done()
+			if err := c.Stop(context.Background(), Kill(), nil); err != nil {
+				t.Fatal(err)
+			}
+			_, _ = c.Reap()
+			c.Close()
+		}
+		cancel()
+		text, err := os.ReadFile(dir + "/member")
+		if err != nil {
+			continue // it was called off before the command had run
+		}
+		if pid, _ := strconv.Atoi(strings.TrimSpace(string(text))); lab.Running(pid) {
+			_ = lab.End(pid)
+			t.Fatalf("process %d of the group runs on", pid)
+		}
+	}
+}
+
 // What a leader leaves of its scope is ended by Clear, and by a Stop that began before.
 func TestLeavesOthers(t *testing.T) {
 	for _, scope := range []proc.Scope{proc.Group, proc.Session} {

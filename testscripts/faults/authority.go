@@ -15,34 +15,31 @@ import (
 	"pidbox/testscripts/lab"
 )
 
-// stranger is a user who has nothing here but what a row gives to him; root must not act on his word.
-const stranger = 65534
-
-func asStranger(c *exec.Cmd) {
-	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: stranger, Gid: stranger}}
-}
-
-// his makes the stranger the owner.
+// his makes the stranger the owner, on whose word root must not act.
 func his(paths ...string) (err error) {
 	for _, path := range paths {
-		err = errors.Join(err, os.Lchown(path, stranger, stranger))
+		err = errors.Join(err, os.Lchown(path, lab.Stranger, lab.Stranger))
 	}
 	return err
 }
 
-// lockedByStranger has the stranger lock what he may read, until end is called.
-func lockedByStranger(path string) (end func(), err error) {
-	flock, err := lab.LookPath("flock")
-	if err != nil {
-		return nil, err
+// lockedByStranger has all of this locked, until end is called.
+func lockedByStranger(paths ...string) (end func(), err error) {
+	var holders []*lab.Process
+	end = func() {
+		for _, p := range holders {
+			p.Kill()
+		}
 	}
-	p, err := lab.Fixture(lab.Plain, asStranger, func(c *exec.Cmd) {
-		c.Path, c.Args = flock, []string{flock, "-n", "-x", "-F", path, "sh", "-c", "echo 1; exec tail -f /dev/null"}
-	})
-	if err != nil {
-		return nil, fmt.Errorf("flock %s: %w", path, err)
+	for _, path := range paths {
+		p, err := lab.LockedByStranger(path)
+		if err != nil {
+			end()
+			return nil, err
+		}
+		holders = append(holders, p)
 	}
-	return p.Kill, nil
+	return end, nil
 }
 
 // lockedStop: a lock needs no more than the right to read, so that it must be in nobody's way.
@@ -55,13 +52,11 @@ func lockedStop(s *scene) error {
 	if err := s.claimed(pidfile, p.PID); err != nil {
 		return err
 	}
-	for _, path := range []string{pidfile, filepath.Dir(pidfile)} {
-		end, err := lockedByStranger(path)
-		if err != nil {
-			return err
-		}
-		defer end()
+	end, err := lockedByStranger(pidfile, filepath.Dir(pidfile))
+	if err != nil {
+		return err
 	}
+	defer end()
 	began := time.Now()
 	r := s.do(s.tool.stop(pidfile))
 	if took := time.Since(began); r.status != 0 || !died(p) || took > 4*time.Second {
@@ -81,29 +76,33 @@ func lockedClaim(s *scene) error {
 		return err
 	}
 	defer p.Kill()
-	for _, path := range []string{pidfile, filepath.Dir(pidfile)} {
-		end, err := lockedByStranger(path)
-		if err != nil {
-			return err
-		}
-		defer end()
+	end, err := lockedByStranger(pidfile, filepath.Dir(pidfile))
+	if err != nil {
+		return err
 	}
+	defer end()
 	if r := s.do(s.tool.claim(pidfile, p.PID)); r.status != 0 {
 		return fmt.Errorf("claim: %v", r)
 	}
 	return nil
 }
 
-// stickyLock: in a directory like /tmp the stranger has made whatever file a tool may take for its lock.
+// stickyLock: in a directory like /tmp the stranger has made, and locked, whatever file a tool may take for its lock.
 func stickyLock(s *scene) error {
 	if err := errors.Join(directory(), os.Chmod("/run/x", 0o777|os.ModeSticky)); err != nil {
 		return err
 	}
-	for _, lock := range []string{pidfile + ".lock", "/run/x/.x.pid.lock"} {
+	locks := []string{pidfile + ".lock", "/run/x/.x.pid.lock"}
+	for _, lock := range locks {
 		if err := errors.Join(os.WriteFile(lock, nil, 0o644), his(lock)); err != nil {
 			return err
 		}
 	}
+	end, err := lockedByStranger(locks...)
+	if err != nil {
+		return err
+	}
+	defer end()
 	r := s.do(s.tool.start(pidfile, sleeper("m")))
 	daemons := settled("m")
 	defer killAll(daemons)
@@ -147,7 +146,7 @@ func rootsMember(s *scene) error {
 	if err := errors.Join(directory(), his("/run/x")); err != nil {
 		return err
 	}
-	script := fmt.Sprintf(`%[1]s -f /dev/null m & exec setpriv --reuid %[2]d --regid %[2]d --clear-groups %[1]s -f /dev/null leader`, sleeperPath, stranger)
+	script := fmt.Sprintf(`%[1]s -f /dev/null m & exec setpriv --reuid %[2]d --regid %[2]d --clear-groups %[1]s -f /dev/null leader`, sleeperPath, lab.Stranger)
 	leader := exec.Command("sh", "-c", script)
 	leader.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := leader.Start(); err != nil {
