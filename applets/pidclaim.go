@@ -23,6 +23,7 @@ type pidClaimOptions struct {
 	pid    int
 	wait   time.Duration
 	dryRun bool
+	hold   bool
 	user   *spawn.User
 	dir    string
 	umask  *int
@@ -39,7 +40,7 @@ func pidClaim() *applet.Applet {
 		Summary: "claim a pidfile for a process, or become a command that owns it",
 		Synopsis: []string{
 			"--pid PID -p FILE [--wait D] [--mode MODE]",
-			"-p FILE [--user USER[:GROUP...]] [--chdir DIR] [--umask MASK] [--env K=V]... [--] COMMAND [ARG...]",
+			"-p FILE [--user USER[:GROUP...]] [--chdir DIR] [--umask MASK] [--env K=V]... [--hold] [--] COMMAND [ARG...]",
 		},
 		Description: `
 			The first form claims FILE for a running process, usually that of the calling script: "$$".
@@ -64,9 +65,10 @@ func pidClaim() *applet.Applet {
 			applet.String(&o.dir, "chdir c", "DIR", "run COMMAND in DIR").As(applet.Dir),
 			umaskOption(&o.umask),
 			envOption(&o.env),
+			applet.Switch(&o.hold, "hold", "hold a lock on the pidfile for COMMAND's lifetime, which other PID namespaces and hosts see too"),
 			applet.Switch(&o.dryRun, "dry-run n", "change nothing and lock nothing; print what would be done, and exit with the status it would have"),
 		}, ruleOptions(&o.rules)...),
-		Exclusive: [][]string{{"pid", "user"}, {"pid", "chdir"}, {"pid", "umask"}, {"pid", "env"}},
+		Exclusive: [][]string{{"pid", "user"}, {"pid", "chdir"}, {"pid", "umask"}, {"pid", "env"}, {"pid", "hold"}},
 		Statuses: []applet.Item{
 			{Name: "0", Text: "claimed, or the process held it already"},
 			{Name: "1", Text: "held by another live process"},
@@ -113,6 +115,10 @@ func pidClaim() *applet.Applet {
 			The lock of FILE itself, which other programs take, is waited for, up to 5 s, if root, the caller, FILE's owner or its
 			process holds it; root ignores the lock of a user who can merely read FILE, and others cannot see whose lock it is.
 			A program that writes FILE without a lock can still do so.
+
+			The lock of --hold is held until the last process that inherited the descriptor has exited: COMMAND, and every child of
+			it that does not close it.
+			Until then another claim ends with status 75 where it cannot see that COMMAND runs, for example in another container.
 
 			The record counts only while FILE is as the claim wrote it: a program that writes its PID itself leaves none.
 			Without a record, and where neither attribute can be stored, for example on tmpfs before Linux 6.6 without privilege,
@@ -174,11 +180,28 @@ func (o *pidClaimOptions) run(c *applet.Call) error {
 		return err
 	}
 	o.tell(c, r)
-	r.Close() // now, for COMMAND would not remove the lock file
 	if command == nil {
+		r.Close()
 		return nil
 	}
-	err = spawn.Exec(*command)
+	return o.become(r, command)
+}
+
+// become is COMMAND from here on, or else the claim is taken back.
+func (o *pidClaimOptions) become(r *pidfile.Reservation, command *spawn.Command) (err error) {
+	if o.hold {
+		var lock *os.File
+		if lock, err = r.LockFile(); err == nil {
+			command.Keep = []*os.File{lock}
+		}
+	}
+	r.Close() // now, for COMMAND would not remove the lock file
+	if err == nil {
+		err = spawn.Exec(*command)
+	}
+	for _, lock := range command.Keep {
+		lock.Close()
+	}
 	removed := make(chan error)
 	go func() { // on another thread: this one may have given up the right to
 		removed <- pidfile.ReleaseIfOurs(context.Background(), o.file, o.rules, o.pid)

@@ -38,7 +38,7 @@ func (o *pidKillOptions) target(h *pidfile.Holder) (*victim, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case p != nil && scope == proc.Process:
+	case p != nil && scope == proc.Process && h.Allow() == nil:
 		return &victim{Target: p, leader: p, name: name, Close: func() error { return nil }}, nil
 	case p != nil:
 		f, err := p.Family(scope, h.Allow())

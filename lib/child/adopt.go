@@ -14,9 +14,12 @@ import (
 func Find(s Spec) (*pidfile.Holder, error) {
 	h, err := pidfile.Read(s.PIDFile, s.Rules)
 	var garbage *pidfile.GarbageError
+	var unsafe *pidfile.UnsafeError
 	switch {
 	case errors.As(err, &garbage):
 		return nil, nil // it names no process: a start claims it, or says why not
+	case errors.As(err, &unsafe) && claimable(s):
+		return nil, nil
 	case err != nil:
 		return nil, err
 	case h.State != pidfile.Running && h.State != pidfile.Doubtful:
@@ -39,6 +42,13 @@ func Find(s Spec) (*pidfile.Holder, error) {
 		err = nil
 	}
 	return nil, err
+}
+
+// claimable says that a start could claim the pidfile: a stranger's in a sticky directory keeps nobody from that.
+func claimable(s Spec) bool {
+	h, err := pidfile.Peek(s.PIDFile, nil, s.Rules)
+	h.Close()
+	return err == nil
 }
 
 // Adopt takes over the process that the pidfile names, which an earlier owner has started; nil if there is none. Of

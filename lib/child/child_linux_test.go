@@ -190,7 +190,7 @@ func TestEnds(t *testing.T) {
 }
 
 // A start that is called off when the command has just been executed leaves nothing of what that has started.
-func TestCalledOff(t *testing.T) {
+func TestCalledOffWithItsGroup(t *testing.T) {
 	for range 50 {
 		dir := t.TempDir()
 		ctx, cancel := context.WithCancel(t.Context())

@@ -4,6 +4,8 @@ import (
 	"os/exec"
 	"testing"
 	"time"
+
+	"pidbox/testscripts/lab"
 )
 
 // A check that hangs keeps neither the end of the child nor the start of the next from being seen; what it waits for
@@ -44,5 +46,52 @@ func TestGuardHoldsNobodyUp(t *testing.T) {
 	}
 	if o.guarded != 0 || !o.own[2] || o.own[1] {
 		t.Errorf("%d guarded, own %v", o.guarded, o.own)
+	}
+}
+
+// Of all that have ended, those are collected that nobody waits for.
+func TestCollect(t *testing.T) {
+	o := &Orphans{own: map[int]bool{}, wake: make(chan struct{}, 1)}
+	zombie := func() *exec.Cmd {
+		cmd := exec.Command("true")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lab.AwaitEnd(t, cmd.Process.Pid)
+		return cmd
+	}
+	var own *exec.Cmd
+	if err := o.birth(func() (int, error) { own = zombie(); return own.Process.Pid, nil }); err != nil {
+		t.Error(err)
+	}
+	o.collect()
+	if err := own.Wait(); err != nil {
+		t.Error("its own was taken from it:", err)
+	}
+	woken := func(what string) {
+		select {
+		case <-o.wake:
+		default:
+			t.Error("not woken by", what)
+		}
+	}
+	woken("a birth")
+	o.died(own.Process.Pid)
+	woken("a death")
+	if len(o.own) > 0 {
+		t.Error("a number is its own for ever")
+	}
+	if err := o.Guard(func() error {
+		check := zombie()
+		o.collect()
+		return check.Wait()
+	}); err != nil {
+		t.Error("a check's was taken from it:", err)
+	}
+	woken("the end of a check")
+	orphan := zombie()
+	o.collect()
+	if err := orphan.Wait(); err == nil {
+		t.Error("an orphan was left")
 	}
 }

@@ -3,6 +3,7 @@ package multicall
 import (
 	"errors"
 	"io"
+	"strings"
 
 	"pidbox/lib/applet"
 )
@@ -19,7 +20,7 @@ func report(call *applet.Call, err error, failure applet.Status, judge Judge) ap
 	if call.Quiet && (status == applet.No || status == applet.Absent) {
 		return status
 	}
-	call.Say("%v", err)
+	call.Say("%s", sentence(err))
 	switch {
 	case status == applet.BadUsage:
 		io.WriteString(call.Stderr, "try '"+call.Name+" --help'\n")
@@ -27,6 +28,32 @@ func report(call *applet.Call, err error, failure applet.Status, judge Judge) ap
 		io.WriteString(call.Stderr, applet.Line("hint: "+hint)+"\n")
 	}
 	return status
+}
+
+// sentence is what an error says, on one line: where several were joined, with a semicolon between them in place of the
+// line end that errors.Join puts there.
+func sentence(err error) string {
+	text := err.Error()
+	var inner []error
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		inner = []error{e.Unwrap()}
+	case interface{ Unwrap() []error }:
+		inner = e.Unwrap()
+	}
+	var lines, words []string
+	for _, e := range inner {
+		if e != nil {
+			lines, words = append(lines, e.Error()), append(words, sentence(e))
+		}
+	}
+	if len(lines) > 1 && text == strings.Join(lines, "\n") {
+		return strings.Join(words, "; ")
+	}
+	for i, line := range lines {
+		text = strings.Replace(text, line, words[i], 1)
+	}
+	return text
 }
 
 // outcome is what err comes to: what it says itself goes before what judge says. silent: there is nothing to print.

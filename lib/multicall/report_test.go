@@ -2,6 +2,7 @@ package multicall
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"syscall"
 	"testing"
@@ -19,6 +20,23 @@ func TestFailureHasTheAppletsOwnStatus(t *testing.T) {
 		call.Stdout = lost
 		if got := report(call, err, applet.Unsafe, judged); got != want {
 			t.Errorf("after lost output, %v: status %d, want %d", err, got, want)
+		}
+	}
+}
+
+// Several errors are one line, and a line end in a name stays one in a name.
+func TestSentence(t *testing.T) {
+	one, two := errors.New("one"), fmt.Errorf("two: %w", errors.New("a\nb"))
+	for want, err := range map[string]error{
+		"one":                           one,
+		"two: a\nb":                     two,
+		"one; two: a\nb":                errors.Join(one, two),
+		"f: one; two: a\nb; one":        fmt.Errorf("f: %w", errors.Join(errors.Join(one, two), one)),
+		"f: one, and two: a\nb; one, x": fmt.Errorf("f: %w, and %w, x", one, errors.Join(two, one)),
+		"f: none":                       &applet.Error{Status: 1, Err: errors.New("f: none")},
+	} {
+		if got := sentence(err); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }

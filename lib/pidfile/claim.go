@@ -110,7 +110,7 @@ func Pass(ctx context.Context, h *Holder, p *proc.Handle, mode fs.FileMode, lock
 		return err
 	}
 	if h.Process != nil && h.bound == boundHere && h.Process.PID() != p.PID() {
-		_ = h.Process.Bind("") // it may have exited
+		unbindFrom(h.Process, h.place)
 	}
 	return nil
 }
@@ -210,11 +210,15 @@ func (r *Reservation) admit(claimant *proc.Handle) error {
 	if h.squats() {
 		h.free()
 		h.State, h.PID, h.Why = Nobody, 0, fmt.Sprintf("it is a file of %s, in a directory where any user can make files", resolve.UserName(int(h.seen.stat.Uid)))
-	} else if err := h.trust(); err != nil {
-		return err
 	}
-	switch own := claimant != nil && claimant.PID() == h.PID; {
-	case own: // the PID is the claimant's while it lives, whatever the file had in mind
+	own := claimant != nil && claimant.PID() == h.PID // it is the claimant's while it lives, whatever the file had in mind
+	if err := h.trust(); err != nil && !own {
+		return err
+	} else if err != nil {
+		h.Recorded = nil // it is not believed: a claim writes it anew
+	}
+	switch {
+	case own:
 	case h.State == Running:
 		return &HeldError{Holder: h}
 	case h.State == Doubtful:

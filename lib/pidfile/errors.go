@@ -101,4 +101,7 @@ func refused(err error) bool {
 	return false
 }
 
+// full says that the disk has no room for another file.
+func full(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }
+
 func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -131,10 +131,7 @@ func TestHoldLockMode(t *testing.T) {
 // To hold up a claim it takes more than the right to read the directory, the pidfile or the lock file.
 func TestStrangersLocks(t *testing.T) {
 	needRoot(t)
-	dir := safeDir(t)
-	for d := dir; d != "/"; d = d[:max(1, strings.LastIndexByte(d, '/'))] {
-		must(t, os.Chmod(d, must1(os.Stat(d))(t).Mode()|0o055))
-	}
+	dir := openDir(t)
 	path := dir + "/web.pid"
 	p := lab.Sleeper(t)
 	h := open(t, p)
@@ -272,6 +269,9 @@ func TestLockFileIsTheOneThere(t *testing.T) {
 		}
 		return waitsFor(t, &now)
 	})
+	if open := deleted(dir); len(open) > 0 {
+		t.Error("it keeps", open)
+	}
 	_ = second.Unlock()
 	must(t, <-got)
 }
@@ -320,6 +320,9 @@ func TestPidfileLockIsOfTheOneThere(t *testing.T) {
 	}
 	close(over)
 	<-done
+	if open := deleted(dir); len(open) > 0 {
+		t.Errorf("%d kept, as %s", len(open), open[0])
+	}
 }
 
 // What a program that locks the pidfile alone has written last is what counts.

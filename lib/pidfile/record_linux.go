@@ -1,10 +1,6 @@
 package pidfile
 
-import (
-	"errors"
-
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // attributes are where a record may stand, in the order of preference. tmpfs takes user.* from Linux 6.6 on; before
 // that, and on other file systems without it, trusted.* is left, for which CAP_SYS_ADMIN is needed (xattr(7)).
@@ -33,7 +29,7 @@ func setRecord(fd int, text string) (recorded bool, err error) {
 			if recorded = err == nil; recorded {
 				continue
 			}
-			if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+			if full(err) {
 				return false, err
 			}
 		}

@@ -33,7 +33,7 @@ func Release(ctx context.Context, h *Holder) error {
 		}
 	}
 	if err == nil && h.Process != nil && h.bound == boundHere {
-		_ = h.Process.Bind("") // it may have exited
+		unbindFrom(h.Process, h.place)
 	}
 	return err
 }

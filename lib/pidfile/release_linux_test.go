@@ -2,6 +2,7 @@ package pidfile
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"testing"
@@ -180,5 +181,32 @@ func TestUnsafeIsResolves(t *testing.T) {
 	var u *resolve.Unsafe
 	if !errors.As(err, &u) {
 		t.Error("it is another type")
+	}
+}
+
+// A pidfile on a full disk can be released: the lock file, for which there is no room, is not needed for that.
+func TestReleaseOnAFullDisk(t *testing.T) {
+	needRoot(t)
+	dir := safeDir(t)
+	if err := unix.Mount("full", dir, "tmpfs", 0, "nr_inodes=16,mode=755"); err != nil {
+		t.Skip("mount: ", err)
+	}
+	defer func() { _ = unix.Unmount(dir, unix.MNT_DETACH) }()
+	path := dir + "/web.pid"
+	p := sleeper(t)
+	must(t, claim(path, p))
+	for i := 0; ; i++ {
+		if err := os.WriteFile(fmt.Sprint(dir, "/", i), nil, 0o644); errors.Is(err, unix.ENOSPC) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := claim(dir+"/other.pid", p); !errors.Is(err, unix.ENOSPC) {
+		t.Errorf("a claim: %v", err)
+	}
+	must(t, Release(t.Context(), read1(t, path, Rules{})))
+	if exists(path) {
+		t.Error("it is still there")
 	}
 }

@@ -23,7 +23,7 @@ func (h *Holder) word() resolve.Word {
 		return nil
 	}
 	if h.bound == boundHere {
-		return h.place.Word().Without(func(p resolve.Party) bool { return p.Last })
+		return h.placed().Without(func(p resolve.Party) bool { return p.Last })
 	}
 	return append(h.placed(), h.seen.word...)
 }

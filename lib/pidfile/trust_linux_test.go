@@ -223,6 +223,67 @@ func TestBinding(t *testing.T) {
 	}
 }
 
+// What a record proves of the directories above, it proves with a binding too; and a process may have several pidfiles.
+func TestBindingBelowMembers(t *testing.T) {
+	needRoot(t)
+	recording(t)
+	dir := safeDir(t)
+	p := sleeper(t)
+	var files []string
+	for _, job := range []string{"/run/a", "/run/b"} { // as BOSH makes them, of a group whose members nobody knows
+		files = append(files, dir+job+"/web.pid")
+		must(t, os.MkdirAll(dir+job, 0o755))
+		for _, d := range []string{"/run", job} {
+			must(t, os.Chown(dir+d, 0, stranger))
+			must(t, os.Chmod(dir+d, 0o770))
+		}
+		r := must1(Claim(t.Context(), files[len(files)-1], p, Rules{}, 0, 0))(t)
+		r.Close()
+		if !r.Bound {
+			t.Skip("the kernel keeps no attributes on processes")
+		}
+	}
+	for _, file := range files {
+		if h := read1(t, file, Rules{}); h.State != Running || h.Proof != Bound {
+			t.Errorf("%s: %v by %v", file, h.State, h.Proof)
+		}
+	}
+	must(t, Release(t.Context(), read1(t, files[0], Rules{})))
+	if h := read1(t, files[1], Rules{}); h.Proof != Bound {
+		t.Errorf("after a release of the other: by %v", h.Proof)
+	}
+	write(t, files[0], fmt.Sprintln(p.PID()))
+	if h, err := Read(files[0], Rules{}); !unsafe(err) {
+		t.Errorf("after its release: %v by %v", h.State, h.Proof)
+	}
+}
+
+// A claim does not depend on who said before that the file is the claimant's: it writes the file anew.
+func TestClaimOverAStrangersWord(t *testing.T) {
+	needRoot(t)
+	recording(t)
+	dir := safeDir(t) + "/run"
+	path := dir + "/web.pid"
+	p := sleeper(t)
+	must(t, claim(path, p))
+	unbind(p)
+	must(t, os.Chown(path, stranger, stranger)) // with its record, which he could have written
+	if _, err := Read(path, Rules{}); !unsafe(err) {
+		t.Fatal(err)
+	}
+	if err := claim(path, sleeper(t)); !unsafe(err) {
+		t.Errorf("for another process: %v", err)
+	}
+	must(t, claim(path, p))
+	read1(t, path, Rules{})
+	must(t, os.Chown(dir, 0, stranger))
+	must(t, os.Chmod(dir, 0o770))
+	must(t, os.Remove(path))
+	write(t, path, fmt.Sprintln(p.PID())) // as any of the group could
+	must(t, claim(path, p))
+	read1(t, path, Rules{})
+}
+
 // The number of a directory that was removed is another's soon: a process that is bound to the one is not to the other.
 func TestBindingToADirectoryOfOld(t *testing.T) {
 	needRoot(t)

@@ -3,6 +3,7 @@ package pidfile
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -42,17 +43,20 @@ func (r *Reservation) Write(p *proc.Handle) error {
 	if err != nil {
 		r.unbind(p)
 		r.written = nil
+		if unsafe := (*resolve.Unsafe)(nil); errors.As(err, &unsafe) { // which names what is at fault
+			return err
+		}
 		return fmt.Errorf("%s: %w", r.place.Path, err)
 	}
 	return nil
 }
 
 // bind keeps the pidfile's directory and name with the process, where the kernel and the caller's privileges allow it.
-func (r *Reservation) bind(p *proc.Handle) { r.Bound = p.Bind(boundTo(r.place)) == nil }
+func (r *Reservation) bind(p *proc.Handle) { r.Bound = bindTo(p, r.place) == nil }
 
 func (r *Reservation) unbind(p *proc.Handle) {
 	if r.Bound {
-		_ = p.Bind("") // it may have exited
+		unbindFrom(p, r.place)
 		r.Bound = false
 	}
 }

@@ -62,7 +62,8 @@ type member struct {
 }
 
 // Allow decides whether a member may be signalled, by its real and saved user, -1 where they are not known; nil for yes.
-// The leader is not asked for: whoever opened it has judged it.
+// It is asked anew before each signal, for the leader too, which may have executed a set-user-ID program since it was
+// judged.
 type Allow func(pid, ruid, suid int) error
 
 // Family finds the processes in scope, of which those may be signalled that allow has nothing against; nil is for all. It

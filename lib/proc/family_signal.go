@@ -28,6 +28,9 @@ func (f *Family) SignalContext(ctx context.Context, s syscall.Signal) error {
 	}
 	switch {
 	case f.scope == Process:
+		if err := f.leaderRefused(); err != nil {
+			return err
+		}
 		return f.leader.Signal(s)
 	case f.alone:
 		return f.signalUnsearched(s)
@@ -150,9 +153,9 @@ func (d *delivery) fresh() (fresh []*member, err error) {
 	return fresh, nil
 }
 
-// forbids asks Allow with the users that the member has now.
+// forbids asks Allow with the users that the member has now: a set-user-ID program gives it others.
 func (f *Family) forbids(m *member) error {
-	if f.allow == nil || m.handle == f.leader {
+	if f.allow == nil {
 		return nil
 	}
 	who := nobody()
@@ -192,6 +195,21 @@ func (d *delivery) outcome() error {
 		return d.doubt()
 	}
 	return d.wrap(ErrNotFound)
+}
+
+// leaderRefused is a *Refused if the leader, alone, must not be signalled.
+func (f *Family) leaderRefused() error {
+	if f.allow == nil {
+		return nil
+	}
+	why := f.forbids(&member{Identity{PID: f.leader.pid}, f.leader})
+	if why == nil {
+		return nil
+	}
+	if alive, err := f.leader.Alive(); err == nil && !alive {
+		return nil
+	}
+	return f.refusal(map[int]error{f.leader.pid: why})
 }
 
 func (f *Family) refusal(refused map[int]error) error {

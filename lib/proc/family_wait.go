@@ -18,6 +18,9 @@ func (f *Family) Wait(ctx context.Context) error {
 		if err := f.usable(); err != nil {
 			return err
 		}
+		if err := f.leaderRefused(); err != nil {
+			return err
+		}
 		ctx, stop := until(ctx, f.life)
 		defer stop()
 		return f.leader.Wait(ctx)

@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"pidbox/lib/fork"
 )
 
@@ -22,6 +24,11 @@ func Exec(cmd Command) error {
 			return err
 		}
 	}
+	for _, f := range cmd.Keep {
+		if _, err := unix.FcntlInt(f.Fd(), unix.F_SETFD, 0); err != nil {
+			return &StepError{"keep a descriptor open", err}
+		}
+	}
 	runtime.LockOSThread() // credentials belong to a thread, and the one that execs becomes the process; never unlocked
 	for _, c := range p.Calls {
 		_, _, errno := syscall.RawSyscall6(c.Number, c.Args[0], c.Args[1], c.Args[2], c.Args[3], c.Args[4], 0)
@@ -31,6 +38,7 @@ func Exec(cmd Command) error {
 	}
 	runtime.KeepAlive(p)
 	err := syscall.Exec(cmd.Path, cmd.Args, cmd.Env)
+	runtime.KeepAlive(cmd.Keep)
 	if errno, ok := err.(syscall.Errno); ok {
 		return explain(cmd, errno)
 	}

@@ -47,6 +47,9 @@ func (*Process) Close() {}
 // Exec replaces this process by cmd. It returns only on failure, and then this process may have lost privileges: report
 // and exit.
 func Exec(cmd Command) error {
+	if len(cmd.Keep) > 0 {
+		return unsupported()
+	}
 	if cmd.Nice != nil || cmd.OOMScoreAdj != nil || cmd.Limits != nil || cmd.NoNewPrivs || cmd.Capabilities != nil {
 		return fmt.Errorf("nice values, limits and capabilities: %w", errors.ErrUnsupported)
 	}

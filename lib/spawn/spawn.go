@@ -23,6 +23,7 @@ type Command struct {
 	Dir                   string   // entered with the rights of User
 	Umask                 *int
 	Stdin, Stdout, Stderr *os.File
+	Keep                  []*os.File       // by Exec only: stay open across it, on their numbers
 	ExtraFiles            map[int]*os.File // by the number that the child sees; every other one is closed
 	User                  *User
 	Nice                  *int // -20 to 19

@@ -1,0 +1,260 @@
+package child
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"pidbox/lib/pidfile"
+	"pidbox/lib/proc"
+	"pidbox/testscripts/lab"
+)
+
+const stranger = 54321
+
+// claimed is a pidfile that names a process by a claim.
+func claimed(t *testing.T, p *lab.Process) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "x.pid")
+	h, err := proc.Open(p.PID)
+	try(t, err)
+	defer h.Close()
+	r, err := pidfile.Claim(t.Context(), file, h, pidfile.Rules{}, 0, 0)
+	try(t, err)
+	r.Close()
+	return file
+}
+
+func adopted(t *testing.T, s Spec) *Child {
+	t.Helper()
+	c, err := Adopt(t.Context(), s)
+	try(t, err)
+	if c == nil {
+		t.Fatal("nothing to adopt")
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// A process that may be another is told, and neither adopted nor passed over.
+func TestDoubtIsTold(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "x.pid")
+	try(t, os.WriteFile(file, []byte("1\n"), 0o644))
+	var doubt *pidfile.DoubtError
+	if h, err := Find(Spec{PIDFile: file}); !errors.As(err, &doubt) {
+		t.Fatal(h, err)
+	}
+	doubt.Holder.Close()
+	if c, err := Adopt(t.Context(), Spec{PIDFile: file}); !errors.As(err, &doubt) {
+		t.Fatal(c, err)
+	}
+	doubt.Holder.Close()
+}
+
+// Prove is asked before the locks and under them, and what it finds then counts.
+func TestProveAndTake(t *testing.T) {
+	p := lab.Sleeper(t)
+	file := claimed(t, p)
+	var asked, taken int
+	refuseAt := 0
+	s := Spec{
+		PIDFile: file,
+		Prove: func(h *pidfile.Holder) error {
+			if asked++; asked == refuseAt {
+				return errEnough
+			}
+			return nil
+		},
+		Take: func() error { taken++; return nil },
+	}
+	for refuseAt = 1; refuseAt <= 2; refuseAt++ {
+		asked = 0
+		if c, err := Adopt(t.Context(), s); err != errEnough || asked != refuseAt || taken > 0 {
+			t.Error(c, err, asked, taken)
+		}
+	}
+	asked, refuseAt = 0, 0
+	adopted(t, s)
+	if asked != 2 || taken != 1 {
+		t.Errorf("asked %d times, taken %d times", asked, taken)
+	}
+	// A pidfile that is changed meanwhile is looked at again.
+	asked, taken = 0, 0
+	prove := s.Prove
+	s.Prove = func(h *pidfile.Holder) error {
+		if asked == 0 {
+			try(t, os.Chtimes(file, time.Time{}, time.Now().Add(-time.Minute)))
+		}
+		return prove(h)
+	}
+	s.Rules.Unrecorded = pidfile.Running
+	adopted(t, s)
+	if taken != 1 || asked < 3 {
+		t.Errorf("asked %d times, taken %d times", asked, taken)
+	}
+	// One that has just ended is nobody, whoever finds that.
+	gone := fmt.Errorf("process: %w", proc.ErrNotFound)
+	s.Prove = func(*pidfile.Holder) error { return gone }
+	if c, err := Adopt(t.Context(), s); c != nil || err != nil {
+		t.Error(c, err)
+	}
+	s.Prove = func(*pidfile.Holder) error { return nil }
+	s.Take = func() error { p.Kill(); return gone }
+	if c, err := Adopt(t.Context(), s); c != nil || err != nil {
+		t.Error(c, err)
+	}
+}
+
+// Of one that was adopted and leads nothing, that process is the scope; of one that has ended, what it left.
+func TestScopeOfTheAdopted(t *testing.T) {
+	p := lab.Sleeper(t)
+	end(t, adopted(t, Spec{PIDFile: claimed(t, p), Scope: proc.Group}))
+	for _, scope := range []proc.Scope{proc.Group, proc.Session} {
+		leader, workers := lab.Leader(t, 2)
+		c := adopted(t, Spec{PIDFile: claimed(t, leader), Scope: scope})
+		leader.Kill()
+		<-c.Done()
+		try(t, c.Clear())
+		for _, pid := range workers {
+			awaitEnd(t, pid)
+		}
+		_, err := proc.Open(workers[0])
+		if lab.Running(workers[0]) {
+			t.Errorf("%v: it is left: %v", scope, err)
+		}
+	}
+}
+
+// By a pidfile of its own a user's process is stopped, and no other user's that is in its group or session.
+func TestAdoptedByAStrangersWord(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	if _, err := exec.LookPath("setpriv"); err != nil {
+		t.Skip(err)
+	}
+	for _, scope := range []proc.Scope{proc.Group, proc.Session} {
+		cmd := exec.Command("sh", "-c", `sleep 300 & echo $!; exec setpriv --reuid 54321 --regid 54321 --clear-groups sh -c 'echo; exec sleep 300'`)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		out, err := cmd.StdoutPipe()
+		try(t, err, cmd.Start())
+		var roots int
+		lines := bufio.NewReader(out)
+		if _, err := fmt.Fscan(lines, &roots); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = lines.ReadString('\n')
+		if _, err := lines.ReadString('\n'); err != nil { // it is the stranger now
+			t.Fatal(err)
+		}
+		defer func() { _ = syscall.Kill(roots, syscall.SIGKILL); _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+		file := filepath.Join(t.TempDir(), "x.pid")
+		try(t, os.WriteFile(file, fmt.Appendln(nil, cmd.Process.Pid), 0o644), os.Chown(file, stranger, stranger))
+		c := adopted(t, Spec{PIDFile: file, Scope: scope})
+		go cmd.Process.Wait()
+		var refused *proc.Refused
+		if err := c.Stop(t.Context(), Kill(), nil); !errors.As(err, &refused) || len(refused.Members) != 1 {
+			t.Errorf("%v: %v", scope, err)
+		}
+		if !lab.Running(roots) {
+			t.Errorf("%v: root's process was stopped", scope)
+		}
+	}
+}
+
+// A tree has the child's orphans in it, wherever they went, and none of those that this process had before.
+func TestTree(t *testing.T) {
+	restless := exec.Command("sh", "-c", "read -r line; exec setsid sleep 300") // a session of its own, later
+	in, err := restless.StdinPipe()
+	try(t, err, restless.Start())
+	bereft := exec.Command("sh", "-c", "sleep 300 & echo $!; read -r line") // leaves an orphan, later
+	bereft.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	hold, err := bereft.StdinPipe()
+	try(t, err)
+	out, err := bereft.StdoutPipe()
+	try(t, err, bereft.Start())
+	var orphan, grandchild int
+	_, err = fmt.Fscan(out, &orphan)
+	try(t, err)
+	defer func() {
+		in.Close()
+		for _, pid := range []int{orphan, restless.Process.Pid} {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+			_, _ = syscall.Wait4(pid, nil, 0, nil)
+		}
+	}()
+	before := subreaper()
+	r, w, err := os.Pipe()
+	try(t, err)
+	cmd := shell("setsid sh -c 'sleep 300 & echo $!'; exec sleep 300")
+	cmd.Stdout = w
+	c, err := Start(t.Context(), cmd, Spec{Session: true, Scope: proc.Tree})
+	try(t, err)
+	w.Close()
+	_, err = fmt.Fscan(r, &grandchild)
+	try(t, err)
+	_, _ = in.Write([]byte("\n"))
+	hold.Close()
+	_ = bereft.Wait()
+	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		if session, _ := unix.Getsid(restless.Process.Pid); session == restless.Process.Pid {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("it stays in its session")
+		}
+	}
+	if !c.Owns(grandchild) || !c.Owns(c.PID()) || c.Owns(orphan) || c.Owns(restless.Process.Pid) {
+		t.Errorf("it owns %v %v %v %v", c.Owns(grandchild), c.Owns(c.PID()), c.Owns(orphan), c.Owns(restless.Process.Pid))
+	}
+	if subreaper() != 1 {
+		t.Error("orphans go to init")
+	}
+	try(t, c.Stop(t.Context(), Kill(), nil))
+	if lab.Running(grandchild) || !lab.Running(orphan) || !lab.Running(restless.Process.Pid) {
+		t.Error("stopped:", !lab.Running(grandchild), !lab.Running(orphan), !lab.Running(restless.Process.Pid))
+	}
+	_, err = c.Reap()
+	try(t, err)
+	_, _ = syscall.Wait4(grandchild, nil, 0, nil)
+	if c.Close(); subreaper() != before {
+		t.Error("a subreaper still")
+	}
+}
+
+func subreaper() (is int32) {
+	_ = unix.Prctl(unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&is)), 0, 0, 0)
+	return is
+}
+
+// Where it cannot be told whose a process is, it is not the child's, and the child is stopped all the same.
+func TestUnknownKin(t *testing.T) {
+	sleeper := lab.Sleeper(t)
+	c := started(t, Spec{Scope: proc.Tree})
+	c.kin.unknown = true
+	if c.Owns(sleeper.PID) {
+		t.Error("any child of ours is of the tree")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	try(t, c.Stop(ctx, Kill(), nil))
+	if !lab.Running(sleeper.PID) {
+		t.Error("another was stopped")
+	}
+	if session, err := unix.Getsid(sleeper.PID); err == nil && session == 0 { // it is outside of this PID namespace
+		k := &kin{children: map[int]bool{sleeper.PID: true}, sessions: map[int]bool{}, root: c.PID()}
+		if k.owns(sleeper.PID) {
+			t.Error("two sessions that are not known are one")
+		}
+	}
+}
