@@ -119,7 +119,7 @@ func TestWithoutStartTimes(t *testing.T) {
 	write(t, path, fmt.Sprintln(p.PID()))
 	fd := must1(unix.Open(path, unix.O_RDWR, 0))(t)
 	defer unix.Close(fd)
-	if recorded, err := setRecord(fd, id.String()); err != nil || !recorded {
+	if recorded, err := claimed.Write(fd, id.String()); err != nil || !recorded {
 		t.Skip("no record: ", err)
 	}
 	if got := state(t, path, Rules{}); got != Stale && got != Doubtful {
