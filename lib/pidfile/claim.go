@@ -210,15 +210,11 @@ func (r *Reservation) admit(claimant *proc.Handle) error {
 	if h.squats() {
 		h.free()
 		h.State, h.PID, h.Why = Nobody, 0, fmt.Sprintf("it is a file of %s, in a directory where any user can make files", resolve.UserName(int(h.seen.stat.Uid)))
-	}
-	own := claimant != nil && claimant.PID() == h.PID // it is the claimant's while it lives, whatever the file had in mind
-	if err := h.trust(); err != nil && !own {
+	} else if err := h.trust(); err != nil {
 		return err
-	} else if err != nil {
-		h.Recorded = nil // it is not believed: a claim writes it anew
 	}
-	switch {
-	case own:
+	switch own := claimant != nil && claimant.PID() == h.PID; {
+	case own: // the PID is the claimant's while it lives, whatever the file had in mind
 	case h.State == Running:
 		return &HeldError{Holder: h}
 	case h.State == Doubtful:
