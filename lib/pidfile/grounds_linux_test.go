@@ -329,3 +329,74 @@ func TestBelievedWithoutARecord(t *testing.T) {
 		}
 	}
 }
+
+// A claim that would not be believed afterwards is refused, also where there is no file yet; what nobody can be named for
+// is not written to.
+func TestClaimInAStrangersDirectory(t *testing.T) {
+	needRoot(t)
+	dir := safeDir(t)
+	path := dir + "/web.pid"
+	must(t, os.Chown(dir, stranger, stranger))
+	if err := claim(path, sleeper(t)); !unsafe(err) || exists(path) {
+		t.Error(err, exists(path))
+	}
+	must(t, os.Chown(dir, 0, 0))
+	write(t, path, dead)
+	h := read1(t, path, Rules{})
+	must(t, h.mayTruncate())
+	h.seen.word = resolve.Word{{UID: resolve.Unknown, Path: path}}
+	if err := h.mayTruncate(); !unsafe(err) {
+		t.Error(err)
+	}
+	must(t, os.Chmod(dir, 0o777|os.ModeSticky))
+	h = read1(t, path, Rules{})
+	asThread(t, stranger, func() {
+		if h.squats() {
+			t.Error("root's file is a squatter's")
+		}
+	})
+}
+
+// A name that is passed on is bound to its new process alone.
+func TestPassBinds(t *testing.T) {
+	needRoot(t)
+	path := safeDir(t) + "/web.pid"
+	p, q := sleeper(t), sleeper(t)
+	r := must1(Claim(t.Context(), path, p, Rules{}, 0, 0))(t)
+	if r.Close(); !r.Bound {
+		t.Skip("the kernel keeps no attributes on processes")
+	}
+	h := read1(t, path, Rules{})
+	must(t, Pass(t.Context(), h, q, 0, false))
+	if bindingOf(p, h.place) == boundHere || bindingOf(q, h.place) != boundHere {
+		t.Error("old:", bindingOf(p, h.place), "new:", bindingOf(q, h.place))
+	}
+}
+
+// A program without locks that replaces the file now and then makes no claim fail.
+func TestClaimTriesAgain(t *testing.T) {
+	path := safeDir(t) + "/web.pid"
+	write(t, path, dead)
+	over, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-over:
+				return
+			case <-time.After(300 * time.Microsecond):
+			}
+			_ = os.WriteFile(path+".new", []byte(dead), 0o644)
+			_ = os.Rename(path+".new", path)
+		}
+	}()
+	p := sleeper(t)
+	for range 100 {
+		if err := claim(path, p); err != nil {
+			t.Error(err)
+			break
+		}
+	}
+	close(over)
+	<-done
+}
