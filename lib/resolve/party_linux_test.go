@@ -1,7 +1,6 @@
 package resolve
 
 import (
-	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -201,34 +200,5 @@ func TestMounter(t *testing.T) {
 	}
 	if owner := fuseOwner(unix.Mkdev(4000, 4000)); owner != Unknown {
 		t.Error("a mount that is not listed:", owner)
-	}
-}
-
-// A file that is mounted from a FUSE file system is the word of who mounted that. No program has to answer for it: of
-// others than its mounter the kernel asks it nothing.
-func TestMountedFromFUSE(t *testing.T) {
-	d := privileged(t)
-	server, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
-	if err != nil {
-		t.Skip(err)
-	}
-	defer server.Close()
-	dir(t, d+"/fuse", 0, 0, 0o755)
-	mount(t, "none", d+"/fuse", "fuse", fmt.Sprintf("fd=%d,rootmode=40000,user_id=%d,group_id=0", server.Fd(), mallory), 0)
-	fd, err := unix.Open(d+"/fuse", unix.O_PATH|unix.O_DIRECTORY, 0)
-	try(t, err)
-	defer unix.Close(fd)
-	text, err := os.ReadFile("/proc/self/mountinfo")
-	try(t, err)
-	st := unix.Stat_t{Mode: unix.S_IFREG | 0o644, Nlink: 1}
-	for line := range strings.Lines(string(text)) {
-		var major, minor uint32
-		if f := strings.Fields(line); f[4] == d+"/fuse" {
-			fmt.Sscanf(f[2], "%d:%d", &major, &minor)
-			st.Dev = unix.Mkdev(major, minor)
-		}
-	}
-	if word := mustWalk(t, d+"/f", Policy{}).FileWord(&st, fd); len(word) != 1 || word[0].UID != mallory {
-		t.Error(word)
 	}
 }
