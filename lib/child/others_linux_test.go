@@ -144,7 +144,8 @@ func TestAdoptedByAStrangersWord(t *testing.T) {
 		t.Skip(err)
 	}
 	for _, scope := range []proc.Scope{proc.Group, proc.Session} {
-		cmd := exec.Command("sh", "-c", `sleep 300 & echo $!; exec setpriv --reuid 54321 --regid 54321 --clear-groups sh -c 'echo; exec sleep 300'`)
+		cmd := exec.Command("sh", "-c", `sleep 300 & echo $!
+			exec setpriv --reuid 54321 --regid 54321 --clear-groups sh -c 'echo; exec sleep 300'`)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 		out, err := cmd.StdoutPipe()
 		try(t, err, cmd.Start())

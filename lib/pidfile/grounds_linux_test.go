@@ -30,7 +30,8 @@ func TestBoundElsewhere(t *testing.T) {
 	if r.Close(); !r.Bound {
 		t.Skip("the kernel keeps no attributes on processes")
 	}
-	if h := read1(t, dir+"/b.pid", Rules{}); h.State != Running || h.Proof == Bound || !strings.HasSuffix(h.Why, "but for another pidfile") {
+	h := read1(t, dir+"/b.pid", Rules{})
+	if h.State != Running || h.Proof == Bound || !strings.HasSuffix(h.Why, "but for another pidfile") {
 		t.Errorf("%v by %v: %s", h.State, h.Proof, h.Why)
 	}
 	must(t, os.Chown(dir, 0, stranger))
@@ -235,7 +236,8 @@ func TestSetRecord(t *testing.T) {
 	if recorded, err := setRecord(fd, ""); recorded || err != nil || readRecord(fd) != "" {
 		t.Error(recorded, err, readRecord(fd))
 	}
-	if recorded, err := setRecord(fd, strings.Repeat("x", 60000)); !recorded && !errors.Is(err, unix.ENOSPC) && os.Geteuid() == 0 {
+	large, err := setRecord(fd, strings.Repeat("x", 60000))
+	if !large && !errors.Is(err, unix.ENOSPC) && os.Geteuid() == 0 {
 		if small, _ := setRecord(fd, "x"); small {
 			t.Error(err)
 		}
@@ -399,4 +401,31 @@ func TestClaimTriesAgain(t *testing.T) {
 	}
 	close(over)
 	<-done
+}
+
+// A process that ends while it is compared has ended.
+func TestEndsWhileCompared(t *testing.T) {
+	recording(t)
+	path := safeDir(t) + "/web.pid"
+	p := lab.Sleeper(t)
+	must(t, claim(path, open(t, p)))
+	h := read1(t, path, Rules{})
+	p.Kill()
+	if err := h.compare(proc.Here()); err != nil || h.State != Stale || h.Process != nil {
+		t.Error(h.State, h.Why, err)
+	}
+}
+
+// What he could remove himself is removed on his word.
+func TestReleaseWhereHeCould(t *testing.T) {
+	needRoot(t)
+	dir := safeDir(t)
+	write(t, dir+"/web.pid", dead)
+	must(t, os.Chown(dir, stranger, stranger))
+	h := read1(t, dir+"/web.pid", Rules{})
+	must(t, Removable(h))
+	must(t, Release(t.Context(), h))
+	if exists(dir + "/web.pid") {
+		t.Error("it is still there")
+	}
 }
