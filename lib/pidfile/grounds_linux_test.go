@@ -403,19 +403,6 @@ func TestClaimTriesAgain(t *testing.T) {
 	<-done
 }
 
-// A process that ends while it is compared has ended.
-func TestEndsWhileCompared(t *testing.T) {
-	recording(t)
-	path := safeDir(t) + "/web.pid"
-	p := lab.Sleeper(t)
-	must(t, claim(path, open(t, p)))
-	h := read1(t, path, Rules{})
-	p.Kill()
-	if err := h.compare(proc.Here()); err != nil || h.State != Stale || h.Process != nil {
-		t.Error(h.State, h.Why, err)
-	}
-}
-
 // What he could remove himself is removed on his word.
 func TestReleaseWhereHeCould(t *testing.T) {
 	needRoot(t)
