@@ -228,6 +228,7 @@ func TestSharedACL(t *testing.T) {
 // The lock of a stranger's process counts only if he owns the file, is trusted, or is the one that the file names.
 func TestMustHonour(t *testing.T) {
 	needRoot(t)
+	recording(t) // and so whose processes are
 	dir := openDir(t)
 	path := dir + "/web.pid"
 	write(t, path, dead)
