@@ -144,7 +144,8 @@ func TestAdoptedByAStrangersWord(t *testing.T) {
 		t.Skip(err)
 	}
 	for _, scope := range []proc.Scope{proc.Group, proc.Session} {
-		cmd := exec.Command("sh", "-c", `sleep 300 & echo $!; exec setpriv --reuid 54321 --regid 54321 --clear-groups sh -c 'echo; exec sleep 300'`)
+		cmd := exec.Command("sh", "-c", `sleep 300 & echo $!
+			exec setpriv --reuid 54321 --regid 54321 --clear-groups sh -c 'echo; exec sleep 300'`)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 		out, err := cmd.StdoutPipe()
 		try(t, err, cmd.Start())
@@ -241,7 +242,7 @@ func subreaper() (is int32) {
 func TestUnknownKin(t *testing.T) {
 	sleeper := lab.Sleeper(t)
 	c := started(t, Spec{Scope: proc.Tree})
-	c.kin.unknown = true
+	c.kin.unknown, c.kin.children, c.kin.sessions = true, nil, nil
 	if c.Owns(sleeper.PID) {
 		t.Error("any child of ours is of the tree")
 	}
@@ -251,10 +252,19 @@ func TestUnknownKin(t *testing.T) {
 	if !lab.Running(sleeper.PID) {
 		t.Error("another was stopped")
 	}
-	if session, err := unix.Getsid(sleeper.PID); err == nil && session == 0 { // it is outside of this PID namespace
-		k := &kin{children: map[int]bool{sleeper.PID: true}, sessions: map[int]bool{}, root: c.PID()}
-		if k.owns(sleeper.PID) {
-			t.Error("two sessions that are not known are one")
-		}
+}
+
+// Two sessions that are not known, being outside of this PID namespace, are not one.
+func TestUnknownSessions(t *testing.T) {
+	if !lab.InNamespace(t) {
+		return
+	}
+	sleeper := lab.Sleeper(t)
+	if session, err := unix.Getsid(sleeper.PID); err != nil || session != 0 {
+		t.Skip("it is known: ", session, err)
+	}
+	k := &kin{children: map[int]bool{sleeper.PID: true}, root: 1 << 30}
+	if k.owns(sleeper.PID) {
+		t.Error("it is owned")
 	}
 }

@@ -27,8 +27,7 @@ type snapshot struct {
 
 // same says that the file is the one read and that it was not written to since, nor to its record.
 func (s snapshot) same(now snapshot) bool {
-	return s.sameFile(&now.stat) && s.stat.Size == now.stat.Size && s.modified.Equal(now.modified) &&
-		s.content == now.content && s.record == now.record
+	return s.sameFile(&now.stat) && s.modified.Equal(now.modified) && s.content == now.content && s.record == now.record
 }
 
 func (s snapshot) sameFile(st *unix.Stat_t) bool { return s.stat.Dev == st.Dev && s.stat.Ino == st.Ino }

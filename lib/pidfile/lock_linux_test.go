@@ -134,6 +134,7 @@ func TestHoldLockMode(t *testing.T) {
 // To hold up a claim it takes more than the right to read the directory, the pidfile or the lock file.
 func TestStrangersLocks(t *testing.T) {
 	needRoot(t)
+	recording(t) // and so whose processes are
 	dir := openDir(t)
 	path := dir + "/web.pid"
 	p := lab.Sleeper(t)

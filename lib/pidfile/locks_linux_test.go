@@ -56,7 +56,8 @@ func asThread(t *testing.T, uid uintptr, f func()) {
 func deleted(dir string) (open []string) {
 	fds, _ := os.ReadDir("/proc/self/fd")
 	for _, fd := range fds {
-		if to, err := os.Readlink("/proc/self/fd/" + fd.Name()); err == nil && strings.HasPrefix(to, dir) && strings.HasSuffix(to, " (deleted)") {
+		to, err := os.Readlink("/proc/self/fd/" + fd.Name())
+		if err == nil && strings.HasPrefix(to, dir) && strings.HasSuffix(to, " (deleted)") {
 			open = append(open, to)
 		}
 	}
@@ -212,12 +213,14 @@ func TestSharedACL(t *testing.T) {
 		return false
 	}
 	dir := unix.Stat_t{Uid: stranger, Mode: unix.S_IFDIR | 0o775}
-	list := sharedACL([]aclEntry{{aclOwningGroup, 5, aclNobody}, {aclGroup, 5, 7}, {aclGroup, 7, 8}, {aclUser, 5, 9}}, &dir, false)
+	list := []aclEntry{{aclOwningGroup, 5, aclNobody}, {aclGroup, 5, 7}, {aclGroup, 7, 8}, {aclUser, 5, 9}}
+	list = sharedACL(list, &dir, false)
 	if !has(list, aclEntry{aclUser, 6, stranger}) || !has(list, aclEntry{aclOwningGroup, 0, aclNobody}) ||
 		!has(list, aclEntry{aclGroup, 6, 8}) || has(list, aclEntry{aclGroup, 6, 7}) || has(list, aclEntry{aclUser, 6, 9}) {
 		t.Errorf("%v", list)
 	}
-	if list := sharedACL(nil, &dir, true); has(list, aclEntry{aclUser, 6, stranger}) || !has(list, aclEntry{aclOwningGroup, 6, aclNobody}) {
+	list = sharedACL(nil, &dir, true)
+	if has(list, aclEntry{aclUser, 6, stranger}) || !has(list, aclEntry{aclOwningGroup, 6, aclNobody}) {
 		t.Errorf("given: %v", list)
 	}
 }
@@ -225,6 +228,7 @@ func TestSharedACL(t *testing.T) {
 // The lock of a stranger's process counts only if he owns the file, is trusted, or is the one that the file names.
 func TestMustHonour(t *testing.T) {
 	needRoot(t)
+	recording(t) // and so whose processes are
 	dir := openDir(t)
 	path := dir + "/web.pid"
 	write(t, path, dead)

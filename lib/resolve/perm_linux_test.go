@@ -84,7 +84,8 @@ func writersOf(p perm) (who []int) {
 func TestMayByMagicLink(t *testing.T) {
 	web := Word{{UID: web1}}
 	of := func(mode uint32) Entry {
-		return Entry{dir: perm{uid: web1, mode: 0o755, users: known("")}, file: &perm{mode: mode, links: 1, users: known("")}, magic: true}
+		file := perm{mode: mode, links: 1, users: known("")}
+		return Entry{dir: perm{uid: web1, mode: 0o755, users: known("")}, file: &file, magic: true}
 	}
 	if web.May(Unlink, of(0o644)) == nil || web.May(Append, of(0o644)) == nil {
 		t.Error("allowed by the directory")
