@@ -289,8 +289,8 @@ func TestBindingOnAnOverlay(t *testing.T) {
 	}
 }
 
-// A claim does not depend on who said before that the file is the claimant's: it writes the file anew.
-func TestClaimOverAStrangersWord(t *testing.T) {
+// A claim does not depend on who put the claimant's own file where it is: it writes the file anew.
+func TestClaimOfAFileThatWasMoved(t *testing.T) {
 	needRoot(t)
 	recording(t)
 	dir := safeDir(t) + "/run"
@@ -298,21 +298,19 @@ func TestClaimOverAStrangersWord(t *testing.T) {
 	p := sleeper(t)
 	must(t, claim(path, p))
 	unbind(p)
-	must(t, os.Chown(path, stranger, stranger)) // with its record, which he could have written
-	if _, err := Read(path, Rules{}); !unsafe(err) {
-		t.Fatal(err)
-	}
-	if err := claim(path, sleeper(t)); !unsafe(err) {
-		t.Errorf("for another process: %v", err)
-	}
-	must(t, claim(path, p))
-	read1(t, path, Rules{})
 	must(t, os.Chown(dir, 0, stranger))
 	must(t, os.Chmod(dir, 0o770))
-	must(t, os.Remove(path))
-	write(t, path, fmt.Sprintln(p.PID())) // as any of the group could
-	must(t, claim(path, p))
-	read1(t, path, Rules{})
+	must(t, os.Rename(path, dir+"/db.pid")) // as any of the group could
+	if err := claim(dir+"/db.pid", sleeper(t)); !unsafe(err) {
+		t.Errorf("for another process: %v", err)
+	}
+	must(t, claim(dir+"/db.pid", p))
+	unbind(p)
+	read1(t, dir+"/db.pid", Rules{})
+	must(t, os.Chown(dir+"/db.pid", stranger, stranger))
+	if err := claim(dir+"/db.pid", p); !unsafe(err) {
+		t.Errorf("over a file of a stranger's: %v", err)
+	}
 }
 
 // The number of a directory that was removed is another's soon: a process that is bound to the one is not to the other.
