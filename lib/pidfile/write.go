@@ -71,7 +71,7 @@ func (r *Reservation) record(fd int, id proc.Identity, content []byte) error {
 	text := newRecord(r.place, id)
 	text.Changed = s.modified.UnixNano()
 	var err error
-	if r.Recorded, err = setRecord(fd, text.String()); r.Recorded {
+	if r.Recorded, err = claimed.Write(fd, text.String()); r.Recorded {
 		s.record = text.String()
 	}
 	r.written = &s

@@ -41,7 +41,8 @@ func (f *Family) remember(seen []procfs.Stat) {
 
 // changed leaves out those that were strangers to the tree and have the parent that they had: a process comes into a tree
 // when it is forked, or when its parent has ended. One whose number, or whose parent's, was given out again since the last
-// search is missed. So this is for the searches on the way: whether nobody is left is found out without it.
+// search is missed. So this is for the searches on the way, and for the second of the two at the end: whether nobody is
+// left is found out without it.
 func (f *Family) changed(pids []int) []int {
 	there := make(map[int]bool, len(pids))
 	for _, pid := range pids {

@@ -40,6 +40,7 @@ func TestCompare(t *testing.T) {
 		{"boot not known now", full, but(func(id *Identity) { id.Boot = "" }), Unknown},
 		{"boot not known, another inode", full, but(func(id *Identity) { id.Boot, id.Inode = "", 1 }), Different},
 		{"namespace not known", but(func(id *Identity) { id.Namespace = 0 }), full, Unknown},
+		{"namespace not known now", full, but(func(id *Identity) { id.Namespace = 0 }), Unknown},
 		{"only the number", Identity{PID: 7}, Identity{PID: 7}, Unknown},
 		{"no record", Identity{}, full, Unknown},
 	} {
