@@ -210,11 +210,16 @@ func (r *Reservation) admit(claimant *proc.Handle) error {
 	if h.squats() {
 		h.free()
 		h.State, h.PID, h.Why = Nobody, 0, fmt.Sprintf("it is a file of %s, in a directory where any user can make files", resolve.UserName(int(h.seen.stat.Uid)))
-	} else if err := h.trust(); err != nil {
-		return err
 	}
-	switch own := claimant != nil && claimant.PID() == h.PID; {
-	case own: // the PID is the claimant's while it lives, whatever the file had in mind
+	own := claimant != nil && claimant.PID() == h.PID // it is the claimant's while it lives, whatever the file had in mind
+	if err := h.trust(); err != nil {
+		if !own || h.seen.word.May(resolve.Signal, ofRoot(), h.rules.Trust...) != nil {
+			return err
+		}
+		h.Recorded = nil // a good file, but who knows who put it there: the claim writes it anew
+	}
+	switch {
+	case own:
 	case h.State == Running:
 		return &HeldError{Holder: h}
 	case h.State == Doubtful:

@@ -289,6 +289,30 @@ func TestBindingOnAnOverlay(t *testing.T) {
 	}
 }
 
+// A claim does not depend on who put the claimant's own file where it is: it writes the file anew.
+func TestClaimOfAFileThatWasMoved(t *testing.T) {
+	needRoot(t)
+	recording(t)
+	dir := safeDir(t) + "/run"
+	path := dir + "/web.pid"
+	p := sleeper(t)
+	must(t, claim(path, p))
+	unbind(p)
+	must(t, os.Chown(dir, 0, stranger))
+	must(t, os.Chmod(dir, 0o770))
+	must(t, os.Rename(path, dir+"/db.pid")) // as any of the group could
+	if err := claim(dir+"/db.pid", sleeper(t)); !unsafe(err) {
+		t.Errorf("for another process: %v", err)
+	}
+	must(t, claim(dir+"/db.pid", p))
+	unbind(p)
+	read1(t, dir+"/db.pid", Rules{})
+	must(t, os.Chown(dir+"/db.pid", stranger, stranger))
+	if err := claim(dir+"/db.pid", p); !unsafe(err) {
+		t.Errorf("over a file of a stranger's: %v", err)
+	}
+}
+
 // The number of a directory that was removed is another's soon: a process that is bound to the one is not to the other.
 func TestBindingToADirectoryOfOld(t *testing.T) {
 	needRoot(t)

@@ -228,9 +228,9 @@ func isTemporary(name string) bool {
 	return ok && len(digits) == temporaryDigits && strings.Trim(digits, "0123456789abcdef") == ""
 }
 
-// isOld says that the regular file has not been changed for that long.
+// isOld says that the regular file has not been changed for that long, or only before the clock was set back by as much.
 func isOld(dir int, name string, age time.Duration) bool {
 	var st unix.Stat_t
 	err := unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW)
-	return err == nil && st.Mode&unix.S_IFMT == unix.S_IFREG && time.Since(time.Unix(st.Mtim.Unix())) > age
+	return err == nil && st.Mode&unix.S_IFMT == unix.S_IFREG && time.Since(time.Unix(st.Mtim.Unix())).Abs() > age
 }
