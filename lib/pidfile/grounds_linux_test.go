@@ -225,7 +225,7 @@ func TestSetRecord(t *testing.T) {
 	write(t, path, "")
 	fd := must1(unix.Open(path, unix.O_RDWR, 0))(t)
 	defer unix.Close(fd)
-	second := attributes()[1]
+	second := claimed.names()[1]
 	if err := unix.Fsetxattr(fd, second, []byte("old"), 0); err == nil {
 		if recorded, err := setRecord(fd, "new"); !recorded || err != nil || readRecord(fd) != "new" {
 			t.Skip("no record: ", err)
