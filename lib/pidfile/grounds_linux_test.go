@@ -98,8 +98,9 @@ func TestFewDescriptors(t *testing.T) {
 	if failed == 0 {
 		t.Error("there were enough")
 	}
-	h := read1(t, path, Rules{})
+	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &was))
 	recording(t) // without pidfds and /proc no descriptor is needed
+	h := read1(t, path, Rules{})
 	h.free()
 	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 3, Max: was.Max}))
 	if err := h.judge(); !errors.Is(err, unix.EMFILE) || h.State == Stale {
