@@ -83,7 +83,7 @@ func (p *Place) admitLog(fd int, truncate bool) (f *os.File, err error) {
 	word, entry := append(p.Word(), p.contentWord(&st, fd)...), p.Entry(&st, fd)
 	err = word.May(Append, entry, p.policy.Trust...)
 	if unsafe := (*Unsafe)(nil); errors.As(err, &unsafe) && st.Nlink > 1 && st.Mode&unix.S_IFMT == unix.S_IFREG {
-		return nil, &Unsafe{p.Path, fmt.Sprintf("the file has another name, and %s %s", unsafe.Path, unsafe.Reason), Quote("rm", p.Path)}
+		return nil, &Unsafe{p.Path, fmt.Sprintf("has another name, and %s %s", unsafe.Path, unsafe.Reason), Quote("rm", p.Path)}
 	}
 	if err != nil {
 		return nil, err

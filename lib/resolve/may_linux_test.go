@@ -234,7 +234,7 @@ func TestOpenLog(t *testing.T) {
 	try(t, os.Link(d+"/priv/f", d+"/web/hard"), os.Symlink("../priv/f", d+"/web/soft"), os.Lchown(d+"/web/soft", web1, web1),
 		os.Symlink(d+"/sticky/f", d+"/priv/own"), os.Symlink("../priv", d+"/web/dir"), os.Lchown(d+"/web/dir", web1, web1))
 	for path, want := range map[string]string{
-		"/web/hard":    "/web/hard: the file has another name, and ",
+		"/web/hard":    "/web/hard: has another name, and ",
 		"/web/soft":    "/web/soft: is a symbolic link of web1",
 		"/web/dir/new": "/web/dir: is a symbolic link of web1",
 	} {
@@ -242,7 +242,7 @@ func TestOpenLog(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
-	if _, _, err := OpenLog(d+"/web/hard", false, Policy{}); !strings.HasPrefix(said(err), d+"/web/hard: the file has another name, and ") {
+	if _, _, err := OpenLog(d+"/web/hard", false, Policy{}); !strings.HasPrefix(said(err), d+"/web/hard: has another name, and ") {
 		t.Errorf("to append: %v", err)
 	}
 	if info, err := os.Stat(d + "/priv/f"); err != nil || info.Size() == 0 {
