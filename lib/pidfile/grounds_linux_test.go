@@ -418,3 +418,36 @@ func TestReleaseWhereHeCould(t *testing.T) {
 		t.Error("it is still there")
 	}
 }
+
+// A zombie gets no pidfile, nor does anybody where the caller can make none.
+func TestWriteRefused(t *testing.T) {
+	needRoot(t)
+	recording(t)
+	dir := openDir(t)
+	path := dir + "/web.pid"
+	r := must1(Reserve(t.Context(), path, Rules{}, 0, 0))(t)
+	if err := r.Write(open(t, lab.Zombie(t))); !errors.Is(err, proc.ErrNotFound) || exists(path) {
+		t.Error(err, exists(path))
+	}
+	r.Close()
+	p := sleeper(t)
+	asThread(t, stranger, func() {
+		r, err := Reserve(t.Context(), path, Rules{}, 0, 0)
+		if err == nil {
+			err = r.Write(p)
+			r.Close()
+		}
+		if !errors.Is(err, unix.EACCES) {
+			t.Error(err)
+		}
+	})
+}
+
+// Rules that were derived from the same ones do not share whom they trust.
+func TestTrusting(t *testing.T) {
+	base := Rules{Trust: make([]int, 0, 4)}
+	one, two := base.Trusting(1), base.Trusting(2)
+	if one.Trust[0] != 1 || two.Trust[0] != 2 || len(base.Trust) > 0 {
+		t.Error(one.Trust, two.Trust)
+	}
+}
