@@ -44,7 +44,7 @@ func (o *keepAliveOptions) check(c *applet.Call) error {
 	if o.Command.Dir != "" {
 		info, err := os.Stat(o.Command.Dir)
 		switch {
-		case o.Command.User != nil && (errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.ESTALE)): // USER may enter it
+		case err != nil && o.Command.User.MayReach(err):
 		case err != nil:
 			return err
 		case !info.IsDir():

@@ -15,9 +15,7 @@ import (
 type keepAliveOptions struct {
 	supervise.Config
 	health                string
-	checks                supervise.Health
-	means                 supervise.Signals
-	notify, detach        bool
+	detach                bool
 	readyTimeout          time.Duration
 	status, restart, json bool
 	dryRun                bool

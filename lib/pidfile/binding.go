@@ -28,6 +28,8 @@ func bindingOf(h *proc.Handle, p *resolve.Place) binding {
 		return unbound
 	case slices.Contains(list, boundTo(p)):
 		return boundHere
+	case renumbers(p): // it may be here
+		return unbound
 	}
 	return boundElsewhere
 }

@@ -212,10 +212,11 @@ func (r *Reservation) admit(claimant *proc.Handle) error {
 		h.State, h.PID, h.Why = Nobody, 0, fmt.Sprintf("it is a file of %s, in a directory where any user can make files", resolve.UserName(int(h.seen.stat.Uid)))
 	}
 	own := claimant != nil && claimant.PID() == h.PID // it is the claimant's while it lives, whatever the file had in mind
-	if err := h.trust(); err != nil && !own {
-		return err
-	} else if err != nil {
-		h.Recorded = nil // it is not believed: a claim writes it anew
+	if err := h.trust(); err != nil {
+		if !own || h.seen.word.May(resolve.Signal, ofRoot(), h.rules.Trust...) != nil {
+			return err
+		}
+		h.Recorded = nil // a good file, but who knows who put it there: the claim writes it anew
 	}
 	switch {
 	case own:

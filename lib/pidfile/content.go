@@ -73,7 +73,7 @@ func readOpen(p *resolve.Place, fd int) (*snapshot, error) {
 	if n > readLimit {
 		return nil, tooLarge(p.Path, int64(n))
 	}
-	s.modified, s.content, s.record = time.Unix(s.stat.Mtim.Unix()), string(buf[:n]), readRecord(fd)
+	s.modified, s.content, s.record = time.Unix(s.stat.Mtim.Unix()), string(buf[:n]), claimed.Read(fd)
 	s.word = p.FileWord(&s.stat, fd)
 	return &s, nil
 }

@@ -122,7 +122,7 @@ func TestWithoutStartTimes(t *testing.T) {
 	write(t, path, fmt.Sprintln(p.PID()))
 	fd := must1(unix.Open(path, unix.O_RDWR, 0))(t)
 	defer unix.Close(fd)
-	if recorded, err := setRecord(fd, id.String()); err != nil || !recorded {
+	if recorded, err := claimed.Write(fd, id.String()); err != nil || !recorded {
 		t.Skip("no record: ", err)
 	}
 	if got := state(t, path, Rules{}); got != Stale && got != Doubtful {
@@ -221,26 +221,26 @@ func TestGrownWhileRead(t *testing.T) {
 }
 
 // There is one record, and what is too large for the file system is an error, not a want of one.
-func TestSetRecord(t *testing.T) {
+func TestAttribute(t *testing.T) {
 	path := safeDir(t) + "/f"
 	write(t, path, "")
 	fd := must1(unix.Open(path, unix.O_RDWR, 0))(t)
 	defer unix.Close(fd)
-	second := attributes()[1]
+	second := claimed.names()[1]
 	if err := unix.Fsetxattr(fd, second, []byte("old"), 0); err == nil {
-		if recorded, err := setRecord(fd, "new"); !recorded || err != nil || readRecord(fd) != "new" {
+		if recorded, err := claimed.Write(fd, "new"); !recorded || err != nil || claimed.Read(fd) != "new" {
 			t.Skip("no record: ", err)
 		}
 		if _, err := unix.Fgetxattr(fd, second, nil); err != unix.ENODATA {
 			t.Error("the old record is left:", err)
 		}
 	}
-	if recorded, err := setRecord(fd, ""); recorded || err != nil || readRecord(fd) != "" {
-		t.Error(recorded, err, readRecord(fd))
+	if recorded, err := claimed.Write(fd, ""); recorded || err != nil || claimed.Read(fd) != "" {
+		t.Error(recorded, err, claimed.Read(fd))
 	}
-	large, err := setRecord(fd, strings.Repeat("x", 60000))
+	large, err := claimed.Write(fd, strings.Repeat("x", 60000))
 	if !large && !errors.Is(err, unix.ENOSPC) && os.Geteuid() == 0 {
-		if small, _ := setRecord(fd, "x"); small {
+		if small, _ := claimed.Write(fd, "x"); small {
 			t.Error(err)
 		}
 	}

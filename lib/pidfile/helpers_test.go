@@ -146,10 +146,10 @@ func rewriteRecord(t testing.TB, path string, change func(*record)) {
 	fd, err := unix.Open(path, unix.O_RDWR, 0)
 	must(t, err)
 	defer unix.Close(fd)
-	r, err := proc.ParseRecord(readRecord(fd))
+	r, err := proc.ParseRecord(claimed.Read(fd))
 	must(t, err)
 	change(&r)
-	recorded, err := setRecord(fd, r.String())
+	recorded, err := claimed.Write(fd, r.String())
 	if err != nil || !recorded {
 		t.Fatalf("no record: %v", err)
 	}

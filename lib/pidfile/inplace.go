@@ -25,7 +25,7 @@ func (r *Reservation) overwrite(id proc.Identity) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			_, _ = setRecord(fd, r.Holder.seen.record)
+			_, _ = claimed.Write(fd, r.Holder.seen.record)
 		}
 	}()
 	content := format(id.PID)

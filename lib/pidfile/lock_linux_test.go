@@ -425,6 +425,19 @@ func TestLockFileLeftBehind(t *testing.T) {
 	}
 }
 
+// A clock that was set back makes no file young for ever.
+func TestIsOld(t *testing.T) {
+	dir := safeDir(t)
+	p := at(t, dir+"/f")
+	write(t, dir+"/f", "")
+	for ago, want := range map[time.Duration]bool{0: false, sweepAge / 2: false, -sweepAge / 2: false, 2 * sweepAge: true, -2 * sweepAge: true} {
+		written(t, dir+"/f", time.Now().Add(-ago))
+		if isOld(p.Fd(), "f", sweepAge) != want {
+			t.Errorf("%v ago: not %v", ago, want)
+		}
+	}
+}
+
 // In a directory where any user can make files nobody keeps others from a name by a lock file of his.
 func TestLockFileOfASquatter(t *testing.T) {
 	needRoot(t)

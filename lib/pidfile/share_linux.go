@@ -10,6 +10,13 @@ import (
 	"pidbox/lib/resolve"
 )
 
+// renumbers says that the file system may give a directory another number when it is looked up anew: an overlay does that
+// whose layers are on several file systems.
+func renumbers(p *resolve.Place) bool {
+	var fs unix.Statfs_t
+	return unix.Fstatfs(p.Fd(), &fs) == nil && fs.Type == unix.OVERLAYFS_SUPER_MAGIC
+}
+
 // renameNew gives a file a name that nothing has; EEXIST if something has it. Some file systems cannot.
 func renameNew(dir int, from, to string) error {
 	return unix.Renameat2(dir, from, dir, to, unix.RENAME_NOREPLACE)

@@ -23,8 +23,8 @@ func TestNotPidfiles(t *testing.T) {
 	}{
 		"fifo":      {func(d string) error { return syscall.Mkfifo(d+"/f", 0o644) }, "is a FIFO", "rm DIR/f"},
 		"directory": {func(d string) error { return os.Mkdir(d+"/f", 0o755) }, "is a directory", "name a file in it"},
-		"link":      {func(d string) error { return os.Symlink("/etc/passwd", d+"/f") }, "is a symbolic link", "rm DIR/f"},
-		"dangling":  {func(d string) error { return os.Symlink(d+"/none", d+"/f") }, "is a symbolic link", "rm DIR/f"},
+		"link":      {func(d string) error { return os.Symlink("/etc/passwd", d+"/f") }, "is a symbolic link", "name the file that it leads to"},
+		"dangling":  {func(d string) error { return os.Symlink(d+"/none", d+"/f") }, "is a symbolic link", "name the file that it leads to"},
 		"large":     {func(d string) error { return os.WriteFile(d+"/f", make([]byte, readLimit+1), 0o644) }, "is larger", "check the path"},
 		"large, a PID": {func(d string) error {
 			return os.WriteFile(d+"/f", []byte("2147483647\n"+strings.Repeat("\n", readLimit)), 0o644)
@@ -258,8 +258,39 @@ func TestBindingBelowMembers(t *testing.T) {
 	}
 }
 
-// A claim does not depend on who said before that the file is the claimant's: it writes the file anew.
-func TestClaimOverAStrangersWord(t *testing.T) {
+// An overlay may give the directory another number: what a process is bound to then is not taken to be elsewhere.
+func TestBindingOnAnOverlay(t *testing.T) {
+	needRoot(t)
+	recording(t)
+	dir := safeDir(t)
+	for _, d := range []string{"lower", "upper", "work", "merged"} {
+		must(t, os.Mkdir(dir+"/"+d, 0o755))
+	}
+	options := fmt.Sprintf("lowerdir=%s/lower,upperdir=%[1]s/upper,workdir=%[1]s/work", dir)
+	if err := unix.Mount("overlay", dir+"/merged", "overlay", 0, options); err != nil {
+		t.Skip("mount: ", err)
+	}
+	defer func() { _ = unix.Unmount(dir+"/merged", unix.MNT_DETACH) }()
+	p := sleeper(t)
+	for where, want := range map[string]bool{dir: false, dir + "/merged": true} {
+		must(t, os.Mkdir(where+"/run", 0o755))
+		must(t, os.Chown(where+"/run", 0, stranger))
+		must(t, os.Chmod(where+"/run", 0o770))
+		path := where + "/run/web.pid"
+		must(t, claim(path, p))
+		if p.Bind("1:2:3/web.pid") != nil {
+			t.Skip("the kernel keeps no attributes on processes")
+		}
+		h, err := Read(path, Rules{})
+		if (err == nil) != want {
+			t.Errorf("%s: %v", where, err)
+		}
+		h.Close()
+	}
+}
+
+// A claim does not depend on who put the claimant's own file where it is: it writes the file anew.
+func TestClaimOfAFileThatWasMoved(t *testing.T) {
 	needRoot(t)
 	recording(t)
 	dir := safeDir(t) + "/run"
@@ -267,21 +298,19 @@ func TestClaimOverAStrangersWord(t *testing.T) {
 	p := sleeper(t)
 	must(t, claim(path, p))
 	unbind(p)
-	must(t, os.Chown(path, stranger, stranger)) // with its record, which he could have written
-	if _, err := Read(path, Rules{}); !unsafe(err) {
-		t.Fatal(err)
-	}
-	if err := claim(path, sleeper(t)); !unsafe(err) {
-		t.Errorf("for another process: %v", err)
-	}
-	must(t, claim(path, p))
-	read1(t, path, Rules{})
 	must(t, os.Chown(dir, 0, stranger))
 	must(t, os.Chmod(dir, 0o770))
-	must(t, os.Remove(path))
-	write(t, path, fmt.Sprintln(p.PID())) // as any of the group could
-	must(t, claim(path, p))
-	read1(t, path, Rules{})
+	must(t, os.Rename(path, dir+"/db.pid")) // as any of the group could
+	if err := claim(dir+"/db.pid", sleeper(t)); !unsafe(err) {
+		t.Errorf("for another process: %v", err)
+	}
+	must(t, claim(dir+"/db.pid", p))
+	unbind(p)
+	read1(t, dir+"/db.pid", Rules{})
+	must(t, os.Chown(dir+"/db.pid", stranger, stranger))
+	if err := claim(dir+"/db.pid", p); !unsafe(err) {
+		t.Errorf("over a file of a stranger's: %v", err)
+	}
 }
 
 // The number of a directory that was removed is another's soon: a process that is bound to the one is not to the other.

@@ -78,7 +78,7 @@ func TestFirstEdition(t *testing.T) {
 	fd, err := unix.Open(path, unix.O_RDWR, 0)
 	must(t, err)
 	defer unix.Close(fd)
-	if recorded, err := setRecord(fd, id.String()); err != nil || !recorded {
+	if recorded, err := claimed.Write(fd, id.String()); err != nil || !recorded {
 		t.Fatal(recorded, err)
 	}
 	if h := read1(t, path, Rules{}); h.State != Running || h.Recorded == nil {

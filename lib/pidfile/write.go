@@ -71,7 +71,7 @@ func (r *Reservation) record(fd int, id proc.Identity, content []byte) error {
 	text := newRecord(r.place, id)
 	text.Changed = s.modified.UnixNano()
 	var err error
-	if r.Recorded, err = setRecord(fd, text.String()); r.Recorded {
+	if r.Recorded, err = claimed.Write(fd, text.String()); r.Recorded {
 		s.record = text.String()
 	}
 	r.written = &s
@@ -228,9 +228,9 @@ func isTemporary(name string) bool {
 	return ok && len(digits) == temporaryDigits && strings.Trim(digits, "0123456789abcdef") == ""
 }
 
-// isOld says that the regular file has not been changed for that long.
+// isOld says that the regular file has not been changed for that long, or only before the clock was set back by as much.
 func isOld(dir int, name string, age time.Duration) bool {
 	var st unix.Stat_t
 	err := unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW)
-	return err == nil && st.Mode&unix.S_IFMT == unix.S_IFREG && time.Since(time.Unix(st.Mtim.Unix())) > age
+	return err == nil && st.Mode&unix.S_IFMT == unix.S_IFREG && time.Since(time.Unix(st.Mtim.Unix())).Abs() > age
 }

@@ -263,6 +263,18 @@ func (m *member) alive() (bool, error) {
 	return h.Alive()
 }
 
+// reaped says that the member is gone for good: its number may be another's.
+func (m *member) reaped() bool {
+	err := m.do(func(h *Handle) error {
+		held, err := h.link.held()
+		if err == nil && !held {
+			err = ErrNotFound
+		}
+		return err
+	})
+	return errors.Is(err, ErrNotFound)
+}
+
 func (m *member) stat() (procfs.Stat, error) {
 	h, done, err := m.open()
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"pidbox/lib/proc/procfs"
 )
 
-// elsewhere says that the process with that number is in another group or session than the leader's, by a call that costs
-// a hundredth of a look into /proc. Where the kernel does not tell, or finds none, /proc is asked.
+// elsewhere says that the process with that number is in another group or session than the leader's, by a call that
+// costs a hundredth of a look into /proc. Where the kernel does not tell, or finds none, /proc is asked.
 func (f *Family) elsewhere(pid int) bool {
 	var number int
 	var err error
@@ -39,9 +39,10 @@ func (f *Family) remember(seen []procfs.Stat) {
 	}
 }
 
-// changed leaves out those that were strangers to the tree and have the parent that they had: a process comes into a tree
-// when it is forked, or when its parent has ended. One whose number, or whose parent's, was given out again since the last
-// search is missed. So this is for the searches on the way: whether nobody is left is found out without it.
+// changed leaves out those that were strangers to the tree and have the parent that they had: a process comes into a
+// tree when it is forked, or when its parent has ended. One whose number, or whose parent's, was given out again since
+// the last search is missed. So this is for the searches on the way, and for the second of the two at the end: whether
+// nobody is left is found out without it.
 func (f *Family) changed(pids []int) []int {
 	there := make(map[int]bool, len(pids))
 	for _, pid := range pids {

@@ -25,7 +25,7 @@ func (f *Family) look() error {
 	}
 	f.searches++
 	for pid, m := range f.known {
-		if _, err := m.stat(); errors.Is(err, ErrNotFound) {
+		if m.reaped() {
 			f.drop(pid)
 		}
 	}

@@ -30,7 +30,7 @@ func (f *Family) Wait(ctx context.Context) error {
 	last := -1 // how many were alive at the last search
 	// Twice, for a process that forks and ends while /proc is read may be missed once.
 	for empty := 0; ; {
-		live, err := f.live(&last)
+		live, err := f.live(&last, empty > 0)
 		switch {
 		case err != nil && f.blind(err):
 			return f.waitUnseen(ctx)
@@ -53,8 +53,8 @@ func (f *Family) Wait(ctx context.Context) error {
 }
 
 // live are the handles of the live members that may be signalled. It searches first where too many have ended since the
-// last time.
-func (f *Family) live(last *int) ([]*Handle, error) {
+// last time; again says that the last search was a moment ago.
+func (f *Family) live(last *int, again bool) ([]*Handle, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.usable(); err != nil {
@@ -74,7 +74,7 @@ func (f *Family) live(last *int) ([]*Handle, error) {
 	default:
 		return live, nil
 	}
-	f.brief = len(live) > 0
+	f.brief = again || len(live) > 0
 	err = f.look()
 	f.brief = false
 	if err == nil {

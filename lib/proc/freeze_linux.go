@@ -4,6 +4,7 @@ import (
 	"os"
 	"runtime"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -54,8 +55,15 @@ func (g *guards) add(members []*Handle) {
 	pid, errno := fork.Do(p)
 	syscall.ForkLock.Unlock()
 	runtime.KeepAlive(p)
-	if errno == 0 {
-		g.pids[int(pid)] = true
+	if errno != 0 {
+		return
+	}
+	g.pids[int(pid)] = true
+	for range 10 * looks { // before anything is stopped it has left the group
+		if group, err := unix.Getpgid(int(pid)); err != nil || group != unix.Getpgrp() {
+			return
+		}
+		time.Sleep(time.Millisecond)
 	}
 }
 

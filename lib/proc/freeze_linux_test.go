@@ -140,14 +140,21 @@ func TestFreezeOfAVforkParent(t *testing.T) {
 	expectAlive(t, c, false)
 }
 
-func init() { // the state of a process is that of its first thread
-	if os.Getenv(helper) == "vfork" {
-		runtime.LockOSThread()
+// first keeps the main goroutine on the first thread, whose state is that of the process: it is there only as long as
+// variables are initialized.
+var first = func() bool {
+	if os.Getenv(helper) != "vfork" {
+		return false
 	}
-}
+	runtime.LockOSThread()
+	return true
+}()
 
 // vforkAndHang forks a child that never executes, in the manner of vfork(2) but with a memory of its own.
 func vforkAndHang() {
+	if !first {
+		os.Exit(1)
+	}
 	cmd := exec.Command(os.Args[0]) // tells the child's number, since this thread is about to sleep
 	cmd.Env = append(os.Environ(), helper+"=children", helper+"_PID="+strconv.Itoa(os.Getpid()))
 	cmd.Stdout = os.Stdout

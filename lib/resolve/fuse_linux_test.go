@@ -70,6 +70,16 @@ func TestFUSE(t *testing.T) {
 		if got := strings.ReplaceAll(verdict(at+"/f"), d, "D"); got != want {
 			t.Errorf("%s\nnot\n%s", got, want)
 		}
+		if p, err := Walk(at+"/f", Policy{}); err != nil {
+			t.Error(err)
+		} else { // it makes up numbers, by which a process may be bound to its directories
+			for _, party := range p.Word() {
+				if party.Last {
+					t.Errorf("no more than the directory: %v", party)
+				}
+			}
+			p.Close()
+		}
 		if got := strings.ReplaceAll(verdict(at+"/../f"), d, "D"); got != want { // it was on the way
 			t.Errorf("%s\nnot\n%s", got, want)
 		}

@@ -57,7 +57,10 @@ func (w *walker) mayFollow(part string, is kind, owner int) error {
 // unsafeLink is a link that is not followed: a stranger's, or any where a file should be.
 func unsafeLink(path string, users *accounts, owner int, removable bool) error {
 	hint := Quote("rm", path)
-	if !removable {
+	switch {
+	case users.trusts(owner): // somebody may follow the hint to remove /dev/stdout
+		hint = "name the file that it leads to"
+	case !removable:
 		hint = "use a path without that link"
 	}
 	reason := "is a symbolic link of " + users.name(owner) + ", which can lead anywhere"

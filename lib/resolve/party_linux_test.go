@@ -74,7 +74,7 @@ func TestWord(t *testing.T) {
 		}, "D/f: is owned by mallory (mode 0644); rm D/f"},
 		"a link": {func(t *testing.T, d string) {
 			try(t, os.Remove(d+"/f"), os.Symlink("/etc/passwd", d+"/f"))
-		}, "D/f: is a symbolic link of root, which can lead anywhere; rm D/f"},
+		}, "D/f: is a symbolic link of root, which can lead anywhere; name the file that it leads to"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := dir(t, d+"/"+strings.ReplaceAll(strings.ReplaceAll(name, " ", "-"), "'", ""), 0, 0, 0o755)

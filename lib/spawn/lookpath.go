@@ -1,6 +1,7 @@
 package spawn
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -22,7 +23,7 @@ func LookPath(name, path, dir string) (string, error) { return (*User)(nil).Look
 func (u *User) LookPath(name, path, dir string) (string, error) {
 	if strings.Contains(name, "/") {
 		file := rooted(dir, name)
-		if err := executable(file); err != nil && !(err.Reason == "" && u.mayReach(err.Errno)) {
+		if err := executable(file); err != nil && !(err.Reason == "" && u.MayReach(err.Errno)) {
 			err.Path = name
 			return "", err
 		}
@@ -39,7 +40,7 @@ func (u *User) LookPath(name, path, dir string) (string, error) {
 		case name == "":
 		case err == nil:
 			return file, nil
-		case unseen == "" && err.Reason == "" && u.mayReach(err.Errno):
+		case unseen == "" && err.Reason == "" && u.MayReach(err.Errno):
 			unseen = file
 		case !err.NotFound && denied == nil:
 			denied = err
@@ -54,10 +55,10 @@ func (u *User) LookPath(name, path, dir string) (string, error) {
 	return "", &ExecError{Path: name, Errno: syscall.ENOENT, NotFound: true}
 }
 
-// mayReach says that a failure to look at a file may be the caller's alone. Root is denied by a network file system that
+// MayReach says that a failure to look at a file may be the caller's alone. Root is denied by a network file system that
 // does not trust it, which also says ESTALE, and without CAP_DAC_READ_SEARCH.
-func (u *User) mayReach(errno syscall.Errno) bool {
-	return u != nil && u.UID != os.Geteuid() && (errno == syscall.EACCES || errno == syscall.ESTALE)
+func (u *User) MayReach(err error) bool {
+	return u != nil && u.UID != os.Geteuid() && (errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.ESTALE))
 }
 
 func rooted(dir, name string) string {

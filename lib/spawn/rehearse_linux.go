@@ -20,7 +20,7 @@ func Rehearse(cmd Command) error {
 		case err == nil && !info.IsDir():
 			errno = unix.ENOTDIR
 		case err == nil:
-		case cmd.User.mayReach(errno):
+		case cmd.User.MayReach(errno):
 			return &UntoldError{"enter the directory " + cmd.Dir, cmd.User.Name}
 		case !known:
 			return fmt.Errorf("the directory %s: %w", cmd.Dir, err)
@@ -30,7 +30,7 @@ func Rehearse(cmd Command) error {
 		}
 	}
 	if err := executable(cmd.Path); err != nil {
-		if err.Reason == "" && cmd.User.mayReach(err.Errno) {
+		if err.Reason == "" && cmd.User.MayReach(err.Errno) {
 			return &UntoldError{"execute " + cmd.Path, cmd.User.Name}
 		}
 		return err
@@ -38,7 +38,7 @@ func Rehearse(cmd Command) error {
 	if i := interpreter(cmd.Path); i != "" {
 		if _, err := os.Stat(i); err != nil {
 			errno, _ := underlying(err)
-			if cmd.User.mayReach(errno) {
+			if cmd.User.MayReach(errno) {
 				return &UntoldError{"execute " + i, cmd.User.Name}
 			}
 			return explain(cmd, errno)

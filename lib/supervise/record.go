@@ -9,11 +9,15 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"pidbox/lib/pidfile"
 	"pidbox/lib/resolve"
 )
 
 // recordLimit is far above what a record takes.
 const recordLimit = 4096
+
+// attribute is where the record of a child is kept with its pidfile.
+const attribute pidfile.Attribute = "command"
 
 // beside is where the record of a child is kept: in an extended attribute of its pidfile, which goes with that, or where
 // there are none in a hidden file in the same directory.
@@ -57,9 +61,9 @@ func (b beside) attach(fd int, r record) error {
 }
 
 func (b beside) keep(p *resolve.Place, fd int, r record) error {
-	if err := setAttribute(fd, p.Path, r.String()); !errors.Is(err, errors.ErrUnsupported) {
-		return err
-	}
+	if kept, _ := attribute.Write(fd, r.String()); kept {
+		return nil
+	} // else the file system has no attributes, or no room for another one
 	hidden := p.Beside(hiddenName(p))
 	st, err := hidden.Stat()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -90,8 +94,8 @@ func (b beside) load() (record, error) {
 		return record{}, err
 	}
 	defer f.Close()
-	text, err := attribute(int(f.Fd()), p.Path)
-	if errors.Is(err, errors.ErrUnsupported) {
+	text := attribute.Read(int(f.Fd()))
+	if text == "" {
 		text, err = readHidden(p, f)
 	}
 	if err != nil {

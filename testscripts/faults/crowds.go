@@ -13,7 +13,17 @@ import (
 	"pidbox/testscripts/lab"
 )
 
+// stormOfStarts comes several times, since chance may be kind once.
 func stormOfStarts(s *scene) error {
+	for round := range 5 {
+		if err := s.starts(); err != nil {
+			return fmt.Errorf("round %d: %w", round, err)
+		}
+	}
+	return nil
+}
+
+func (s *scene) starts() error {
 	if err := directory(); err != nil {
 		return err
 	}
@@ -23,8 +33,12 @@ func stormOfStarts(s *scene) error {
 	}
 	all.Wait()
 	daemons := settled("m")
-	defer killAll(daemons)
 	pid, err := namedBy(pidfile)
+	defer func() {
+		killAll(daemons)
+		gone(pid) // a parent of the daemon, which removes its pidfile
+		os.Remove(pidfile)
+	}()
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func readable(s *scene, format string) error {
 	if err := os.WriteFile(pidfile, fmt.Appendf(nil, format, p.PID), 0o644); err != nil {
 		return err
 	}
-	if r := s.do(s.tool.stop(pidfile)); r.status != 0 || lab.Running(p.PID) {
+	if r := s.do(s.tool.stop(pidfile)); r.status != 0 || !gone(p.PID) {
 		return fmt.Errorf("status %d, running %t: %s", r.status, lab.Running(p.PID), r.text)
 	}
 	return nil
