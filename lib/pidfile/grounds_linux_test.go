@@ -418,3 +418,77 @@ func TestReleaseWhereHeCould(t *testing.T) {
 		t.Error("it is still there")
 	}
 }
+
+// A zombie gets no pidfile, nor does anybody where the caller can make none.
+func TestWriteRefused(t *testing.T) {
+	needRoot(t)
+	recording(t)
+	dir := openDir(t)
+	path := dir + "/web.pid"
+	r := must1(Reserve(t.Context(), path, Rules{}, 0, 0))(t)
+	if err := r.Write(open(t, lab.Zombie(t))); !errors.Is(err, proc.ErrNotFound) || exists(path) {
+		t.Error(err, exists(path))
+	}
+	r.Close()
+	p := sleeper(t)
+	asThread(t, stranger, func() {
+		r, err := Reserve(t.Context(), path, Rules{}, 0, 0)
+		if err == nil {
+			err = r.Write(p)
+			r.Close()
+		}
+		if !errors.Is(err, unix.EACCES) {
+			t.Error(err)
+		}
+	})
+}
+
+// Rules that were derived from the same ones do not share whom they trust.
+func TestTrusting(t *testing.T) {
+	base := Rules{Trust: make([]int, 0, 4)}
+	one, two := base.Trusting(1), base.Trusting(2)
+	if one.Trust[0] != 1 || two.Trust[0] != 2 || len(base.Trust) > 0 {
+		t.Error(one.Trust, two.Trust)
+	}
+}
+
+// A release takes the binding off, and one that is in doubt about the caller himself is none.
+func TestReleaseUnbinds(t *testing.T) {
+	needRoot(t)
+	recording(t)
+	path := safeDir(t) + "/web.pid"
+	p := sleeper(t)
+	must(t, claim(path, p))
+	h := read1(t, path, Rules{})
+	must(t, Release(t.Context(), h))
+	if bindingOf(p, h.place) == boundHere {
+		t.Error("it is bound still")
+	}
+	write(t, path, string(format(os.Getpid())))
+	written(t, path, time.Unix(1e9, 1))
+	must(t, ReleaseIfOurs(t.Context(), path, Rules{}, os.Getpid()))
+	if !exists(path) {
+		t.Error("removed in doubt")
+	}
+}
+
+// What was written in place has a record that counts, and is written only over what was seen.
+func TestInPlaceCounts(t *testing.T) {
+	recording(t)
+	path := safeDir(t) + "/web.pid"
+	p := sleeper(t)
+	write(t, path, dead)
+	written(t, path, time.Unix(1e9, 1))
+	r := must1(Reserve(t.Context(), path, Rules{}, 0, 0))(t)
+	r.inPlace = true
+	must(t, r.Write(p))
+	r.Close()
+	h := read1(t, path, Rules{})
+	if h.Recorded == nil {
+		t.Error("its record does not count")
+	}
+	write(t, path, dead)
+	if fd, err := h.openOwn(); !errors.Is(err, ErrChanged) {
+		t.Error(fd, err)
+	}
+}
