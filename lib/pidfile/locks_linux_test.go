@@ -180,7 +180,11 @@ func TestLateLock(t *testing.T) {
 	if err := acquire(soon(t), late); !errors.Is(err, ErrBusy) {
 		t.Error(err)
 	}
+	var st unix.Stat_t
+	must(t, unix.Stat(path, &st))
+	eventually(t, "it waits", func() bool { return waitsFor(t, &st) })
 	_ = first.Unlock()
+	eventually(t, "it has come", func() bool { return !waitsFor(t, &st) })
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
 		third := fileLock(p)
 		if ok, _ := third.TryLock(); ok {
