@@ -80,7 +80,7 @@ func TestFewDescriptors(t *testing.T) {
 	must(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &was))
 	defer func() { _ = unix.Setrlimit(unix.RLIMIT_NOFILE, &was) }()
 	failed, worked := 0, 0
-	for n := uint64(3); worked < 3; n++ {
+	for n := uint64(3); worked < 3 && n < 1000; n++ {
 		must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: n, Max: was.Max}))
 		h, err := Read(path, Rules{})
 		switch {
@@ -95,8 +95,8 @@ func TestFewDescriptors(t *testing.T) {
 		}
 		h.Close()
 	}
-	if failed == 0 {
-		t.Error("there were enough")
+	if failed == 0 || worked == 0 {
+		t.Errorf("%d failed, %d worked", failed, worked)
 	}
 	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &was))
 	recording(t) // without pidfds and /proc no descriptor is needed

@@ -35,18 +35,27 @@ func openDir(t *testing.T) string {
 	return dir
 }
 
-// asThread runs f on a thread that acts as that user, which ends with it.
+// asThread runs f on a thread that acts as that user, which ends with it: not on the first one, which would not, and by
+// which /proc tells whose the process is.
 func asThread(t *testing.T, uid uintptr, f func()) {
 	t.Helper()
 	done := make(chan syscall.Errno)
-	go func() {
+	var act func()
+	act = func() {
 		runtime.LockOSThread()
+		if unix.Gettid() == os.Getpid() {
+			go act() // while this one is taken
+			<-t.Context().Done()
+			runtime.UnlockOSThread()
+			return
+		}
 		_, _, errno := syscall.RawSyscall(unix.SYS_SETRESUID, uid, uid, uid)
 		if errno == 0 {
 			f()
 		}
 		done <- errno
-	}()
+	}
+	go act()
 	if errno := <-done; errno != 0 {
 		t.Fatal(errno)
 	}
@@ -171,7 +180,11 @@ func TestLateLock(t *testing.T) {
 	if err := acquire(soon(t), late); !errors.Is(err, ErrBusy) {
 		t.Error(err)
 	}
+	var st unix.Stat_t
+	must(t, unix.Stat(path, &st))
+	eventually(t, "it waits", func() bool { return waitsFor(t, &st) })
 	_ = first.Unlock()
+	eventually(t, "it has come", func() bool { return !waitsFor(t, &st) })
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
 		third := fileLock(p)
 		if ok, _ := third.TryLock(); ok {
