@@ -87,7 +87,7 @@ func Peek(path string, p *proc.Handle, rules Rules) (*Holder, error) {
 	if err == nil && !r.claimedFor(p) {
 		if err = r.Holder.changeable(); err != nil {
 			r.Holder.free()
-			err = fmt.Errorf("%s: %w", path, err)
+			err = withPath(path, err)
 		}
 	}
 	if err != nil && !hasHolder(err) {
@@ -252,7 +252,7 @@ func (h *Holder) changeable() error {
 	err := unix.Faccessat(h.place.Fd(), ".", unix.W_OK|unix.X_OK, unix.AT_EACCESS)
 	if err != nil && h.seen.stat.Ino != 0 && h.mayTruncate() == nil &&
 		unix.Faccessat(h.place.Fd(), h.place.Name, unix.W_OK, unix.AT_EACCESS) == nil {
-		err = nil
+		return h.hasOneName(&h.seen.stat)
 	}
 	return err
 }

@@ -105,3 +105,11 @@ func refused(err error) bool {
 func full(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }
 
 func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+
+// withPath is err with the path before it, unless it names what is at fault itself.
+func withPath(path string, err error) error {
+	if unsafe := (*resolve.Unsafe)(nil); errors.As(err, &unsafe) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}

@@ -37,6 +37,10 @@ func must(t testing.TB, err error) {
 	}
 }
 
+func must1[T any](v T, err error) func(testing.TB) T {
+	return func(t testing.TB) T { t.Helper(); must(t, err); return v }
+}
+
 func needRoot(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() != 0 {

@@ -71,17 +71,22 @@ func (h *Holder) openOwn() (int, error) {
 // isOwn says whether the file that was opened is the one that was seen, and may be written to.
 func (h *Holder) isOwn(fd int) error {
 	var st unix.Stat_t
-	switch err := unix.Fstat(fd, &st); {
-	case err != nil:
+	if err := unix.Fstat(fd, &st); err != nil {
 		return err
-	case !h.seen.sameFile(&st):
-		return ErrChanged
-	case st.Nlink != 1:
-		return &resolve.Unsafe{
-			Path: h.Path, Reason: "has another name, under which it may matter", Hint: resolve.Quote("rm", h.Path),
-		}
 	}
-	return nil
+	if !h.seen.sameFile(&st) {
+		return ErrChanged
+	}
+	return h.hasOneName(&st)
+}
+
+func (h *Holder) hasOneName(st *unix.Stat_t) error {
+	if st.Nlink == 1 {
+		return nil
+	}
+	return &resolve.Unsafe{
+		Path: h.Path, Reason: "has another name, under which it may matter", Hint: resolve.Quote("rm", h.Path),
+	}
 }
 
 // unchanged fails with ErrChanged unless the file is the one that was seen.

@@ -65,7 +65,7 @@ func Removable(h *Holder) error {
 		return err
 	}
 	if err := h.changeable(); err != nil {
-		return fmt.Errorf("remove %s: %w", h.Path, asDenied(err))
+		return withPath("remove "+h.Path, asDenied(err))
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -116,6 +117,26 @@ func TestReleaseIfOurs(t *testing.T) {
 	must(t, ReleaseIfOurs(t.Context(), path, Rules{}, os.Getpid()))
 	if exists(path) {
 		t.Error("the caller's own is still there")
+	}
+}
+
+// A dry run knows that a file with two names is not written in place.
+func TestPeekInPlaceNames(t *testing.T) {
+	needRoot(t)
+	dir := safeDir(t)
+	path := dir + "/web.pid"
+	write(t, path, dead)
+	must(t, os.Chmod(path, 0o666))
+	must(t, os.Chmod(dir, 0o755))
+	must(t, os.Chmod(filepath.Dir(dir), 0o755))
+	peek := func() (err error) {
+		asThread(t, stranger, func() { _, err = Peek(path, nil, Rules{AllowInsecure: true}) })
+		return err
+	}
+	must(t, peek())
+	must(t, os.Link(path, dir+"/other"))
+	if err := peek(); !unsafe(err) {
+		t.Errorf("two names: %v", err)
 	}
 }
 

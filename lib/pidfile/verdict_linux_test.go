@@ -123,10 +123,6 @@ func TestProof(t *testing.T) {
 	}
 }
 
-func must1[T any](v T, err error) func(testing.TB) T {
-	return func(t testing.TB) T { t.Helper(); must(t, err); return v }
-}
-
 func TestEnded(t *testing.T) {
 	path := safeDir(t) + "/web.pid"
 	p := lab.Sleeper(t)

@@ -3,8 +3,6 @@ package pidfile
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -43,10 +41,7 @@ func (r *Reservation) Write(p *proc.Handle) error {
 	if err != nil {
 		r.unbind(p)
 		r.written = nil
-		if unsafe := (*resolve.Unsafe)(nil); errors.As(err, &unsafe) { // which names what is at fault
-			return err
-		}
-		return fmt.Errorf("%s: %w", r.place.Path, err)
+		return withPath(r.place.Path, err)
 	}
 	return nil
 }
