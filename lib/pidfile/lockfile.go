@@ -58,10 +58,10 @@ func lockBeside(ctx context.Context, p *resolve.Place) (*flock.Flock, error) {
 	}
 }
 
-// openLock opens the lock file, or makes it; -1 without an error where the caller can do neither, for want of a right or of
-// room on the disk: a pidfile is released there all the same. One that he may not
-// open is a moment old and about to be opened to him, or what a killed claim of another user has left. What a stranger
-// has put there, in a sticky directory, is no lock: he could keep it for ever.
+// openLock opens the lock file, or makes it; -1 without an error where the caller can do neither, for want of a right or
+// of room on the disk: a pidfile is released there all the same. One that he may not open is a moment old and about to be
+// opened to him, or what a killed claim of another user has left. What a stranger has put there, in a sticky directory, is
+// no lock: he could keep it for ever.
 func openLock(ctx context.Context, p *resolve.Place, name string) (int, error) {
 	for {
 		if ctx.Err() != nil {
