@@ -41,10 +41,16 @@ func must1[T any](v T, err error) func(testing.TB) T {
 	return func(t testing.TB) T { t.Helper(); must(t, err); return v }
 }
 
+// needRoot skips for who is not root, and for the root of a user namespace in which there are no other users.
 func needRoot(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
+	}
+	path := safeDir(t) + "/his"
+	must(t, os.WriteFile(path, nil, 0o644))
+	if err := os.Chown(path, stranger, stranger); errors.Is(err, unix.EINVAL) {
+		t.Skip("needs other users: ", err)
 	}
 }
 
