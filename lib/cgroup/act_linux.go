@@ -1,0 +1,240 @@
+package cgroup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"pidbox/lib/proc"
+)
+
+// Add moves a process into the group, with all of its threads and none of its children.
+func (g *Group) Add(pid int) error { return g.write("cgroup.procs", strconv.Itoa(pid)) }
+
+// Remove removes the group, and those below it. It must be empty; that it is gone already is no error.
+func (g *Group) Remove() error {
+	var err error
+	for _, dir := range slices.Backward(g.dirs()) { // the lowest first
+		// the kernel needs a moment after the last process has ended
+		for range 100 {
+			if err = os.Remove(dir); !errors.Is(err, unix.EBUSY) {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if err != nil && !gone(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// PIDs lists the processes in the group and below, ascending, those of other PID namespaces left out.
+func (g *Group) PIDs() ([]int, error) {
+	var pids []int
+	for i, dir := range g.dirs() {
+		text, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+		if err != nil && (i == 0 || !gone(err)) {
+			if gone(err) {
+				return nil, nil
+			}
+			return nil, err
+		}
+		for word := range strings.FieldsSeq(string(text)) {
+			if pid, err := strconv.Atoi(word); err == nil && pid > 0 {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	slices.Sort(pids)
+	return slices.Compact(pids), nil
+}
+
+// Populated says that there is a process in the group or below that has not ended. A group that is gone has none.
+func (g *Group) Populated() (bool, error) {
+	if g.legacy {
+		pids, err := g.PIDs()
+		return len(pids) > 0, err
+	}
+	return g.event("populated")
+}
+
+// Frozen says that all of the group stands still.
+func (g *Group) Frozen() (bool, error) {
+	if g.legacy {
+		state, err := g.read("freezer.state")
+		return state == "FROZEN", ignoreGone(err)
+	}
+	return g.event("frozen")
+}
+
+// Freeze stops all of the group, and returns once it stands still: the cause of ctx says that it did not by then, and it is
+// left freezing. What comes into it later stops too.
+func (g *Group) Freeze(ctx context.Context) error {
+	for wait := time.Millisecond; ; {
+		var err error
+		if g.legacy { // whose kernel takes another look at each attempt
+			err = g.write("freezer.state", "FROZEN")
+		} else {
+			err = g.write("cgroup.freeze", "1")
+		}
+		if err != nil {
+			return err
+		}
+		if frozen, err := g.Frozen(); frozen || err != nil {
+			return err
+		}
+		if !g.legacy {
+			return g.await(ctx, "frozen", true)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("freeze %s: %w", g.path, context.Cause(ctx))
+		case <-time.After(wait):
+			wait = min(2*wait, 50*time.Millisecond)
+		}
+	}
+}
+
+// Thaw undoes a Freeze.
+func (g *Group) Thaw() error {
+	if g.legacy {
+		return ignoreGone(g.write("freezer.state", "THAWED"))
+	}
+	return ignoreGone(g.write("cgroup.freeze", "0"))
+}
+
+// Resume does nothing: a frozen group is thawed by Thaw alone, and what a process has stopped itself for is its own affair.
+// It stands here so that a schedule knows that there is nothing to do.
+func (g *Group) Resume() error { return nil }
+
+// Signal sends a signal to each process in the group and below, to those too that were started meanwhile by one that had not
+// yet got it. proc.ErrNotFound says that there is none. KILL is one act of the kernel where it has one.
+func (g *Group) Signal(sig syscall.Signal) error {
+	if populated, err := g.Populated(); err != nil || !populated {
+		return errors.Join(err, notFound(err))
+	}
+	if sig == syscall.SIGKILL {
+		return g.kill()
+	}
+	return g.each(sig)
+}
+
+func notFound(err error) error {
+	if err != nil {
+		return nil
+	}
+	return proc.ErrNotFound
+}
+
+// kill ends all of the group. In a group that is frozen the signals of version 1 arrive when it is thawed, and of version 2
+// at once.
+func (g *Group) kill() error {
+	if !g.legacy {
+		if err := g.write("cgroup.kill", "1"); !errors.Is(err, fs.ErrNotExist) {
+			return ignoreGone(err)
+		}
+	}
+	limited, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	_ = g.Freeze(limited) // so that none forks meanwhile; one that sleeps in the kernel does not fork either
+	err := g.each(syscall.SIGKILL)
+	return errors.Join(err, g.Thaw())
+}
+
+// each signals process by process, each by a handle that was seen in the group after it was opened.
+func (g *Group) each(sig syscall.Signal) error {
+	const rounds = 100
+	done := map[proc.Identity]bool{}
+	var failed error
+	for range rounds {
+		pids, err := g.PIDs()
+		if err != nil {
+			return err
+		}
+		fresh := false
+		for _, pid := range pids {
+			h, err := proc.Open(pid)
+			if err != nil {
+				continue // it has ended
+			}
+			id, err := h.Identity()
+			if err == nil && !done[id] && g.holds(pid) {
+				done[id], fresh = true, true
+				if err := h.Signal(sig); err != nil && !errors.Is(err, proc.ErrNotFound) {
+					failed = errors.Join(failed, err)
+				}
+			}
+			h.Close()
+		}
+		if !fresh {
+			break
+		}
+	}
+	return failed
+}
+
+// holds says that a process is in the group or below.
+func (g *Group) holds(pid int) bool {
+	dir, err := of(strconv.Itoa(pid), g.legacy)
+	return err == nil && (dir == g.path || strings.HasPrefix(dir, g.path+"/"))
+}
+
+// Holds says that a process is in the group or below, now.
+func (g *Group) Holds(pid int) bool { return g.holds(pid) }
+
+// dirs are those of the group and of all below it, the upper ones first.
+func (g *Group) dirs() []string {
+	dirs := []string{g.path}
+	for i := 0; i < len(dirs); i++ {
+		entries, _ := os.ReadDir(dirs[i])
+		for _, e := range entries {
+			if e.IsDir() {
+				dirs = append(dirs, filepath.Join(dirs[i], e.Name()))
+			}
+		}
+	}
+	return dirs
+}
+
+func (g *Group) read(file string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(g.path, file))
+	return strings.TrimSpace(string(text)), err
+}
+
+func (g *Group) write(file, text string) error {
+	f, err := os.OpenFile(filepath.Join(g.path, file), os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = f.WriteString(text)
+	return err
+}
+
+func (g *Group) event(name string) (bool, error) {
+	text, err := g.read("cgroup.events")
+	return eventIn(text, name), ignoreGone(err)
+}
+
+func eventIn(text, name string) bool { return slices.Contains(strings.Split(text, "\n"), name+" 1") }
+
+// gone says that the group was removed: its files are not there, or lead nowhere.
+func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV) }
+
+func ignoreGone(err error) error {
+	if gone(err) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,41 @@
+// Package cgroup puts processes and all that comes of them into one control group, and freezes, kills and waits for them
+// as one: a double fork, a new session or a new process group does not leave it.
+//
+// A group of version 2 is frozen and killed by the kernel, and says when it is empty; it needs no controllers, so that a
+// version 2 mounted beside version 1 will do. Where none can be made there is the freezer of version 1: there a kill
+// freezes all, signals each and thaws, and the end is waited for process by process. See cgroups(7) and the kernel's
+// cgroup-v2.rst and freezer-subsystem.rst.
+//
+// A group is known by its path. Who may write there, root or who was delegated it, may move processes in and out: that
+// is the authority that the files of the kernel ask for, and none is added here.
+package cgroup
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Group is a control group. Its methods may be called concurrently.
+type Group struct {
+	path   string
+	legacy bool // of the version 1 freezer
+}
+
+// Path is the directory of the group.
+func (g *Group) Path() string { return g.path }
+
+// Version is 2, or 1 for one of the freezer.
+func (g *Group) Version() int {
+	if g.legacy {
+		return 1
+	}
+	return 2
+}
+
+// unsupported is why there can be no group here. It is an errors.ErrUnsupported.
+type unsupported struct{ why string }
+
+func (u unsupported) Error() string { return "no control group can be had: " + u.why }
+func (unsupported) Unwrap() error   { return errors.ErrUnsupported }
+
+func none(format string, args ...any) error { return unsupported{fmt.Sprintf(format, args...)} }

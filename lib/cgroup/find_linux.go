@@ -1,0 +1,178 @@
+package cgroup
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Make makes the group called name below the one that the caller is in: of version 2 where one can be frozen there, else of
+// the version 1 freezer. One of that name that is there is taken as it is, with what is in it. An errors.ErrUnsupported
+// says why there can be none.
+func Make(name string) (*Group, error) {
+	var whys []error
+	for _, legacy := range []bool{false, true} {
+		g, err := makeBelow(name, legacy)
+		if err == nil {
+			return g, nil
+		}
+		whys = append(whys, err)
+	}
+	return nil, none("version 2: %v; version 1: %v", whys[0], whys[1])
+}
+
+func makeBelow(name string, legacy bool) (*Group, error) {
+	own, err := of("self", legacy)
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(own, name)
+	err = os.Mkdir(path, 0o755)
+	made := err == nil
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	g, err := Open(path)
+	if err != nil && made {
+		_ = os.Remove(path)
+	}
+	return g, err
+}
+
+// Open is the group at path, a directory, or the path of a group of version 2 as /proc/PID/cgroup shows it.
+func Open(path string) (*Group, error) {
+	var st unix.Statfs_t
+	err := unix.Statfs(path, &st)
+	if errors.Is(err, unix.ENOENT) {
+		for _, m := range mounts(false) {
+			if below, is := m.dir(path); is && unix.Statfs(below, &st) == nil {
+				path, err = below, nil
+				break
+			}
+		}
+	}
+	if err != nil {
+		return nil, &fs.PathError{Op: "open control group", Path: path, Err: err}
+	}
+	g := &Group{path: filepath.Clean(path)}
+	need := []string{"cgroup.events", "cgroup.freeze"}
+	switch st.Type {
+	case unix.CGROUP2_SUPER_MAGIC:
+		if kind, err := g.read("cgroup.type"); err == nil && kind != "domain" && kind != "domain threaded" {
+			return nil, none("%s is %s and takes no processes", path, kind)
+		}
+	case unix.CGROUP_SUPER_MAGIC:
+		g.legacy, need = true, []string{"freezer.state"}
+	default:
+		return nil, none("%s is no control group", path)
+	}
+	for _, file := range need {
+		if _, err := os.Stat(filepath.Join(g.path, file)); err != nil {
+			return nil, none("%s has no %s: it is the root of its hierarchy, or the kernel is too old", path, file)
+		}
+	}
+	return g, nil
+}
+
+// Of is the group that a process is in, of version 2 or of the freezer.
+func Of(pid int, legacy bool) (*Group, error) {
+	path, err := of(fmt.Sprint(pid), legacy)
+	if err != nil {
+		return nil, err
+	}
+	return Open(path)
+}
+
+// of is the directory of the group that a process is in.
+func of(who string, legacy bool) (string, error) {
+	text, err := os.ReadFile("/proc/" + who + "/cgroup")
+	if err != nil {
+		return "", err
+	}
+	path, found := membership(string(text), legacy)
+	if !found {
+		return "", none("it is not mounted")
+	}
+	for _, m := range mounts(legacy) {
+		if dir, is := m.dir(path); is {
+			if _, err := os.Stat(filepath.Join(dir, "cgroup.procs")); err == nil {
+				return dir, nil
+			}
+		}
+	}
+	return "", none("%s is below no mount", path)
+}
+
+// membership finds the path of a group in the text of /proc/PID/cgroup.
+func membership(text string, legacy bool) (path string, found bool) {
+	for line := range strings.Lines(text) {
+		parts := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3)
+		if len(parts) != 3 {
+			continue
+		}
+		if !legacy && parts[0] == "0" && parts[1] == "" || legacy && hasWord(parts[1], "freezer") {
+			return parts[2], true
+		}
+	}
+	return "", false
+}
+
+// mount is one of a hierarchy: the group that is seen at its root, and where.
+type mount struct{ root, point string }
+
+// dir is where the group is seen by this mount.
+func (m mount) dir(path string) (string, bool) {
+	path = filepath.Join("/", path)
+	if m.root == "/" {
+		return filepath.Join(m.point, path), true
+	}
+	if rest, is := strings.CutPrefix(path, m.root); is && (rest == "" || rest[0] == '/') {
+		return filepath.Join(m.point, rest), true
+	}
+	return "", false
+}
+
+// mounts are those of version 2, or of the version 1 freezer, the last first, for it covers what was there.
+func mounts(legacy bool) (all []mount) {
+	file, err := os.Open("/proc/self/mountinfo")
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		if m, is := parseMount(lines.Text(), legacy); is {
+			all = append([]mount{m}, all...)
+		}
+	}
+	return all
+}
+
+// parseMount reads a line of mountinfo, see proc_pid_mountinfo(5).
+func parseMount(line string, legacy bool) (mount, bool) {
+	left, right, _ := strings.Cut(line, " - ")
+	l, r := strings.Fields(left), strings.Fields(right)
+	if len(l) < 5 || len(r) < 3 {
+		return mount{}, false
+	}
+	plain := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
+	m := mount{plain.Replace(l[3]), plain.Replace(l[4])}
+	if legacy {
+		return m, r[0] == "cgroup" && hasWord(r[2], "freezer")
+	}
+	return m, r[0] == "cgroup2"
+}
+
+func hasWord(list, word string) bool {
+	for one := range strings.SplitSeq(list, ",") {
+		if one == word {
+			return true
+		}
+	}
+	return false
+}

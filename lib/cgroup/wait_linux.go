@@ -1,0 +1,87 @@
+package cgroup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"pidbox/lib/proc"
+)
+
+// Wait returns nil once no process is left in the group and below, and the cause of ctx if that ends first. A zombie that its
+// parent has not reaped does not count.
+func (g *Group) Wait(ctx context.Context) error {
+	if !g.legacy {
+		return g.await(ctx, "populated", false)
+	}
+	for {
+		pids, err := g.PIDs()
+		if err != nil || len(pids) == 0 {
+			return err
+		}
+		for _, pid := range pids {
+			h, err := proc.Open(pid)
+			if err == nil {
+				if g.holds(pid) {
+					err = h.Wait(ctx)
+				}
+				h.Close()
+			}
+			if ctx.Err() != nil {
+				return fmt.Errorf("%s: %w", g.path, context.Cause(ctx))
+			}
+			if err != nil && !errors.Is(err, proc.ErrNotFound) {
+				return err
+			}
+		}
+		select { // the group forgets an ended process a moment later than a handle knows of it
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %w", g.path, context.Cause(ctx))
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+// await sleeps until an event of version 2 has that value. The kernel wakes whoever polls cgroup.events, after a read, when
+// something in it has changed since.
+func (g *Group) await(ctx context.Context, name string, value bool) error {
+	file, err := os.Open(filepath.Join(g.path, "cgroup.events"))
+	if err != nil {
+		return ignoreGone(err)
+	}
+	defer file.Close()
+	wake, waker, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer wake.Close()
+	stop := context.AfterFunc(ctx, func() { waker.Close() })
+	defer func() {
+		if stop() {
+			waker.Close()
+		}
+	}()
+	for {
+		text, err := io.ReadAll(io.NewSectionReader(file, 0, 4096))
+		if err != nil {
+			return ignoreGone(err)
+		}
+		if eventIn(strings.TrimSpace(string(text)), name) == value {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("%s: %w", g.path, context.Cause(ctx))
+		}
+		fds := []unix.PollFd{{Fd: int32(file.Fd()), Events: unix.POLLPRI}, {Fd: int32(wake.Fd()), Events: unix.POLLIN}}
+		if _, err := unix.Poll(fds, -1); err != nil && !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
