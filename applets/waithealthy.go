@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"pidbox/lib/applet"
@@ -28,13 +29,23 @@ func waitHealthy() *applet.Applet {
 		Summary: "wait until a service answers, or report why it does not",
 		Synopsis: []string{
 			"--url URL... [OPTION...] [-- COMMAND [ARG...]]",
+			"[OPTION...] URL|HOST:PORT... [-- COMMAND [ARG...]]",
 			"--exec [OPTION...] -- CHECK [ARG...]",
 		},
 		Description: `
-			URL is http://HOST[:PORT]/PATH, https:, tcp://HOST:PORT or unix:/PATH.
-			HTTP is healthy when the answer has status 200; tcp and unix when a connection is accepted.
-			CHECK is healthy when it exits with 0.
-			All targets must be healthy, or one with --any; each is asked until it is healthy, and not again.
+			URL is http://HOST[:PORT]/PATH, https:, tcp://HOST:PORT, unix:/PATH, file:/PATH or exec:CHECK; HOST:PORT alone is tcp.
+			HTTP is healthy when the answer has status 200; tcp and unix when a connection is accepted; a file when it exists.
+			CHECK is healthy when it exits with 0; that of exec: is run by sh(1).
+			All targets must be healthy at one moment, or one with --any: when the last has become healthy all are asked once more.
+
+			Whether a target is healthy or not is one thing, and whether it could be asked another: a name server that does not
+			answer, a proxy, a certificate that is not accepted, missing rights, a CHECK that exits with 126 or 127.
+			Then the wait goes on, also with --invert, and --once exits with 4.
+			A CHECK that cannot be executed at all ends the wait at once.
+
+			Every address of a name has its chance within one attempt: the next one is tried beside those that have not answered
+			after 250 ms.
+			Changes of /etc/hosts and /etc/resolv.conf are seen by the next attempt.
 
 			The first attempt is made at once, the next after a tenth of the time waited so far, from 50 ms to 1 s; --interval
 			sets a fixed pace.
@@ -63,7 +74,8 @@ func waitHealthy() *applet.Applet {
 		Environment: []applet.Item{
 			{Name: "PATH", Text: "where CHECK and COMMAND are looked for"},
 			{Name: "HTTP_PROXY, HTTPS_PROXY, NO_PROXY",
-				Text: "proxies for http and https, also in lower case; not used for this machine"},
+				Text: "proxies for http and https, also in lower case; not used for this machine's names and addresses"},
+			{Name: "SSL_CERT_FILE, SSL_CERT_DIR", Text: "the certificates of the authorities that are trusted, if not the system's"},
 			{Name: "NOTIFY_SOCKET", Text: "where --notify sends READY=1"},
 		},
 		Files: []applet.Item{{Name: "FILE", Text: "the pidfile of the watched process, never changed"}},
@@ -76,6 +88,7 @@ func waitHealthy() *applet.Applet {
 
 			Each attempt opens a new connection and leaves none behind.
 			Of a body at most 1 MiB is read, of headers 64 KiB.
+			A body of up to 64 KiB whose length is announced must be complete.
 			A redirect is followed to http and https only, and the headers that were given go to the first server only.
 
 			A CHECK runs in a process group of its own, which is killed when it exits or its time is up; processes that have
@@ -94,7 +107,7 @@ func waitHealthyStatuses() []applet.Item {
 		{Name: "0", Text: "healthy"},
 		{Name: "1", Text: "--once: unhealthy"},
 		{Name: "3", Text: "the watched process died, or was not running"},
-		{Name: "4", Text: "the pidfile is unsafe, or unclear which process it names"},
+		{Name: "4", Text: "the pidfile is unsafe, or unclear which process it names; --once: a target could not be asked"},
 		{Name: "64", Text: "usage"},
 		{Name: "124", Text: "not healthy within the time limit"},
 		{Name: "125", Text: "own failure, for example a file that cannot be read"},
@@ -105,14 +118,15 @@ func waitHealthyStatuses() []applet.Item {
 }
 
 func (o *waitHealthyOptions) run(c *applet.Call) error {
+	o.operands(c)
 	if err := o.check(c); err != nil {
 		return err
 	}
-	checks, err := o.checks(c)
+	command, err := o.becomes()
 	if err != nil {
 		return err
 	}
-	command, err := o.command(c)
+	checks, err := o.checks()
 	if err != nil {
 		return err
 	}
@@ -146,7 +160,24 @@ func (o *waitHealthyOptions) run(c *applet.Call) error {
 	return spawn.Exec(*command)
 }
 
-func (o *waitHealthyOptions) checks(c *applet.Call) ([]health.Check, error) {
+// operands are targets as far as a --, and behind that the command. All of them are the CHECK of --exec where there is none.
+func (o *waitHealthyOptions) operands(c *applet.Call) {
+	before := len(c.Line) - len(c.Args) - 1
+	dashes := before >= 0 && c.Line[before] == "--"
+	if dashes && !o.exec && o.http.UnixSocket == "" && len(o.urls) == 0 && len(c.Args) > 0 {
+		dashes = health.Scheme(c.Args[0]) == "" // they end the options as well
+	}
+	switch i := slices.Index(c.Args, "--"); {
+	case dashes, i < 0 && o.exec:
+		o.command = c.Args
+	case i < 0:
+		o.urls = append(o.urls, c.Args...)
+	default:
+		o.urls, o.command = append(o.urls, c.Args[:i]...), c.Args[i+1:]
+	}
+}
+
+func (o *waitHealthyOptions) checks() ([]health.Check, error) {
 	urls := o.urls
 	if len(urls) == 0 && o.http.UnixSocket != "" {
 		urls = []string{"http://localhost/"}
@@ -160,7 +191,7 @@ func (o *waitHealthyOptions) checks(c *applet.Call) ([]health.Check, error) {
 		return nil, applet.Usage("%w", err)
 	}
 	if o.exec {
-		check, err := health.Exec(c.Args)
+		check, err := health.Exec(o.command)
 		if err != nil {
 			return nil, err
 		}
@@ -169,18 +200,21 @@ func (o *waitHealthyOptions) checks(c *applet.Call) ([]health.Check, error) {
 	return checks, nil
 }
 
-// command is what wait-healthy becomes, nil for nothing. One that is not there is found before the wait.
-func (o *waitHealthyOptions) command(c *applet.Call) (*spawn.Command, error) {
-	if o.exec || len(c.Args) == 0 {
+// becomes is what takes wait-healthy's place, nil for nothing. One that is not there is found before the wait.
+func (o *waitHealthyOptions) becomes() (*spawn.Command, error) {
+	if o.exec || len(o.command) == 0 {
 		return nil, nil
 	}
-	path, err := spawn.LookPath(c.Args[0], os.Getenv("PATH"), "")
-	return &spawn.Command{Path: path, Args: c.Args, Env: os.Environ()}, err
+	path, err := spawn.LookPath(o.command[0], os.Getenv("PATH"), "")
+	return &spawn.Command{Path: path, Args: o.command, Env: os.Environ()}, err
 }
 
 // wait asks until all targets are healthy, or until the time, the watched process or a signal ends that.
 func (o *waitHealthyOptions) wait(c *applet.Call, checks []health.Check, watched *watchedProcess) (health.Result, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), o.timeout)
+	ctx, cancel := context.WithCancel(context.Background())
+	if o.timeout > 0 {
+		ctx, cancel = context.WithTimeout(ctx, o.timeout)
+	}
 	defer cancel()
 	ctx, stopSignals := signals.Until(ctx)
 	defer stopSignals()
@@ -189,7 +223,7 @@ func (o *waitHealthyOptions) wait(c *applet.Call, checks []health.Check, watched
 	if !o.exec {
 		health.ShareThread(len(checks))
 	}
-	p := o.progress(c)
+	p := o.progress(c, len(checks))
 	result, err := health.Until(ctx, checks, o.pace, p.show)
 	p.clear()
 	if err == nil {

@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"pidbox/lib/applet"
+	"pidbox/lib/duration"
 	"pidbox/lib/health"
 	"pidbox/lib/pidfile"
 )
 
 type waitHealthyOptions struct {
 	urls    []string
+	command []string
 	exec    bool
 	timeout time.Duration
 	pace    health.Pace
@@ -27,9 +29,9 @@ type waitHealthyOptions struct {
 
 func (o *waitHealthyOptions) options() []applet.Option {
 	return []applet.Option{
-		applet.Strings(&o.urls, "url", "URL", "a target"),
+		applet.Strings(&o.urls, "url", "URL", "a target, as the operands are"),
 		applet.Switch(&o.exec, "exec", "the operands are a command that is the check"),
-		applet.Parsed(&o.timeout, "timeout", "D", "give up after D (default 1m)", applet.Positive),
+		applet.Parsed(&o.timeout, "timeout", "D", "give up after D (default 1m), or never: 0", duration.Parse),
 		applet.Parsed(&o.pace.Interval, "interval polling-frequency", "D", "ask every D", applet.Positive),
 		applet.Parsed(&o.pace.TryTimeout, "try-timeout", "D", "the limit of one attempt (default 5s)", applet.Positive),
 		applet.Duration(&o.pace.InitialDelay, "initial-delay", "D", "wait before the first attempt"),
@@ -54,6 +56,7 @@ func (o *waitHealthyOptions) options() []applet.Option {
 		applet.String(&o.http.Key, "key", "FILE", "its key, if that is not in the same file (PEM)").As(applet.File),
 		applet.String(&o.http.ServerName, "server-name", "NAME", "expect this name in the server's certificate"),
 		applet.Switch(&o.http.Insecure, "insecure k", "accept any certificate"),
+		applet.Switch(&o.http.NoProxy, "no-proxy", "use no proxy of the environment"),
 		applet.Switch(&o.notify, "notify", "tell the service manager READY=1 (sd_notify(3)) when healthy"),
 		applet.Switch(&o.json, "json", "print the result as JSON"),
 	}
@@ -66,7 +69,7 @@ const most = 65535
 func webOnly() []string {
 	return []string{
 		"status", "header", "request", "data", "auth", "body-match", "max-redirects", "unix-socket", "cacert", "cert", "key",
-		"server-name", "insecure",
+		"server-name", "insecure", "no-proxy",
 	}
 }
 
@@ -90,13 +93,17 @@ func (o *waitHealthyOptions) check(c *applet.Call) error {
 		isWeb = isWeb || strings.HasPrefix(strings.ToLower(url), "http")
 	}
 	switch {
-	case o.exec && len(c.Args) == 0:
+	case o.exec && len(o.command) == 0:
 		return applet.Usage("--exec needs a command: --exec -- CHECK [ARG...]")
 	case !o.exec && len(o.urls) == 0 && o.http.UnixSocket == "":
 		return applet.Usage("nothing to ask (--url URL)")
+	case len(c.Args) > 0 && len(o.command) == 0 && health.Scheme(c.Args[0]) == "" && !strings.Contains(c.Args[0], "@"):
+		return applet.Usage("%q is neither a URL nor HOST:PORT; a command follows --", c.Args[0])
+	case o.option() != "":
+		return applet.Usage("%s: options stand before the targets", o.option())
 	case o.pace.Once && o.pace.Successes > 1:
 		return applet.Usage("--once cannot be combined with --successes %d", o.pace.Successes)
-	case o.pace.InitialDelay >= o.timeout:
+	case o.timeout > 0 && o.pace.InitialDelay >= o.timeout:
 		return applet.Usage("--initial-delay must be less than --timeout")
 	case isWeb:
 		return nil
@@ -107,6 +114,16 @@ func (o *waitHealthyOptions) check(c *applet.Call) error {
 		}
 	}
 	return nil
+}
+
+// option is one among the targets, or "".
+func (o *waitHealthyOptions) option() string {
+	for _, t := range o.urls {
+		if strings.HasPrefix(t, "-") {
+			return t
+		}
+	}
+	return ""
 }
 
 // parseRegexp takes ^ and $ for the ends of a line: few bodies end without a newline.

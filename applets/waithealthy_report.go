@@ -6,14 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"strings"
-	"time"
 
 	"pidbox/lib/applet"
 	"pidbox/lib/health"
 	"pidbox/lib/signals"
+	"pidbox/lib/spawn"
 )
 
 // explain gives the end of a wait its exit status and its one line.
@@ -26,6 +24,8 @@ func (o *waitHealthyOptions) explain(err error, r health.Result, watched *watche
 		return applet.Fail(applet.Absent, "%s died%s; last answer: %s", watched.name, watched.lived(), o.last(r))
 	case errors.As(err, &caught):
 		return fmt.Errorf("%w after %s: %s", err, brief(r.Elapsed), o.last(r))
+	case errors.Is(err, health.ErrNotAsked) && !is[*spawn.ExecError](err):
+		return applet.Fail(applet.Unsafe, "%s", o.last(r))
 	case o.pace.Once && (errors.Is(err, health.ErrUnhealthy) || errors.Is(err, context.DeadlineExceeded)):
 		return applet.Fail(applet.No, "%s", o.last(r))
 	case errors.Is(err, context.DeadlineExceeded):
@@ -40,7 +40,7 @@ func (o *waitHealthyOptions) timedOut(r health.Result) error {
 		not = "not unhealthy"
 	}
 	err := applet.Fail(applet.TimedOut, "%s after %s and %s: %s", not, brief(o.timeout), applet.Count(r.Attempts, "attempt"), o.last(r))
-	if o.pace.Interval >= o.timeout {
+	if o.pace.Interval >= o.timeout && r.Attempts <= len(r.Targets) {
 		return applet.WithHint(err, "the interval of %s leaves time for only one attempt", brief(o.pace.Interval))
 	}
 	return err
@@ -74,50 +74,6 @@ func (o *waitHealthyOptions) last(r health.Result) string {
 	return text
 }
 
-// progress tells of attempts: each on a line of its own with --verbose, else on a terminal on one that is written over.
-type progress struct {
-	call   *applet.Call
-	line   bool // there is a terminal
-	drawn  bool
-	change time.Duration // of the line, the last
-}
-
-func (o *waitHealthyOptions) progress(c *applet.Call) *progress {
-	file, ok := c.Stderr.(*os.File)
-	p := &progress{call: c}
-	if ok && !c.Quiet && !c.Verbose {
-		info, err := file.Stat()
-		p.line = err == nil && info.Mode()&fs.ModeCharDevice != 0
-	}
-	return p
-}
-
-func (p *progress) show(a health.Attempt) {
-	answer := "healthy"
-	if a.Err != nil {
-		answer = a.Err.Error()
-	}
-	p.call.Tell("attempt %d after %s: %s: %s", a.Number, brief(a.Elapsed), a.Check, answer)
-	const tooFast = 100 * time.Millisecond // for the eye
-	if !p.line || a.Err == nil || p.drawn && a.Elapsed-p.change < tooFast {
-		return
-	}
-	p.drawn, p.change = true, a.Elapsed
-	text := fmt.Sprintf("%s: %s, attempt %d: %s: %s", p.call.Name, brief(a.Elapsed.Round(time.Second/10)), a.Number, a.Check, answer)
-	const width = 79 // a longer line could not be written over
-	if runes := []rune(applet.Line(text)); len(runes) > width {
-		text = string(runes[:width-3]) + "..."
-	}
-	io.WriteString(p.call.Stderr, "\r"+applet.Line(text)+"\x1b[K")
-}
-
-// clear takes the line away.
-func (p *progress) clear() {
-	if p.drawn {
-		io.WriteString(p.call.Stderr, "\r\x1b[K")
-	}
-}
-
 type jsonResult struct {
 	Healthy  bool         `json:"healthy"`
 	Seconds  float64      `json:"seconds"`
@@ -129,6 +85,7 @@ type jsonResult struct {
 type jsonTarget struct {
 	Target   string `json:"target"`
 	Healthy  bool   `json:"healthy"`
+	Unasked  bool   `json:"unasked,omitempty"`
 	Attempts int    `json:"attempts"`
 	Reason   string `json:"reason,omitempty"`
 }
@@ -145,7 +102,7 @@ func (o *waitHealthyOptions) printJSON(c *applet.Call, r health.Result, err erro
 			out.Healthy = out.Healthy || t.Healthy && err != nil && !isDeath(err)
 		}
 		if t.Reason != nil {
-			j.Reason = t.Reason.Error()
+			j.Reason, j.Unasked = t.Reason.Error(), errors.Is(t.Reason, health.ErrNotAsked)
 		}
 		out.Targets = append(out.Targets, j)
 	}

@@ -36,6 +36,8 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"stalepid": stalepid,
 		"race":     race,
 		"httpd":    httpd,
+		"freeport": freeport,
+		"hostport": hostport,
 		"procis":   procis,
 		"reuse":    reuse,
 		"tmpfs":    tmpfs,

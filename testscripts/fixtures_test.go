@@ -37,6 +37,7 @@ func fixtures() map[string]func() {
 		"deny":     deny,
 		"herald":   herald,
 		"dies":     dies,
+		"server":   server,
 	}
 }
 

@@ -127,7 +127,7 @@ func TestWaitHealthyOnTerminal(t *testing.T) {
 	}
 	rest, _ := io.ReadAll(master) // ends with EIO, as nobody has the terminal any more
 	text := strings.ReplaceAll(string(seen)+string(rest), "\r\n", "\n")
-	want := regexp.MustCompile(`^(\rwait-healthy: [0-9.ms]+, attempt \d+: tcp://127.0.0.1:1: connection refused\x1b\[K)+\r\x1b\[K` +
+	want := regexp.MustCompile(`^(\rwait-healthy: [0-9.ms]+ of 10m, attempt \d+: tcp://127.0.0.1:1: connection refused\x1b\[K)+\r\x1b\[K` +
 		`wait-healthy: process \d+ \(sleep\) died after .*\n$`)
 	if !want.MatchString(text) {
 		t.Errorf("on the terminal: %q", text)

@@ -10,27 +10,52 @@ import (
 // asking is the way of one check through its attempts.
 type asking struct {
 	*wait
-	ctx    context.Context
 	target *Target
 	began  time.Time // the attempt
 	streak int
 }
 
-// run asks at the pace until the check has settled or the wait is over. An attempt that finds no slot before that is none.
-func (c *asking) run() {
-	for {
-		select {
-		case c.slots <- struct{}{}:
-		case <-c.ctx.Done():
-			return
-		}
-		c.began = time.Now()
-		err := c.attempt()
-		<-c.slots
-		if !c.again(err) || !sleep(c.ctx, c.pause()) {
-			return
-		}
+// untilSettled asks at the pace until the check has settled or the wait is over.
+func (c *asking) untilSettled() {
+	for c.ask() && c.again() && sleep(c.ctx, c.pause()) {
 	}
+}
+
+// onceMore asks a check that has settled whether it still is as it was. Without an answer it counts as unsettled.
+func (c *asking) onceMore() {
+	c.streak = c.pace.Successes // of these it has had enough
+	c.target.Settled, c.target.Reason = false, ErrNotAtOnce
+	c.ask()
+}
+
+// onwards is for the checks that have failed in the last round.
+func (c *asking) onwards() {
+	if !c.target.Settled && sleep(c.ctx, c.pause()) {
+		c.untilSettled()
+	}
+}
+
+// again says whether another attempt is wanted.
+func (c *asking) again() bool { return !c.target.Settled && !c.pace.Once && !isNever(c.target.Reason) }
+
+// ask makes an attempt, and takes its answer in. One that finds no slot before the wait is over is none: false.
+func (c *asking) ask() bool {
+	select {
+	case c.slots <- struct{}{}:
+	case <-c.ctx.Done():
+		return false
+	}
+	c.began = time.Now()
+	err := c.attempt()
+	<-c.slots
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil && over(c.ctx) && !c.last() {
+		c.cut(err)
+		return false
+	}
+	c.take(err)
+	return true
 }
 
 func (c *asking) attempt() error {
@@ -43,38 +68,43 @@ func (c *asking) attempt() error {
 	return c.target.Check.Check(ctx)
 }
 
-// again takes an answer in, and says whether another one is wanted.
-func (c *asking) again(err error) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err != nil && over(c.ctx) && !c.last() {
-		c.cut(err)
-		return false
-	}
+func (c *asking) take(err error) {
 	c.target.Attempts++
 	if c.progress != nil {
 		c.progress(Attempt{Check: c.target.Check, Number: c.target.Attempts, Elapsed: time.Since(c.start), Err: err})
 	}
 	c.target.Healthy, c.target.Reason = err == nil, err
-	if (err == nil) == c.pace.Invert {
+	switch wanted := (err == nil) != c.pace.Invert; {
+	case isNever(err):
+		c.never = err
+		if c.lost++; !c.pace.Any {
+			c.stop()
+		}
+	case errors.Is(err, ErrNotAsked): // tells neither way
+		c.streak = 0
+	case !wanted:
 		c.streak = 0
 		if c.pace.Invert {
 			c.target.Reason = ErrStillHealthy
 		}
-		return !c.pace.Once
+	default:
+		c.wanted(err)
 	}
+}
+
+// wanted takes in an answer that is.
+func (c *asking) wanted(err error) {
 	if c.streak++; c.streak < c.pace.Successes {
 		c.target.Reason = ErrTooFew
 		if c.pace.Invert {
 			c.target.Reason = plain("%v, but not often enough in a row", err)
 		}
-		return !c.pace.Once
+		return
 	}
 	c.target.Settled, c.target.Reason = true, nil
 	if c.pace.Any {
 		c.stop()
 	}
-	return false
 }
 
 // over reports whether ctx has ended. A dial that has the deadline of ctx ends at it, too, and perhaps a moment earlier.
@@ -94,7 +124,7 @@ func (c *asking) last() bool {
 // "no answer in 3ms", unless it had been long without an answer.
 func (c *asking) cut(err error) {
 	const long = time.Second
-	if c.target.Reason == nil || time.Since(c.began) >= long {
+	if c.target.Reason == nil || c.target.Reason == ErrNotAtOnce || time.Since(c.began) >= long {
 		c.target.Attempts++
 		c.target.Reason = err
 	}

@@ -16,7 +16,7 @@ const (
 	maxMatch   = 1 << 20
 	maxQuote   = 80
 	maxDrain   = 64 << 10
-	drainLimit = 50 * time.Millisecond
+	quoteLimit = 50 * time.Millisecond
 )
 
 // judge says why an answer is not the wanted one, and closes its body.
@@ -28,7 +28,7 @@ func (c *httpCheck) judge(resp *http.Response) error {
 	case c.o.BodyMatch != nil:
 		return c.match(resp.Body)
 	}
-	return drain(resp.Body)
+	return whole(resp)
 }
 
 func (c *httpCheck) match(body io.Reader) error {
@@ -43,19 +43,19 @@ func (c *httpCheck) match(body io.Reader) error {
 	return plain("the body does not match%s", quoteLine(string(quote.text)))
 }
 
-// drain finds a body that ends too early, as far as that shows at once.
-func drain(body io.ReadCloser) error {
-	slow := time.AfterFunc(drainLimit, func() { body.Close() })
-	_, err := io.Copy(io.Discard, io.LimitReader(body, maxDrain))
-	if !slow.Stop() {
+// whole finds a body that ends too early, however long that takes, if it is not a large one. Where a body lasts until the
+// server closes the connection it cannot end too early, and need not end at all.
+func whole(resp *http.Response) error {
+	if resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 && resp.ProtoMajor < 2 {
 		return nil
 	}
+	_, err := io.Copy(io.Discard, io.LimitReader(resp.Body, maxDrain))
 	return err
 }
 
 // firstLine is ": the first line of the body", or the title of a page, or nothing when there is none in time.
 func firstLine(body io.ReadCloser) string {
-	slow := time.AfterFunc(drainLimit, func() { body.Close() })
+	slow := time.AfterFunc(quoteLimit, func() { body.Close() })
 	defer slow.Stop()
 	quote := &head{}
 	io.Copy(quote, io.LimitReader(body, maxDrain)) // an answer that ends badly has said enough by its status

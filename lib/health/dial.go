@@ -2,8 +2,10 @@ package health
 
 import (
 	"context"
+	"errors"
 	"net"
 	"strings"
+	"time"
 )
 
 // dialCheck is healthy when a connection can be made; nothing is sent.
@@ -14,44 +16,6 @@ type dialCheck struct {
 
 type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
-// dial connects; the lookup of the name ends with ctx too. Package net lets the question to a silent name server
-// run on for its 5 s a try, with its socket; and where two ask for one name of one Resolver, neither can end it.
-func dial(ctx context.Context, network, address string) (net.Conn, error) {
-	return dialBy(new(net.Dialer).DialContext)(ctx, network, address)
-}
-
-// dialBy makes a dial whose questions to name servers go through ask.
-func dialBy(ask dialFunc) dialFunc {
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		r := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
-			conn, err := ask(ctx, network, address)
-			if err == nil {
-				context.AfterFunc(ctx, func() { conn.Close() })
-			}
-			return conn, err
-		}}
-		d := &net.Dialer{KeepAlive: -1, Resolver: r}
-		host, port, _ := net.SplitHostPort(address)
-		if !isLocalhost(host) {
-			return d.DialContext(ctx, network, address)
-		}
-		// An empty container has no /etc/hosts, and its name server need not know: RFC 6761, section 6.3.
-		conn, err := d.DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
-		if err != nil && ctx.Err() == nil {
-			if six, err := d.DialContext(ctx, network, net.JoinHostPort("::1", port)); err == nil {
-				return six, nil
-			}
-		}
-		return conn, err
-	}
-}
-
-// isLocalhost holds for the names that are this machine's everywhere.
-func isLocalhost(host string) bool {
-	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	return host == "localhost" || strings.HasSuffix(host, ".localhost")
-}
-
 func (c *dialCheck) String() string {
 	if c.network == "unix" {
 		return "unix:" + c.address
@@ -60,11 +24,126 @@ func (c *dialCheck) String() string {
 }
 
 func (c *dialCheck) Check(ctx context.Context) error {
-	ctx, phase := watchPhase(ctx)
+	ctx, attempt := begin(ctx)
 	conn, err := c.dial(ctx, c.network, c.address)
 	if err != nil {
-		return phase.reason(err)
+		return attempt.reason(err)
 	}
 	conn.Close()
 	return nil
+}
+
+// nextAddress is how long an address is given before the next one is tried beside it: RFC 8305, section 5.
+const nextAddress = 250 * time.Millisecond
+
+// dial connects to one of the addresses of a name. Each has its chance before ctx ends, also where others are black
+// holes.
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return dialBy(defaultResolver())(ctx, network, address)
+}
+
+func dialBy(names resolver) dialFunc {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		// net/http dials without the end of the attempt, so that others could use the connection.
+		attempt := attemptOf(ctx)
+		if attempt != nil {
+			ctx = attempt.ctx
+		}
+		connect := func(ctx context.Context, address string) (net.Conn, error) {
+			attempt.is(noConnection)
+			return (&net.Dialer{KeepAlive: -1}).DialContext(ctx, network, address)
+		}
+		if network != "tcp" {
+			conn, err := connect(ctx, address)
+			return attempt.met(conn, network, address), err
+		}
+		host, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		addresses, err := names.lookup(ctx, host)
+		if err != nil {
+			return nil, err
+		}
+		conn, errs := staggered(ctx, len(addresses), nextAddress, func(ctx context.Context, i int) (net.Conn, error) {
+			return connect(ctx, net.JoinHostPort(addresses[i].String(), port))
+		}, func(late net.Conn) { late.Close() })
+		if errs != nil {
+			return nil, theirs(errs)
+		}
+		return attempt.met(conn, network, conn.RemoteAddr().String()), nil
+	}
+}
+
+// theirs is the error that says most of the service: that of an address which refused us rather than that of one to
+// which there is no way from here.
+func theirs(errs []error) error {
+	for _, err := range errs {
+		if !cannotAsk(err) && !errors.Is(err, context.Canceled) {
+			return err
+		}
+	}
+	return errs[0]
+}
+
+// staggered does n things for one result. The next is begun when one has failed, or after a delay, which is less where n
+// of it would not fit in ctx. The first result ends the others; a second one is dropped. With none there are n errors.
+func staggered[T any](ctx context.Context, n int, delay time.Duration, do func(context.Context, int) (T, error), drop func(T)) (T, []error) {
+	if n == 1 {
+		one, err := do(ctx, 0)
+		if err != nil {
+			return one, []error{err}
+		}
+		return one, nil
+	}
+	if end, ok := ctx.Deadline(); ok {
+		delay = min(delay, time.Until(end)/time.Duration(2*n))
+	}
+	type result struct {
+		value T
+		err   error
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	results := make(chan result, n)
+	var errs []error
+	next := time.NewTimer(0)
+	defer next.Stop()
+	for begun := 0; ; {
+		select {
+		case <-next.C:
+			if begun == n {
+				continue
+			}
+			i := begun
+			begun++
+			next.Reset(delay)
+			go func() {
+				value, err := do(ctx, i)
+				results <- result{value, err}
+			}()
+		case r := <-results:
+			if r.err == nil {
+				left := begun - len(errs) - 1
+				go func() {
+					for range left {
+						if late := <-results; late.err == nil {
+							drop(late.value)
+						}
+					}
+				}()
+				return r.value, nil
+			}
+			if errs = append(errs, r.err); len(errs) == n {
+				return r.value, errs
+			}
+			next.Reset(0)
+		}
+	}
+}
+
+// isLocalhost holds for the names that are this machine's everywhere: RFC 6761, section 6.3.
+func isLocalhost(host string) bool {
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"time"
 
 	"pidbox/lib/child"
@@ -30,13 +31,38 @@ func Exec(argv []string) (Check, error) {
 	return &execCheck{path: path, argv: argv}, nil
 }
 
+// shell is the check that has /bin/sh run a line.
+func shell(line string) (Check, error) {
+	const sh = "/bin/sh"
+	if strings.TrimSpace(line) == "" {
+		return nil, errors.New("no command to run")
+	}
+	return &execCheck{path: sh, argv: []string{sh, "-c", line}, name: firstWord(line)}, nil
+}
+
 type execCheck struct {
 	path string
 	argv []string
+	name string // of what it runs, where that is not the path's
+	ran  bool   // once, so that it can be executed
 }
 
 // String names the program alone: its arguments may be secret, and are long.
-func (c *execCheck) String() string { return "exec:" + filepath.Base(c.path) }
+func (c *execCheck) String() string {
+	if c.name != "" {
+		return "exec:" + c.name
+	}
+	return "exec:" + filepath.Base(c.path)
+}
+
+// firstWord is the name of what a line of shell runs, without its directory, as far as that is its first word.
+func firstWord(line string) string {
+	words := strings.Fields(line)
+	if len(words) == 0 || strings.ContainsRune(words[0], '=') { // FOO=secret cmd
+		return "sh"
+	}
+	return filepath.Base(words[0])
+}
 
 func (c *execCheck) Check(ctx context.Context) error {
 	if ctx.Err() != nil {
@@ -45,22 +71,23 @@ func (c *execCheck) Check(ctx context.Context) error {
 	began, out := time.Now(), &tail{}
 	read, write, err := os.Pipe()
 	if err != nil {
-		return plainNet(err)
+		return unasked(err.Error(), err)
 	}
 	defer read.Close()
 
 	// The parent whose death kills the command is this thread, not the process: prctl(2).
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	cmd := spawn.Command{Path: c.path, Args: c.argv, Env: os.Environ(), Stdout: write, Stderr: write, Mortal: true}
+	cmd := spawn.Command{Path: c.path, Args: c.argv, Env: environ(), Stdout: write, Stderr: write, Mortal: true}
 	run, err := child.Start(ctx, cmd, child.Spec{Session: true, Scope: proc.Group})
 	write.Close()
 	switch {
 	case ctx.Err() != nil && err != nil:
 		return noAnswer(ctx, began)
 	case err != nil:
-		return plainNet(err)
+		return c.notRun(err)
 	}
+	c.ran = true
 	defer run.Close()
 	copied := make(chan struct{})
 	go func() {
@@ -76,15 +103,25 @@ func (c *execCheck) Check(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return noAnswer(ctx, began)
 	case err != nil:
-		return plainNet(err)
+		return unasked(err.Error(), err)
 	case ending == spawn.Ending{}:
 		return nil
 	}
-	return &plainError{sayEnding(ending) + out.lastLine(), errors.New(ending.String())}
+	const cannotExecute, notFound = 126, 127 // of a shell, env(1) and the like: what was to look did not run
+	return &plainError{sayEnding(ending) + out.lastLine(), errors.New(ending.String()), ending.Code == cannotExecute || ending.Code == notFound}
+}
+
+// notRun tells a command that is not to be executed from one that is not just now: for want of processes, or because
+// it is being replaced.
+func (c *execCheck) notRun(err error) error {
+	if failed := (*spawn.ExecError)(nil); errors.As(err, &failed) && !c.ran && failed.Errno != syscall.ETXTBSY {
+		return &neverError{err}
+	}
+	return unasked(err.Error(), err)
 }
 
 func noAnswer(ctx context.Context, began time.Time) error {
-	return &plainError{"no answer in " + brief(time.Since(began)), ctx.Err()}
+	return &plainError{text: "no answer in " + brief(time.Since(began)), err: ctx.Err()}
 }
 
 func sayEnding(e spawn.Ending) string {

@@ -37,7 +37,7 @@ func TestExecAnswers(t *testing.T) {
 		{sh(t, "echo one; echo 'disk \033full' >&2; echo; exit 1"), "exit status 1: disk full"},
 		{sh(t, "kill -TERM $$"), "killed by signal TERM"},
 		{sh(t, "i=0; while [ $i -lt 3000 ]; do echo 0123456789; i=$((i+1)); done; exit 2"), "exit status 2: 0123456789"},
-		{bad, "no such file or directory"},
+		{bad, ".*/bad: bad interpreter: /nowhere/interpreter: no such file or directory"},
 	} {
 		wantAnswer(t, ask(c.check, long), c.want)
 	}

@@ -45,25 +45,32 @@ type Result struct {
 	Elapsed  time.Duration
 	Attempts int      // of all checks together
 	Targets  []Target // one per check, in their order
+	any      bool
 }
 
 // Target is what Until found of one check.
 type Target struct {
 	Check    Check
-	Settled  bool // healthy (Invert: unhealthy) as often in a row as wanted
+	Settled  bool // healthy (Invert: unhealthy) as often in a row as wanted, and so at the end
 	Healthy  bool // by its last answer
 	Attempts int
 	Reason   error // why the last attempt that told something left it unsettled; nil when settled or never asked
 }
 
-// Unsettled is the first target that kept Until from success, nil when there is none.
-func (r Result) Unsettled() *Target {
+// Unsettled is the target that kept Until from success, nil when there is none: the first that said "no", or the first
+// that could not be asked where none did. Where any is enough, who could not be asked comes first: he might be the one.
+func (r Result) Unsettled() (first *Target) {
 	for i := range r.Targets {
-		if !r.Targets[i].Settled {
-			return &r.Targets[i]
+		t := &r.Targets[i]
+		switch {
+		case t.Settled:
+		case t.Reason != nil && errors.Is(t.Reason, ErrNotAsked) == r.any:
+			return t
+		case first == nil:
+			first = t
 		}
 	}
-	return nil
+	return first
 }
 
 // The reasons of targets that answered, but not as wanted, and Until's answer with Once.
@@ -71,4 +78,5 @@ var (
 	ErrUnhealthy    = errors.New("unhealthy")
 	ErrStillHealthy = errors.New("still healthy")
 	ErrTooFew       = errors.New("healthy, but not often enough in a row")
+	ErrNotAtOnce    = errors.New("not asked again at the end")
 )

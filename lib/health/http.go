@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
-	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/hashicorp/go-retryablehttp"
 )
@@ -25,6 +24,7 @@ type httpClient struct {
 	header    http.Header
 	host      string // of a Host header
 	transport *http.Transport
+	own       sync.Map // whether a name is this machine's, as far as name servers told
 }
 
 func newHTTP(o Options) (*httpClient, error) {
@@ -46,7 +46,7 @@ func newHTTP(o Options) (*httpClient, error) {
 		return nil, err
 	}
 	h.transport = &http.Transport{
-		Proxy:                  proxy,
+		Proxy:                  h.proxy,
 		OnProxyConnectResponse: proxied,
 		DialContext:            dial,
 		TLSClientConfig:        config,
@@ -106,32 +106,6 @@ func isToken(s string) bool {
 	})
 }
 
-// proxy is the environment's, but never for this machine, by whatever name.
-func proxy(r *http.Request) (*url.URL, error) {
-	if isLoopback(r.URL.Hostname()) {
-		return nil, nil
-	}
-	return http.ProxyFromEnvironment(r)
-}
-
-// isLoopback also holds for 0.0.0.0 and ::, which connect to this machine, and for the old ways to write an address,
-// such as 127.1: of a number the proxy would make one of its own machine.
-func isLoopback(host string) bool {
-	if ip, err := netip.ParseAddr(host); err == nil {
-		return ip.IsLoopback() || ip.IsUnspecified()
-	}
-	_, err := strconv.ParseUint(host[strings.LastIndexByte(host, '.')+1:], 0, 64)
-	return err == nil || isLocalhost(host) || strings.EqualFold(host, "ip6-localhost") || strings.EqualFold(host, "ip6-loopback")
-}
-
-// proxied tells a proxy that does not let us through from the server behind it.
-func proxied(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
-	if answer.StatusCode != http.StatusOK {
-		return plain("proxy: status %d", answer.StatusCode)
-	}
-	return nil
-}
-
 type httpCheck struct {
 	*httpClient
 	url *url.URL
@@ -151,8 +125,8 @@ func shown(u *url.URL) string {
 
 // Check asks once, by a retryablehttp that retries nothing: Until has the pace. Its CheckRetry hears the answer.
 func (c *httpCheck) Check(ctx context.Context) error {
-	answer := context.Cause(ctx)
-	ctx, phase := watchPhase(ctx)
+	answer := context.Cause(ctx) // where there is no time to ask
+	ctx, attempt := begin(ctx)
 	req, err := c.request(ctx)
 	if err != nil {
 		return err
@@ -165,8 +139,12 @@ func (c *httpCheck) Check(ctx context.Context) error {
 				err = c.judge(resp)
 			}
 			c.transport.CloseIdleConnections() // ends the dial of an attempt that was given up
-			if err = phase.reason(err); err != nil && at != shown(c.url) {
-				err = &plainError{"redirected to " + at + ": " + err.Error(), err}
+			err = attempt.reason(err)
+			if c.o.CACert == "" {
+				err = withoutRoots(err)
+			}
+			if err != nil && at != shown(c.url) {
+				err = &plainError{text: "redirected to " + at + ": " + err.Error(), err: err}
 			}
 			answer = err
 			return false, nil

@@ -272,8 +272,19 @@ func TestTargetsOfThisMachine(t *testing.T) {
 	wantAnswer(t, mustParse(t, "tcp://"+six, Options{}).String(), `tcp://\[::1\]:\d+`)
 }
 
+func askBy(ask dialFunc) dialFunc {
+	r := defaultResolver()
+	r.ask = ask
+	return dialBy(r)
+}
+
 // The name server of these tests is a socket on loopback that answers as told.
 func nameServer(t *testing.T, answer func(query []byte) []byte) dialFunc {
+	t.Helper()
+	return askBy(serveNames(t, answer))
+}
+
+func serveNames(t *testing.T, answer func(query []byte) []byte) dialFunc {
 	t.Helper()
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -292,9 +303,9 @@ func nameServer(t *testing.T, answer func(query []byte) []byte) dialFunc {
 			}
 		}
 	}()
-	return dialBy(func(ctx context.Context, _, _ string) (net.Conn, error) {
+	return func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "udp", conn.LocalAddr().String())
-	})
+	}
 }
 
 func TestNames(t *testing.T) {
@@ -306,7 +317,7 @@ func TestNames(t *testing.T) {
 		return reply[:len(q)-11]
 	})
 	mute := nameServer(t, func([]byte) []byte { return nil })
-	none := dialBy(func(context.Context, string, string) (net.Conn, error) {
+	none := askBy(func(context.Context, string, string) (net.Conn, error) {
 		return nil, &net.OpError{Op: "dial", Net: "udp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 	})
 	web := func(d dialFunc) Check {

@@ -21,6 +21,7 @@ type Options struct {
 	Statuses     Statuses       // nil: exactly 200
 	BodyMatch    *regexp.Regexp // must match in the first MiB of the body
 	MaxRedirects int            // 0: none is followed
+	NoProxy      bool           // the proxies of the environment are not used
 	UnixSocket   string         // connect here, whatever the URL's host says; @name is abstract
 	CACert       string         // PEM file of authorities to trust instead of the system's
 	Cert, Key    string         // PEM files for a server that asks who we are; Key may be in Cert

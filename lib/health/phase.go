@@ -2,6 +2,7 @@ package health
 
 import (
 	"context"
+	"net"
 	"net/http/httptrace"
 	"sync"
 	"time"
@@ -9,39 +10,80 @@ import (
 	"pidbox/lib/duration"
 )
 
-// phase knows how far an attempt has come, to say of what there was none when its time is up.
-type phase struct {
-	mu    sync.Mutex
-	began time.Time
-	text  string
+// attempt knows how far an attempt has come, to say of what there was none when its time is up, and with whom it spoke.
+type attempt struct {
+	ctx     context.Context // ends with it
+	began   time.Time
+	mu      sync.Mutex
+	text    string
+	proxied bool   // it goes through a proxy
+	network string // of its first connection, "" before that
+	address string
 }
 
-// watchPhase gives a context that tells the phase of the dials and requests made under it.
-func watchPhase(ctx context.Context) (context.Context, *phase) {
-	p := &phase{began: time.Now(), text: "no answer in"}
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		DNSStart:             func(httptrace.DNSStartInfo) { p.is("no answer from the name server in") },
-		ConnectStart:         func(string, string) { p.is("no connection in") },
-		TLSHandshakeStart:    func() { p.is("no TLS handshake in") },
-		GotConn:              func(httptrace.GotConnInfo) { p.is("no answer in") },
-		GotFirstResponseByte: func() { p.is("answer not complete in") },
-	}), p
+type attemptKey struct{}
+
+const (
+	noName       = "no answer from the name server in"
+	noConnection = "no connection in"
+)
+
+// begin gives a context that tells the phase of the dials and requests made under it.
+func begin(ctx context.Context) (context.Context, *attempt) {
+	a := attemptOf(ctx) // of a check in a check, as the one whose owner is looked for
+	if a == nil {
+		a = &attempt{}
+		ctx = context.WithValue(ctx, attemptKey{}, a)
+	}
+	a.began, a.text = time.Now(), "no answer in"
+	a.ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		TLSHandshakeStart:    func() { a.is("no TLS handshake in") },
+		GotConn:              func(httptrace.GotConnInfo) { a.is("no answer in") },
+		GotFirstResponseByte: func() { a.is("answer not complete in") },
+	})
+	return a.ctx, a
 }
 
-func (p *phase) is(text string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.text = text
+// attemptOf is that of a context, nil outside of any; its methods do nothing then.
+func attemptOf(ctx context.Context) *attempt {
+	a, _ := ctx.Value(attemptKey{}).(*attempt)
+	return a
+}
+
+func (a *attempt) is(text string) {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.text = text
+}
+
+// met notes the first connection, and gives it back.
+func (a *attempt) met(conn net.Conn, network, address string) net.Conn {
+	if a == nil || conn == nil {
+		return conn
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.network == "" {
+		a.network, a.address = network, address
+	}
+	return conn
 }
 
 // reason is err in plain words.
-func (p *phase) reason(err error) error {
+func (a *attempt) reason(err error) error {
 	if err == nil || !isTimeout(err) {
 		return plainNet(err)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return &plainError{p.text + " " + brief(time.Since(p.began)), err}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	text := a.text + " " + brief(time.Since(a.began))
+	if a.proxied && (a.text == noConnection || a.text == noName) {
+		return unasked("proxy: "+text, err)
+	}
+	return &plainError{text, err, a.text == noName}
 }
 
 // brief rounds d for people.

@@ -17,12 +17,15 @@ import (
 
 // plainError is a reason in plain words, and the error behind it.
 type plainError struct {
-	text string
-	err  error
+	text    string
+	err     error
+	unasked bool // ErrNotAsked is in its chain
 }
 
 func (e *plainError) Error() string { return e.text }
 func (e *plainError) Unwrap() error { return e.err }
+
+func (e *plainError) Is(target error) bool { return target == ErrNotAsked && e.unasked }
 
 func plain(format string, args ...any) error {
 	return &plainError{text: fmt.Sprintf(format, args...)}
@@ -36,18 +39,18 @@ func plainNet(err error) error {
 		return unwrapped(err, done)
 	}
 	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "proxyconnect" {
-		return &plainError{"proxy: " + plainNet(op.Err).Error(), err}
+		return unasked("proxy: "+plainNet(op.Err).Error(), err)
 	}
 	for _, say := range []func(error) string{sayName, saySystem, sayCertificate, sayTLS, sayHTTP} {
 		if text := say(err); text != "" {
-			return &plainError{text, err}
+			return &plainError{text, err, cannotAsk(err)}
 		}
 	}
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err // its text would repeat the URL, with the query
 	}
-	return &plainError{strings.TrimPrefix(err.Error(), "net/http: "), err}
+	return &plainError{strings.TrimPrefix(err.Error(), "net/http: "), err, cannotAsk(err)}
 }
 
 func unwrapped(err error, done *plainError) error {
@@ -101,6 +104,8 @@ func saySystem(err error) string {
 		return ""
 	case errno == syscall.ENOENT && errors.As(err, &op):
 		return "no such socket"
+	case errno == syscall.EAGAIN && errors.As(err, &op):
+		return "its queue of connections is full"
 	}
 	return errno.Error()
 }
@@ -164,9 +169,12 @@ func names(c *x509.Certificate) string {
 	return printable(strings.Join(all, ", "))
 }
 
-// isTimeout also holds for the http.Client's own limit.
+// isTimeout also holds for the http.Client's own limit, but not for EAGAIN, which package syscall takes for one.
 func isTimeout(err error) bool {
 	var t net.Error
+	if errors.Is(err, syscall.EAGAIN) {
+		return false
+	}
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
 		errors.As(err, &t) && t.Timeout()
 }

@@ -4,43 +4,67 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// Parse makes the check that a URL names: http://, https://, tcp://host:port or unix:/path. Its errors are about
-// the URL, which they show without password and query, or about the files that o names.
-func Parse(rawURL string, o Options) (Check, error) {
-	checks, err := ParseAll([]string{rawURL}, o)
+// Parse makes the check that a target names: a URL of one of the schemes below, or HOST:PORT for tcp. Its errors are
+// about the target, which they show without password and query, or about the files that o names.
+func Parse(target string, o Options) (Check, error) {
+	checks, err := ParseAll([]string{target}, o)
 	if err != nil {
 		return nil, err
 	}
 	return checks[0], nil
 }
 
-// ParseAll is Parse of several URLs that share o, whose files are read once.
-func ParseAll(urls []string, o Options) ([]Check, error) {
+// ParseAll is Parse of several targets that share o, whose files are read once.
+func ParseAll(targets []string, o Options) ([]Check, error) {
 	web, err := newHTTP(o)
 	if err != nil {
 		return nil, err
 	}
-	checks := make([]Check, len(urls))
-	for i, u := range urls {
-		if checks[i], err = web.parse(u); err != nil {
-			return nil, fmt.Errorf("url %q: %w", bare(u), err)
+	checks := make([]Check, len(targets))
+	for i, t := range targets {
+		if checks[i], err = web.parse(t); err != nil {
+			return nil, fmt.Errorf("url %q: %w", bare(t), err)
 		}
 	}
 	return checks, nil
 }
 
-const schemes = "http, https, tcp or unix"
+const schemes = "http, https, tcp, unix, file or exec"
+
+// Scheme is that of a target, in lower case, tcp for HOST:PORT, and "" for what is neither.
+func Scheme(target string) string {
+	scheme, rest, _ := strings.Cut(target, ":")
+	scheme = strings.ToLower(scheme)
+	switch {
+	case slices.Contains([]string{"unix", "file", "exec"}, scheme) || strings.HasPrefix(rest, "//"):
+		return scheme
+	case isHostPort(target):
+		return "tcp"
+	}
+	return ""
+}
 
 func (h *httpClient) parse(s string) (Check, error) {
-	if path, ok := strings.CutPrefix(s, "unix:"); ok {
-		return unixTarget(strings.TrimPrefix(path, "//"))
-	}
-	if !strings.Contains(s, "://") {
-		return nil, errors.New("no scheme: " + schemes + " is needed, as in http://localhost:8080/")
+	scheme := Scheme(s)
+	_, rest, _ := strings.Cut(s, ":")
+	switch scheme {
+	case "unix":
+		return unixTarget(strings.TrimPrefix(rest, "//"))
+	case "file":
+		return fileTarget(strings.TrimPrefix(rest, "//"))
+	case "exec":
+		return shell(rest)
+	case "":
+		return nil, errors.New("no scheme: " + schemes + " is needed, as in http://localhost:8080/, or HOST:PORT")
+	case "tcp":
+		if !strings.Contains(s, "://") {
+			s = "tcp://" + s
+		}
 	}
 	u, err := url.Parse(s)
 	if err != nil {
@@ -51,18 +75,33 @@ func (h *httpClient) parse(s string) (Check, error) {
 	default:
 		return nil, fmt.Errorf("scheme %q is not %s", u.Scheme, schemes)
 	}
-	if u.Hostname() == "" {
+	switch port := u.Port(); {
+	case u.Hostname() == "":
 		return nil, errors.New("no host")
-	}
-	if port := u.Port(); port != "" || strings.HasSuffix(u.Host, ":") {
-		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
-			return nil, errors.New("the port is not one of 1 to 65535")
-		}
-	}
-	if u.Scheme == "tcp" {
+	case !strings.HasPrefix(u.Host, "[") && strings.Count(u.Host, ":") > 1:
+		return nil, errors.New("an IPv6 address stands in brackets, as in " + u.Scheme + "://[::1]:8080")
+	case (port != "" || strings.HasSuffix(u.Host, ":")) && !isPort(port):
+		return nil, errors.New("the port is not one of 1 to 65535")
+	case u.Scheme == "tcp":
 		return tcpTarget(u)
 	}
+	if !isLoopback(u.Hostname()) && !h.o.NoProxy && h.o.UnixSocket == "" {
+		if err := checkProxies(); err != nil {
+			return nil, err
+		}
+	}
 	return &httpCheck{httpClient: h, url: u}, nil
+}
+
+func isPort(s string) bool {
+	n, err := strconv.Atoi(s)
+	return err == nil && 1 <= n && n <= 65535
+}
+
+// isHostPort also holds for an IPv6 address that lacks its brackets, which is then told of.
+func isHostPort(s string) bool {
+	i := strings.LastIndexByte(s, ':')
+	return i > 0 && isPort(s[i+1:]) && !strings.ContainsAny(s[:i], "/@?# ")
 }
 
 func tcpTarget(u *url.URL) (Check, error) {
@@ -100,15 +139,21 @@ func plainURLError(err error) error {
 	return errors.New(strings.TrimSpace(text))
 }
 
-// bare is what messages show of a URL that may be none: all before an @ might be a password.
+// bare is what messages show of a target that may be none: all before an @ might be a password.
 func bare(s string) string {
+	switch scheme, rest, _ := strings.Cut(s, ":"); strings.ToLower(scheme) {
+	case "exec":
+		return "exec:" + firstWord(rest)
+	case "unix", "file":
+		return s
+	}
 	s, _, _ = strings.Cut(s, "#")
 	s, _, _ = strings.Cut(s, "?")
 	scheme, rest, ok := strings.Cut(s, "://")
 	if !ok {
 		scheme, rest = "", s
 	}
-	if i := strings.LastIndexByte(rest, '@'); i >= 0 && !strings.HasPrefix(s, "unix:") {
+	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
 		rest = rest[i+1:]
 	}
 	if ok {

@@ -8,15 +8,20 @@ import (
 )
 
 func TestBadURLs(t *testing.T) {
-	const schemeless = `: no scheme: http, https, tcp or unix is needed, as in http://localhost:8080/`
+	const schemeless = `: no scheme: http, https, tcp, unix, file or exec is needed, as in http://localhost:8080/, or HOST:PORT`
 	for url, want := range map[string]string{
 		"":                        `url ""` + schemeless,
 		"localhost:8080/x":        `url "localhost:8080/x"` + schemeless,
-		"127.0.0.1:80":            `url "127.0.0.1:80"` + schemeless,
+		"127.0.0.1:0":             `url "127.0.0.1:0"` + schemeless,
+		"tcp://::1:5432":          `url "tcp://::1:5432": an IPv6 address stands in brackets, as in tcp://[::1]:8080`,
+		"::1:5432":                `url "::1:5432": an IPv6 address stands in brackets, as in tcp://[::1]:8080`,
+		":80":                     `url ":80"` + schemeless,
+		"file:":                   `url "file:": no path`,
+		"exec: ":                  `url "exec:sh": no command to run`,
 		"/healthz":                `url "/healthz"` + schemeless,
 		"me:secret@db:5432":       `url "db:5432"` + schemeless,
-		"ftp://a/":                `url "ftp://a/": scheme "ftp" is not http, https, tcp or unix`,
-		"://a":                    `url "://a": missing protocol scheme`,
+		"ftp://a/":                `url "ftp://a/": scheme "ftp" is not http, https, tcp, unix, file or exec`,
+		"://a":                    `url "://a"` + schemeless,
 		"http://":                 `url "http://": no host`,
 		"http:///x":               `url "http:///x": no host`,
 		"http://:80/":             `url "http://:80/": no host`,

@@ -10,6 +10,9 @@ import (
 // tlsConfig reads the files that o names.
 func tlsConfig(o Options) (*tls.Config, error) {
 	config := &tls.Config{ServerName: o.ServerName, InsecureSkipVerify: o.Insecure} //nolint:gosec // asked for
+	if o.Insecure {
+		beLenient(config)
+	}
 	if o.CACert != "" {
 		pem, err := readFile(o.CACert)
 		if err != nil {

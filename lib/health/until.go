@@ -2,6 +2,7 @@ package health
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
@@ -10,26 +11,26 @@ import (
 // descriptors nor the memory of a thousand connections.
 const atOnce = 128
 
-// Until asks all checks side by side until each has settled (Any: until one has) and returns nil then; a settled
-// check is not asked again. When ctx ends first it returns context.Cause(ctx); with Once it returns ErrUnhealthy
-// when the answer is "no". progress may be nil; it hears of every finished attempt, of one at a time.
+// Until asks all checks side by side until each has settled. Then it asks all of them once more, for the first may have
+// fallen ill while the last was waited for, and returns nil when all of these answers are as wanted: there was one
+// moment at which all were. Who fails is asked on. A single check, or one of Any, was just asked.
+//
+// When ctx ends first it returns context.Cause(ctx); with Once it returns ErrUnhealthy when the answer is "no", and
+// ErrNotAsked when none came. A check that can never be asked ends the wait with its error, unless Any leaves others.
+// progress may be nil; it hears of every finished attempt, of one at a time.
 func Until(ctx context.Context, checks []Check, p Pace, progress func(Attempt)) (Result, error) {
 	inner, stop := context.WithCancel(ctx)
 	defer stop()
 	w := &wait{
-		pace: p, progress: progress, stop: stop, start: time.Now(),
+		ctx: inner, pace: p, progress: progress, stop: stop, start: time.Now(),
 		slots: make(chan struct{}, atOnce), targets: make([]Target, len(checks)),
 	}
-	var all sync.WaitGroup
 	for i, c := range checks {
 		w.targets[i].Check = c
 	}
 	if sleep(inner, p.InitialDelay) {
-		for i := range checks {
-			all.Go(func() { (&asking{wait: w, ctx: inner, target: &w.targets[i]}).run() })
-		}
+		w.run()
 	}
-	all.Wait()
 	return w.result(ctx)
 }
 
@@ -49,30 +50,67 @@ func sleep(ctx context.Context, d time.Duration) bool {
 }
 
 type wait struct {
+	ctx      context.Context
 	pace     Pace
 	progress func(Attempt)
 	stop     func()
 	start    time.Time
 	slots    chan struct{}
 
-	mu      sync.Mutex // of targets, and of progress
+	mu      sync.Mutex // of all below, and of progress
 	targets []Target
+	never   error // of a check that can never be asked
+	lost    int   // how many there are of these
+}
+
+// run asks each until it has settled, and then all at one moment, until all are as wanted then.
+func (w *wait) run() {
+	w.each((*asking).untilSettled)
+	if len(w.targets) == 1 || w.pace.Any || w.pace.Once {
+		return
+	}
+	for w.settled() == len(w.targets) {
+		w.each((*asking).onceMore)
+		if w.settled() == len(w.targets) {
+			return
+		}
+		w.each((*asking).onwards)
+	}
+}
+
+// each does something with all targets, side by side.
+func (w *wait) each(do func(*asking)) {
+	var all sync.WaitGroup
+	for i := range w.targets {
+		all.Go(func() { do(&asking{wait: w, target: &w.targets[i]}) })
+	}
+	all.Wait()
+}
+
+func (w *wait) settled() (n int) {
+	for _, t := range w.targets {
+		if t.Settled {
+			n++
+		}
+	}
+	return n
 }
 
 func (w *wait) result(ctx context.Context) (Result, error) {
-	r := Result{Elapsed: time.Since(w.start), Targets: w.targets}
-	settled := 0
+	r := Result{Elapsed: time.Since(w.start), Targets: w.targets, any: w.pace.Any}
 	for _, t := range w.targets {
 		r.Attempts += t.Attempts
-		if t.Settled {
-			settled++
-		}
 	}
-	switch {
+	settled := w.settled()
+	switch fault := r.Unsettled(); {
 	case settled == len(w.targets) || w.pace.Any && settled > 0:
 		return r, nil
-	case ctx.Err() != nil:
+	case w.never != nil && (!w.pace.Any || w.lost == len(w.targets)):
+		return r, w.never
+	case ctx.Err() != nil && !(w.pace.Once && errors.Is(context.Cause(ctx), context.DeadlineExceeded) && errors.Is(fault.Reason, ErrNotAsked)):
 		return r, context.Cause(ctx)
+	case errors.Is(fault.Reason, ErrNotAsked):
+		return r, ErrNotAsked
 	}
 	return r, ErrUnhealthy
 }

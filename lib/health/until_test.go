@@ -87,7 +87,7 @@ func TestUntil(t *testing.T) {
 		"once silent":       {p: Pace{Once: true}, limit: time.Second, fakes: []*fake{{answers: up(1), takes: time.Hour}}, err: context.DeadlineExceeded, elapsed: time.Second, attempts: 1, reason: "no answer"},
 		"inverted silent":   {p: Pace{Once: true, Invert: true}, limit: time.Second, fakes: []*fake{{answers: up(1), takes: time.Hour}}, elapsed: time.Second, attempts: 1},
 		"once any":          {p: Pace{Once: true, Any: true}, fakes: []*fake{{answers: never}, {answers: up(1), takes: time.Second}}, elapsed: time.Second, attempts: 2},
-		"all":               {p: Pace{Interval: time.Second}, fakes: []*fake{{answers: up(1)}, {answers: up(4)}}, elapsed: 3 * time.Second, attempts: 5},
+		"all":               {p: Pace{Interval: time.Second}, fakes: []*fake{{answers: up(1)}, {answers: up(4)}}, elapsed: 3 * time.Second, attempts: 7},
 		"one missing":       {p: Pace{Interval: time.Second}, limit: 2500 * time.Millisecond, fakes: []*fake{{answers: up(1)}, {answers: never}}, err: context.DeadlineExceeded, elapsed: 2500 * time.Millisecond, attempts: 4, reason: "down"},
 		"any":               {p: Pace{Interval: time.Second, Any: true}, fakes: []*fake{{answers: never}, {answers: up(3), takes: time.Millisecond}}, elapsed: 2001 * time.Millisecond, attempts: 6},
 		"none to ask":       {},

@@ -155,7 +155,7 @@ func TestHelpIsTheSameEachWay(t *testing.T) {
 	if !strings.Contains(want, "pid-kill") {
 		t.Fatalf("help is %q", want)
 	}
-	for _, line := range []string{"pid-kill -h", "pidbox pid-kill --help", "pidbox help pid-kill", "pid-kill --grace 5 -h x"} {
+	for _, line := range []string{"pid-kill -h", "pidbox pid-kill --help", "pidbox help pid-kill", "pid-kill --grace 5 --help x"} {
 		if status, out, err := call(strings.Fields(line)...); status != 0 || out != want || err != "" {
 			t.Errorf("%q: status %d, stdout %q, stderr %q", line, status, out, err)
 		}

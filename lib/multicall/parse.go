@@ -137,6 +137,7 @@ func (namedSwitch) IsBoolFlag() bool { return true }
 // -p=FILE. A long option behind one dash is refused: getopt would read -pid-file as -p id-file, and claim that.
 func spell(options []applet.Option, args []string) ([]string, error) {
 	var words []string
+	alone := len(args) == 1
 	for len(args) > 0 {
 		arg := args[0]
 		if arg == "--" || arg == "-" || !strings.HasPrefix(arg, "-") {
@@ -160,6 +161,8 @@ func spell(options []applet.Option, args []string) ([]string, error) {
 			words, args = append(words, arg+"="+args[0]), args[1:]
 		case o != nil && len(name) > 1:
 			return nil, applet.Usage("%s is spelled -%s", arg, arg)
+		case o != nil && name == "h" && o.Names[0] == "help" && !alone: // a host, for many other tools
+			return nil, applet.Usage("-h is help, and stands alone")
 		default:
 			var err error
 			if words, args, err = cluster(options, arg, words, args); err != nil {

@@ -1,8 +1,8 @@
 # fish completion for wait-healthy
 complete -c wait-healthy -x -a '(__fish_complete_subcommand - --url --timeout --interval --polling-frequency --try-timeout --initial-delay --successes -p --pid-file --pidfile --pid --status -H --header -X --request -d --data --auth --body-match --max-redirects --unix-socket --cacert --cert --key --server-name --unrecorded --match-exec --match-name --match-user)'
-complete -c wait-healthy -l url -x -d 'a target'
+complete -c wait-healthy -l url -x -d 'a target, as the operands are'
 complete -c wait-healthy -l exec -d 'the operands are a command that is the check'
-complete -c wait-healthy -l timeout -x -d 'give up after D (default 1m)'
+complete -c wait-healthy -l timeout -x -d 'give up after D (default 1m), or never: 0'
 complete -c wait-healthy -l interval -l polling-frequency -x -d 'ask every D'
 complete -c wait-healthy -l try-timeout -x -d 'the limit of one attempt (default 5s)'
 complete -c wait-healthy -l initial-delay -x -d 'wait before the first attempt'
@@ -25,6 +25,7 @@ complete -c wait-healthy -l cert -r -F -d 'show this certificate to the server (
 complete -c wait-healthy -l key -r -F -d 'its key, if that is not in the same file (PEM)'
 complete -c wait-healthy -l server-name -x -d 'expect this name in the server\'s certificate'
 complete -c wait-healthy -l insecure -s k -d 'accept any certificate'
+complete -c wait-healthy -l no-proxy -d 'use no proxy of the environment'
 complete -c wait-healthy -l notify -d 'tell the service manager READY=1 (sd_notify(3)) when healthy'
 complete -c wait-healthy -l json -d 'print the result as JSON'
 complete -c wait-healthy -l allow-insecure -d 'act on a pidfile that other users could have written'

@@ -1,0 +1,104 @@
+package health
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// proxy is the environment's, but never for this machine, by whatever name.
+func (h *httpClient) proxy(r *http.Request) (*url.URL, error) {
+	if h.o.NoProxy || isLoopback(r.URL.Hostname()) {
+		return nil, nil
+	}
+	u, err := http.ProxyFromEnvironment(r)
+	switch {
+	case err != nil && strings.Contains(err.Error(), "CGI"):
+		return nil, unasked("HTTP_PROXY is not believed where REQUEST_METHOD is set", err)
+	case err != nil || u == nil || h.isOwn(r.Context(), r.URL.Hostname()):
+		return nil, err
+	}
+	if a := attemptOf(r.Context()); a != nil {
+		a.proxied = true
+	}
+	return u, nil
+}
+
+// checkProxies finds a proxy's URL that is none, which net/http would take for no proxy.
+func checkProxies() error {
+	for _, name := range []string{"http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"} {
+		text := os.Getenv(name)
+		if text == "" {
+			continue
+		}
+		u, err := url.Parse(text)
+		if err != nil || u.Host == "" {
+			u, err = url.Parse("http://" + text) // as net/http has it
+		}
+		if err != nil || u.Host == "" {
+			return fmt.Errorf("%s: it is no URL of a proxy", name)
+		}
+	}
+	return nil
+}
+
+// isOwn says that a host is this machine: one of its addresses, its name, or a name of one of its addresses.
+func (h *httpClient) isOwn(ctx context.Context, host string) bool {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return isOwnAddress(ip)
+	}
+	name := strings.TrimSuffix(strings.ToLower(host), ".")
+	if self, err := os.Hostname(); err == nil && strings.EqualFold(name, strings.TrimSuffix(self, ".")) {
+		return true
+	}
+	if known, ok := h.own.Load(name); ok {
+		return known.(bool)
+	}
+	const enough = 500 * time.Millisecond // many a machine behind a proxy can ask no name server
+	limited, cancel := context.WithTimeout(ctx, enough)
+	defer cancel()
+	all, err := defaultResolver().lookup(limited, host)
+	own := slices.ContainsFunc(all, isOwnAddress)
+	if dns := (*net.DNSError)(nil); ctx.Err() == nil && !(errors.As(err, &dns) && dns.IsNotFound) {
+		h.own.Store(name, own) // and is not asked for the silent one again
+	}
+	return own
+}
+
+func isOwnAddress(ip netip.Addr) bool {
+	if ip = ip.Unmap().WithZone(""); ip.IsLoopback() || ip.IsUnspecified() {
+		return true
+	}
+	all, err := net.InterfaceAddrs()
+	return err == nil && slices.ContainsFunc(all, func(a net.Addr) bool {
+		p, err := netip.ParsePrefix(a.String())
+		return err == nil && p.Addr().Unmap().WithZone("") == ip
+	})
+}
+
+// isLoopback also holds for 0.0.0.0 and ::, which connect to this machine, and for the old ways to write an address,
+// such as 127.1: of a number the proxy would make one of its own machine.
+func isLoopback(host string) bool {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip.IsLoopback() || ip.IsUnspecified()
+	}
+	_, err := strconv.ParseUint(host[strings.LastIndexByte(host, '.')+1:], 0, 64)
+	return err == nil || isLocalhost(host) || strings.EqualFold(host, "ip6-localhost") || strings.EqualFold(host, "ip6-loopback")
+}
+
+// proxied tells a proxy that does not let us through from the server behind it.
+func proxied(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
+	if answer.StatusCode != http.StatusOK {
+		return unasked(fmt.Sprintf("proxy: status %d", answer.StatusCode), nil)
+	}
+	return nil
+}
