@@ -3,11 +3,13 @@ package applets
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"syscall"
 	"time"
 
 	"pidbox/lib/applet"
+	"pidbox/lib/fault"
 	"pidbox/lib/fault/agent"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/signals"
@@ -15,13 +17,19 @@ import (
 )
 
 type faultAgentOptions struct {
-	file    string
-	rules   pidfile.Rules
-	address agent.Address
-	dir     string
-	grace   time.Duration
-	maxHold time.Duration
-	start   bool
+	file     string
+	rules    pidfile.Rules
+	address  agent.Address
+	dir      string
+	grace    time.Duration
+	maxHold  time.Duration
+	start    bool
+	command  spawn.Command
+	envs     []string
+	attach   agent.Attach
+	scope    string
+	variants []string
+	netns    string
 }
 
 // faultAgent breaks one member of a cluster on request and heals it again. Each fault has a hold after which it is gone,
@@ -34,10 +42,25 @@ func faultAgent() *applet.Applet {
 		Synopsis: []string{
 			`-p FILE [--listen unix:PATH|HOST:PORT] [--dir D] [--token-file F] [--grace D] [--max-hold D] [--start]
 				[--] COMMAND [ARG...]`,
+			"-p FILE --attach [OPTION]... [[--] COMMAND [ARG...]]",
+			"--unit NAME|--cgroup PATH --listen ADDRESS [OPTION]... [[--] COMMAND [ARG...]]",
 		},
 		Description: `
 			Runs beside one member of a cluster, COMMAND, and does to it what fault-tester asks over HTTP with JSON.
-			The member is started on request, or at once with --start, in a session of its own; FILE is its pidfile.
+			The member is started on request, or at once with --start, in a session and a control group of its own; FILE is its
+			pidfile.
+			Whatever it starts is part of it, also in a session of its own or without its parent, and each order reaches all of
+			that.
+			Where no control group can be made, the descendants are followed instead; one that is left by its parent while no agent
+			runs is lost to the next agent then.
+			status reports by which (reach), and of how many processes the member is.
+
+			With --attach, --unit or --cgroup the member is one that another program starts: what FILE names with its
+			descendants and its session, a unit of systemd, or what runs in a control group.
+			COMMAND, if given, is what starts it, and exits (for a unit, systemctl start is the default); without it, what was
+			stopped is not started again, unless its own supervisor does.
+			Such a member is not stopped when the agent ends.
+			A unit that is killed is also told to stop, or its Restart= would end the fault.
 
 			GET /v1/status reports the member's state (new, running, paused, stopped, exited, wiped), its faults, and what this
 			kernel cannot do.
@@ -48,8 +71,9 @@ func faultAgent() *applet.Applet {
 			both, in or out.
 			PUT /v1/lease allows orders from one tester only.
 
-			stop is TERM, the grace, KILL; kill is KILL at once; both reach the member's whole session, and return when it is dead.
-			What a member that exits by itself leaves in its session is killed.
+			stop is TERM, the grace, KILL; kill is KILL at once; pause freezes the control group, or sends STOP.
+			They return when all of the member is dead, or stands.
+			What a member that exits by itself leaves is killed.
 			wipe stops it and removes what is in the directory D; archive stops it and moves that to D/archive/TIME-N, with
 			member.log, which has the member's output.
 
@@ -70,7 +94,21 @@ func faultAgent() *applet.Applet {
 			applet.Duration(&o.grace, "grace", "D", "the time between TERM and KILL (default 5s)"),
 			applet.Parsed(&o.maxHold, "max-hold", "D", "refuse longer holds (default 5m)", applet.Positive),
 			applet.Switch(&o.start, "start", "start the member at once"),
+			userOption(&o.command.User),
+			applet.Parsed(&o.command.Dir, "chdir c", "DIR", "run COMMAND in DIR", directory).As(applet.Dir),
+			envFileOption(&o.envs),
+			applet.Each(&o.command.Limits, "limit", "NAME=VALUE", "a resource limit, for example nofile=65536 or core=unlimited",
+				spawn.ParseLimit),
+			applet.Strings(&o.variants, "variant", "NAME=WORDS", "another way to start COMMAND, for orders that name it: K=V words set "+
+				"variables, others are further arguments, and after -- they are a command instead"),
+			applet.Parsed(&o.scope, "scope", "SCOPE", "find the member's processes by cgroup or by tree (default cgroup where one can be made)",
+				scopeOf),
+			applet.String(&o.netns, "netns", "PID|FILE", "put network faults into the network namespace of this process, or of this file"),
+			applet.Switch(&o.attach.PIDFile, "attach", "the member that FILE names is started by another program, or by COMMAND, which exits"),
+			applet.String(&o.attach.Unit, "unit", "NAME", "the member is this unit of systemd"),
+			applet.String(&o.attach.Group, "cgroup", "PATH", "the member is what runs in this control group"),
 		}, ruleOptions(&o.rules)...),
+		Exclusive: [][]string{{"attach", "unit", "cgroup"}},
 		Statuses: []applet.Item{
 			{Name: "0", Text: "stopped on request, and the member with it"},
 			{Name: "1", Text: "another agent is listening there"},
@@ -116,8 +154,10 @@ func faultAgent() *applet.Applet {
 
 			slow holds packets in the agent by NFQUEUE; a packet that is held when the agent exits is lost, and later ones pass.
 
-			Without a token, any process that can open the socket can give orders: those of root and of its owner.
+			Without a token, root and the agent's own user can give orders, by the UNIX socket as on loopback, where the kernel is
+			asked whose the connection is.
 			HOST:PORT other than loopback is refused without --token-file or --client-ca.
+			Each order is logged on standard error, with who gave it.
 			Without TLS, a token can be read in transit.
 		`,
 		SeeAlso: []string{"fault-tester(1)", "pid-claim(1)", "nft(8)"},
@@ -135,11 +175,8 @@ func (o *faultAgentOptions) run(c *applet.Call) error {
 	if err := o.check(c); err != nil {
 		return err
 	}
-	command := spawn.Command{Args: c.Args, Env: os.Environ()}
-	if file, ok := c.Stderr.(*os.File); ok {
-		command.Stdout, command.Stderr = file, file
-	}
-	if _, err := spawn.LookPath(c.Args[0], os.Getenv("PATH"), ""); err != nil {
+	command, err := o.prepare(c)
+	if err != nil {
 		return err
 	}
 	ctx, stop := signals.Until(context.Background()) // before anything can connect
@@ -149,17 +186,26 @@ func (o *faultAgentOptions) run(c *applet.Call) error {
 		return err
 	}
 	defer listener.Close()
-	a, err := agent.New(agent.Config{
-		PIDFile: o.file, Rules: o.rules, Command: command,
+	config := agent.Config{
+		PIDFile: o.file, Rules: o.rules, Command: command, Variants: map[string]agent.Variant{}, Scope: o.scope, NetNS: o.netns,
 		Guard: spawn.Command{Path: "/proc/self/exe", Args: []string{c.Name}, Env: os.Environ()},
 		Dir:   o.dir, Mine: []string{o.address.Socket(), o.address.TokenFile, o.address.Cert, o.address.Key, o.address.ClientCA},
-		Grace: o.grace, MaxHold: o.maxHold, Table: agent.TableName(o.file), Port: agent.PortOf(listener), Log: c.Say,
-	})
+		Grace: o.grace, MaxHold: o.maxHold, Table: agent.TableName(o.file + o.attach.Unit + o.attach.Group), Port: agent.PortOf(listener),
+		Certified: o.address.ClientCA != "", Log: c.Say,
+	}
+	for _, text := range o.variants {
+		name, v, _ := agent.ParseVariant(text) // which check has parsed
+		config.Variants[name] = v
+	}
+	if o.attach != (agent.Attach{}) {
+		config.Attach = &o.attach
+	}
+	a, err := agent.New(config)
 	if err != nil {
 		return err
 	}
 	if o.start {
-		if err := a.Start(); err != nil {
+		if err := a.Start(fault.Order{}); err != nil {
 			return errors.Join(err, a.Close())
 		}
 	}
@@ -172,15 +218,56 @@ func (o *faultAgentOptions) run(c *applet.Call) error {
 	return err
 }
 
-func (o *faultAgentOptions) check(c *applet.Call) error {
-	if err := needPidfile(o.file); err != nil {
-		return err
+// prepare is the member's command, with what it is to have; none for a member that another program starts.
+func (o *faultAgentOptions) prepare(c *applet.Call) (cmd spawn.Command, err error) {
+	cmd = o.command
+	cmd.Args, cmd.Env = c.Args, os.Environ()
+	for _, file := range o.envs {
+		more, err := spawn.ParseEnvFile(file, cmd.User, o.rules.AllowInsecure)
+		if err != nil {
+			return cmd, err
+		}
+		cmd.Env = spawn.MergeEnv(cmd.Env, more)
 	}
-	if err := needCommand(c); err != nil {
-		return err
+	cmd.Env = cmd.User.Environ(cmd.Env)
+	if file, ok := c.Stderr.(*os.File); ok {
+		cmd.Stdout, cmd.Stderr = file, file
+	}
+	if len(c.Args) > 0 {
+		_, err = spawn.LookPath(c.Args[0], os.Getenv("PATH"), cmd.Dir)
+	}
+	return cmd, err
+}
+
+func (o *faultAgentOptions) check(c *applet.Call) error {
+	elsewhere := o.attach.Unit != "" || o.attach.Group != ""
+	switch {
+	case !elsewhere || o.attach.PIDFile:
+		if err := needPidfile(o.file); err != nil {
+			return err
+		}
+	case o.address.Listen == "" && o.file == "":
+		return applet.Usage("no address given (--listen ADDRESS)")
+	}
+	if !elsewhere && !o.attach.PIDFile {
+		if err := needCommand(c); err != nil {
+			return err
+		}
+	}
+	for _, text := range o.variants {
+		if _, _, err := agent.ParseVariant(text); err != nil {
+			return applet.Usage("--variant: %w", err)
+		}
 	}
 	if o.address.Listen == "" {
 		o.address.Listen = "unix:" + o.file + ".sock"
 	}
 	return nil
+}
+
+func scopeOf(s string) (string, error) {
+	if s != agent.ScopeGroup && s != agent.ScopeTree {
+		return "", fmt.Errorf("%q is neither cgroup nor tree", s)
+	}
+	return s, nil
 }

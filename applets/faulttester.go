@@ -28,6 +28,7 @@ type faultTesterOptions struct {
 	percent       float64
 	delay, jitter time.Duration
 	rate, leave   uint64
+	variant       string
 }
 
 // faultTester breaks a cluster by its agents, in cases that a file describes, and judges how it recovers. Whatever
@@ -58,14 +59,14 @@ func faultTester() *applet.Applet {
 			If a case fails, the load is stopped first, then on_failure is run, the members' data is moved away where the agents
 			have a directory, everything is healed and the members are started empty.
 
-			FILE has: name; members (name, agent, addresses, health as a URL or exec); token_file; tls (ca, cert, key); defaults
+			FILE has: name; members (name, agent, addresses, health as a URL or exec, token_file); token_file; tls (ca, cert, key); defaults
 			(hold 5s, recover 60s, timeout 10s); leader, a command that prints the leader's name or address; load, a list of
 			commands that run during a case; check (exec, tries, pause, timeout); on_failure (exec, archive, stacks, stop);
 			rounds; seed; shuffle; cases.
 
 			A case has: name; fault (kill, stop, pause, wipe, isolate, partition, slow, rate, loss, fill, exec, none); on (one,
 			follower, leader, minority, majority, all, or names); shape of a partition (halves, ring, bridge); hold, or until
-			(exec, timeout); recover; percent, delay, jitter, rate, leave, direction; inject and undo of exec; effect.
+			(exec, timeout); recover; percent, delay, jitter, rate, leave, direction, variant; inject and undo of exec; effect.
 			A command is a list of words, or one text for sh -c.
 		`,
 		Commands: []applet.Item{
@@ -88,6 +89,7 @@ func faultTester() *applet.Applet {
 			applet.Parsed(&o.percent, "percent", "P", "do loss: drop P percent of the packets", applet.Fraction(100)),
 			applet.Parsed(&o.rate, "rate", "BYTES", "do rate: allow BYTES per second, for example 64KiB", plan.ParseSize),
 			applet.Parsed(&o.leave, "leave", "BYTES", "do fill: leave BYTES free", plan.ParseSize),
+			applet.String(&o.variant, "variant", "NAME", "do: start the member by this variant that its agent has"),
 			applet.String(&o.direction, "direction", "WAY", "do: the direction of packets, both, in or out"),
 		},
 		Statuses: []applet.Item{

@@ -92,6 +92,8 @@ func (e Exit) String() string {
 type Status struct {
 	State       State           `json:"state"`
 	PID         int             `json:"pid,omitempty"`
+	Processes   int             `json:"processes,omitempty"` // of the member; an order hits them all
+	Reach       string          `json:"reach,omitempty"`     // cgroup or tree: by what they are found
 	Since       time.Time       `json:"since"`
 	Exit        *Exit           `json:"exit,omitempty"` // of the last process that ended
 	Unexpected  int             `json:"unexpected"`     // exits that nobody asked for
@@ -103,10 +105,11 @@ type Status struct {
 	Archive     string          `json:"archive,omitempty"` // where the last archive went
 }
 
-// Order is the body of POST /v1/stop, kill, pause, wipe and archive; an empty body is an empty order.
+// Order is the body of POST /v1/start, restart, stop, kill, pause, wipe and archive; an empty body is an empty order.
 type Order struct {
-	Hold   Duration `json:"hold,omitempty"`   // the member is started, or resumed, again after this
-	Stacks bool     `json:"stacks,omitempty"` // archive: QUIT instead of TERM
+	Hold    Duration `json:"hold,omitempty"`    // the member is started, or resumed, again after this
+	Stacks  bool     `json:"stacks,omitempty"`  // archive: QUIT instead of TERM
+	Variant string   `json:"variant,omitempty"` // of the command, among those that the agent has, for the start that follows
 }
 
 // Lease is the body of PUT /v1/lease. While it is held, orders must carry its ID in the header LeaseHeader.

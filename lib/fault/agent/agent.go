@@ -15,9 +15,11 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
+	"pidbox/lib/child"
 	"pidbox/lib/fault"
 	"pidbox/lib/fault/cut"
 	"pidbox/lib/pidfile"
@@ -26,17 +28,22 @@ import (
 
 // Config says whose agent it is.
 type Config struct {
-	PIDFile string
-	Rules   pidfile.Rules
-	Command spawn.Command // of the member
-	Guard   spawn.Command // which runs Guard
-	Dir     string        // the member's directory; "" is none
-	Mine    []string      // paths that are not the member's, if they lie in Dir: the agent's socket, its token; "" is none
-	Grace   time.Duration // between TERM and KILL
-	MaxHold time.Duration
-	Table   string // name of the nftables table
-	Port    uint16 // the agent's own, which no fault cuts; 0 is none
-	Log     func(format string, args ...any)
+	PIDFile   string
+	Rules     pidfile.Rules
+	Command   spawn.Command // of the member
+	Variants  map[string]Variant
+	Attach    *Attach       // nil: the agent starts the member
+	Scope     string        // ScopeGroup or ScopeTree; "": a group where one can be had, else a tree
+	Guard     spawn.Command // which runs Guard
+	Dir       string        // the member's directory; "" is none
+	Mine      []string      // paths that are not the member's, if they lie in Dir: the agent's socket, its token; "" is none
+	Grace     time.Duration // between TERM and KILL
+	MaxHold   time.Duration
+	NetNS     string // the member's network namespace: a PID, or a file; "": the agent's own
+	Table     string // name of the nftables table
+	Port      uint16 // the agent's own, which no fault cuts; 0 is none
+	Certified bool   // askers show a certificate
+	Log       func(format string, args ...any)
 }
 
 // Agent is beside one member. Its methods may be called concurrently; orders run one after the other.
@@ -45,6 +52,8 @@ type Agent struct {
 	table       *cut.Table
 	root        *os.Root // of Dir
 	unsupported map[fault.Kind]string
+	group       *group         // for members that are started here; nil: their tree is followed
+	orphans     *child.Orphans // of that tree
 
 	order  sync.Mutex // held by whoever changes the member or its faults
 	closed bool       // guarded by order: nothing is started any more
@@ -57,8 +66,9 @@ type Agent struct {
 	unexpected int
 	archive    string
 	faults     map[string]*active
-	again      *time.Timer // starts the member after the hold of a stop
-	lease      *lease      // nil: nobody's
+	again      *time.Timer  // starts the member after the hold of a stop
+	lease      *lease       // nil: nobody's
+	helpers    map[int]bool // children of the agent that are none of the member
 }
 
 // refusal is an error that is not the agent's: a status of HTTP.
@@ -74,39 +84,79 @@ func refuse(status int, format string, args ...any) error {
 // New makes the agent, removes what a killed one has left, and takes over the member if its pidfile names a live
 // process, which it resumes.
 func New(c Config) (_ *Agent, err error) {
-	a := &Agent{Config: c, state: fault.New, since: time.Now(), faults: map[string]*active{}}
+	a := &Agent{Config: c, state: fault.New, since: time.Now(), faults: map[string]*active{}, helpers: map[int]bool{}}
 	if c.Dir != "" {
 		if a.root, err = os.OpenRoot(c.Dir); err != nil {
 			return nil, fmt.Errorf("directory of the member: %w", err)
 		}
 	}
-	a.table = cut.Open(c.Table, c.Port)
+	netns, err := openNetNS(c.NetNS)
+	if err != nil {
+		return nil, err
+	}
+	a.table = cut.Open(c.Table, c.Port, netns)
 	a.unsupported = a.table.Unsupported()
 	if a.root == nil {
 		a.unsupported[fault.Fill] = "the agent has no directory"
 	}
+	if a.Attach != nil {
+		return a, a.attached()
+	}
+	if err := a.prepare(); err != nil {
+		return nil, err
+	}
 	return a, a.adopt()
+}
+
+func openNetNS(where string) (*os.File, error) {
+	if where == "" {
+		return nil, nil
+	}
+	if _, err := strconv.Atoi(where); err == nil {
+		where = "/proc/" + where + "/ns/net"
+	}
+	f, err := os.Open(where)
+	if err != nil {
+		return nil, fmt.Errorf("network namespace of the member: %w", err)
+	}
+	return f, nil
 }
 
 // Status tells of the member as it is.
 func (a *Agent) Status() fault.Status {
+	s, m := a.noted()
+	if m == nil {
+		return s
+	}
+	if s.PID = m.PID(); s.PID == 0 {
+		return s
+	}
+	s.Reach = ScopeTree
+	if _, is := m.reach.(group); is {
+		s.Reach = ScopeGroup
+	}
+	if pids, err := m.reach.members(); err == nil {
+		s.Processes = len(pids)
+	}
+	if paused, err := m.reach.paused(); err == nil && paused {
+		s.State = fault.Paused
+	}
+	return s
+}
+
+func (a *Agent) noted() (fault.Status, *member) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s := fault.Status{State: a.state, Since: a.since, Exit: a.exit, Unexpected: a.unexpected, Faults: []fault.Active{},
 		Unsupported: a.unsupported, Dir: a.root != nil, MaxHold: fault.Duration(a.MaxHold), Lease: a.lease.owner(), Archive: a.archive}
-	if m := a.member; m != nil {
-		s.PID = m.PID()
-		if state, err := m.Handle().State(); err == nil && state == 'T' {
-			s.State = fault.Paused
-			if m.guard != nil {
-				s.Since = m.guard.since
-			}
-		}
+	m := a.member
+	if m != nil && m.guard != nil {
+		s.Since = m.guard.since
 	}
 	for _, id := range slices.Sorted(maps.Keys(a.faults)) {
 		s.Faults = append(s.Faults, a.told(a.faults[id]))
 	}
-	return s
+	return s, m
 }
 
 // Heal ends every fault, resumes a paused member, and starts one that was stopped for a hold.
@@ -126,7 +176,7 @@ func (a *Agent) heal(start bool) error {
 		errs = append(errs, a.resume(m))
 	}
 	if wasHeld && start {
-		errs = append(errs, a.start())
+		errs = append(errs, a.start(""))
 	}
 	return errors.Join(errs...)
 }
@@ -139,7 +189,18 @@ func (a *Agent) Close() error {
 	a.mu.Lock()
 	a.lease.stop()
 	a.mu.Unlock()
-	err := errors.Join(a.heal(false), a.stop(a.graceful()), a.table.Close())
+	var err error
+	if a.Attach != nil { // it is not ours to end, and what we have ended is brought back
+		a.closed = false
+		err = a.heal(true)
+		a.closed = true
+	} else {
+		err = errors.Join(a.heal(false), a.stop(a.graceful()))
+	}
+	err = errors.Join(err, a.table.Close())
+	if a.group != nil {
+		err = errors.Join(err, a.group.Remove())
+	}
 	if a.root != nil {
 		a.root.Close()
 	}

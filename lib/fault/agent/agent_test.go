@@ -267,7 +267,7 @@ func TestGuard(t *testing.T) {
 		<-g.done // the agent has resumed it too, and no signal of this pause is still to come
 	}
 	// somebody else's stop is seen too
-	_ = f.member.Handle().Signal(syscall.SIGSTOP)
+	_ = f.member.child.Handle().Signal(syscall.SIGSTOP)
 	f.until("it is seen", is(fault.Paused))
 	f.ask(200, "", "POST", "/v1/resume", "")
 	f.until("it is resumed", is(fault.Running))
@@ -283,7 +283,7 @@ func TestTakesOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := first.Start(); err != nil {
+	if err := first.Start(fault.Order{}); err != nil {
 		t.Fatal(err)
 	}
 	pid := first.Status().PID

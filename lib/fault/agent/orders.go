@@ -9,13 +9,14 @@ import (
 	"pidbox/lib/fault"
 	"pidbox/lib/proc"
 	"pidbox/lib/signals"
+	"pidbox/lib/stop"
 )
 
-// Start runs the command, unless it runs.
-func (a *Agent) Start() error {
+// Start runs the command, or that variant of it, unless it runs.
+func (a *Agent) Start(o fault.Order) error {
 	a.order.Lock()
 	defer a.order.Unlock()
-	return a.start()
+	return a.start(o.Variant)
 }
 
 // Stop ends the member by TERM, the grace, KILL, and has seen it dead. With a hold it is started again after that.
@@ -25,13 +26,13 @@ func (a *Agent) Stop(o fault.Order) error { return a.end(o, a.graceful(), fault.
 func (a *Agent) Kill(o fault.Order) error { return a.end(o, at("KILL/5"), fault.Stopped) }
 
 // Restart is Stop and Start.
-func (a *Agent) Restart() error {
+func (a *Agent) Restart(o fault.Order) error {
 	a.order.Lock()
 	defer a.order.Unlock()
 	if err := a.stop(a.graceful()); err != nil {
 		return err
 	}
-	return a.start()
+	return a.start(o.Variant)
 }
 
 // Wipe stops the member and removes its data.
@@ -76,6 +77,9 @@ func (a *Agent) end(o fault.Order, by signals.Schedule, to fault.State) error {
 	if err := a.checkHold(o.Hold, false); err != nil {
 		return err
 	}
+	if _, err := a.command(o.Variant); err != nil { // now, and not after the hold
+		return err
+	}
 	a.order.Lock()
 	defer a.order.Unlock()
 	if err := a.stop(by); err != nil {
@@ -91,14 +95,14 @@ func (a *Agent) end(o fault.Order, by signals.Schedule, to fault.State) error {
 	}
 	if o.Hold > 0 {
 		a.mu.Lock()
-		a.again = time.AfterFunc(time.Duration(o.Hold), a.startAgain)
+		a.again = time.AfterFunc(time.Duration(o.Hold), func() { a.startAgain(o) })
 		a.mu.Unlock()
 	}
 	return nil
 }
 
-func (a *Agent) startAgain() {
-	if err := a.Start(); err != nil {
+func (a *Agent) startAgain(o fault.Order) {
+	if err := a.Start(o); err != nil {
 		a.Log("start after the hold: %v", err)
 	}
 }
@@ -123,7 +127,18 @@ func at(schedule string) signals.Schedule {
 	return s
 }
 
-// stop ends the process and what it has started in its session.
+// finishBy runs the schedule on all processes of the member, and has seen them gone.
+func (a *Agent) finishBy(m *member, by signals.Schedule) error {
+	m.ending.Lock()
+	defer m.ending.Unlock()
+	if a.Attach != nil {
+		return a.stopAttached(m, by)
+	}
+	_, err := stop.Run(context.Background(), m.reach, by, nil)
+	return err
+}
+
+// stop ends the processes of the member.
 func (a *Agent) stop(by signals.Schedule) error {
 	a.mu.Lock()
 	if a.again != nil {
@@ -141,7 +156,7 @@ func (a *Agent) stop(by signals.Schedule) error {
 	if err := a.resume(m); err != nil { // or it could not answer TERM
 		return err
 	}
-	if err := m.Child.Stop(context.Background(), by, nil); err != nil && !errors.Is(err, proc.ErrNotFound) {
+	if err := a.finishBy(m, by); err != nil && !errors.Is(err, proc.ErrNotFound) {
 		a.mu.Lock()
 		m.expected = false
 		a.mu.Unlock()

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"syscall"
 	"time"
 
 	"pidbox/lib/child"
@@ -49,6 +48,27 @@ func (a *Agent) Pause(o fault.Order) error {
 		}
 		<-g.done // it was at its end; or its last word would end the new pause
 	}
+	var err error
+	for range 3 { // a tree may grow while it is being found
+		if err = a.putGuard(m, o.Hold); err != nil {
+			break
+		}
+		paused, err := m.reach.paused()
+		if paused || err != nil {
+			return err
+		}
+		if err := a.resume(m); err != nil {
+			return err
+		}
+	}
+	if err == nil {
+		err = errors.New("some of its processes go on")
+	}
+	return fmt.Errorf("pause process %d: %w", m.PID(), err)
+}
+
+// putGuard starts a guard, which has paused the member when it returns.
+func (a *Agent) putGuard(m *member, hold fault.Duration) error {
 	g, err := a.newGuard(m)
 	if err != nil {
 		return fmt.Errorf("start the guard of a pause: %w", err)
@@ -57,9 +77,9 @@ func (a *Agent) Pause(o fault.Order) error {
 	m.guard = g
 	a.mu.Unlock()
 	go a.guarded(m, g)
-	if err := g.hold(o.Hold); err != nil {
+	if err := g.hold(hold); err != nil {
 		g.end()
-		return fmt.Errorf("pause process %d: %w", m.PID(), err)
+		return err
 	}
 	return nil
 }
@@ -87,15 +107,20 @@ func (a *Agent) newGuard(m *member) (_ *guard, err error) {
 		return nil, err
 	}
 	defer outWrite.Close()
+	whom, err := m.reach.pausing()
+	if err != nil {
+		return nil, err
+	}
 	cmd := a.Config.Guard
-	cmd.Env = append(cmd.Env[:len(cmd.Env):len(cmd.Env)], GuardVariable+"="+m.Identity().String())
+	cmd.Env = append(cmd.Env[:len(cmd.Env):len(cmd.Env)], GuardVariable+"="+whom)
 	cmd.Stdin, cmd.Stdout = inRead, outWrite
-	c, err := child.Start(context.Background(), cmd, child.Spec{Session: true})
+	c, err := child.Start(context.Background(), cmd, child.Spec{Session: true, Orphans: a.orphans})
 	if err != nil {
 		inWrite.Close()
 		outRead.Close()
 		return nil, err
 	}
+	a.help(c.PID(), true)
 	g := &guard{child: c, in: inWrite, out: bufio.NewReader(outRead), since: time.Now(), done: make(chan struct{})}
 	return g, nil
 }
@@ -103,6 +128,7 @@ func (a *Agent) newGuard(m *member) (_ *guard, err error) {
 // guarded waits for the end of a guard, and resumes the member in its stead.
 func (a *Agent) guarded(m *member, g *guard) {
 	_, _ = g.child.Reap()
+	a.help(g.child.PID(), false)
 	g.child.Close()
 	g.in.Close()
 	a.mu.Lock()
@@ -110,7 +136,7 @@ func (a *Agent) guarded(m *member, g *guard) {
 		m.guard = nil
 	}
 	a.mu.Unlock()
-	_ = m.signal(syscall.SIGCONT)
+	_ = m.reach.resume()
 	close(g.done)
 }
 
@@ -136,7 +162,7 @@ func (a *Agent) resume(m *member) error {
 		<-g.done
 	}
 	// also what somebody else has stopped
-	if err := m.signal(syscall.SIGCONT); !errors.Is(err, proc.ErrNotFound) {
+	if err := m.reach.resume(); !errors.Is(err, proc.ErrNotFound) {
 		return err
 	}
 	return nil

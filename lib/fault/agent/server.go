@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"bytes"
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
@@ -8,9 +10,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
 
 	"pidbox/lib/fault"
 	"pidbox/lib/pidfile"
@@ -21,7 +25,8 @@ import (
 // bodyLimit bounds what a request may carry.
 const bodyLimit = 64 << 10
 
-// Server is the HTTP interface of the agent. With a token, requests must carry it as "Authorization: Bearer".
+// Server is the HTTP interface of the agent. With a token, requests must carry it as "Authorization: Bearer"; with neither a
+// token nor certificates, they must come from the agent's user or root.
 func (a *Agent) Server(token string) *http.Server {
 	order := func(do func(fault.Order) error) http.HandlerFunc {
 		return a.ordered(func(r *http.Request) error {
@@ -50,8 +55,16 @@ func (a *Agent) Server(token string) *http.Server {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, a.Status()) })
-	mux.HandleFunc("POST /v1/start", plain(a.Start))
-	mux.HandleFunc("POST /v1/restart", plain(a.Restart))
+	starting := func(do func(fault.Order) error) http.HandlerFunc {
+		return held(func(o fault.Order) error {
+			if o.Hold != 0 {
+				return refuse(400, "this order takes no hold and no stacks")
+			}
+			return do(o)
+		})
+	}
+	mux.HandleFunc("POST /v1/start", starting(a.Start))
+	mux.HandleFunc("POST /v1/restart", starting(a.Restart))
 	mux.HandleFunc("POST /v1/resume", plain(a.Resume))
 	mux.HandleFunc("POST /v1/heal", plain(a.Heal))
 	mux.HandleFunc("POST /v1/stop", held(a.Stop))
@@ -77,6 +90,7 @@ func (a *Agent) Server(token string) *http.Server {
 	mux.HandleFunc("DELETE /v1/lease", a.telling(func(r *http.Request) error { return a.Release(r.Header.Get(fault.LeaseHeader)) }))
 	return &http.Server{
 		Handler:           a.guarding(token, mux),
+		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return meet(ctx, c, token != "" || a.Certified) },
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
@@ -101,6 +115,11 @@ func (a *Agent) guarding(token string, next http.Handler) http.Handler {
 			fail(w, refuse(403, "not for browsers: any page could ask them to"))
 			return
 		}
+		if denied := askerOf(r.Context()).denied; denied != "" {
+			a.Log("refused %s: %s", r.RemoteAddr, denied)
+			fail(w, refuse(403, "%s", denied))
+			return
+		}
 		got := sha256.Sum256([]byte(r.Header.Get("Authorization")))
 		if token != "" && subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
 			w.Header().Set("WWW-Authenticate", "Bearer")
@@ -115,11 +134,51 @@ func (a *Agent) guarding(token string, next http.Handler) http.Handler {
 // ordered is a request that changes the member, so only the holder of the lease may make it.
 func (a *Agent) ordered(do func(*http.Request) error) http.HandlerFunc {
 	return a.telling(func(r *http.Request) error {
-		if err := a.allows(r.Header.Get(fault.LeaseHeader)); err != nil {
-			return err
+		var body bytes.Buffer
+		r.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.TeeReader(r.Body, &body), r.Body}
+		err := a.allows(r.Header.Get(fault.LeaseHeader))
+		if err == nil {
+			err = do(r)
 		}
-		return do(r)
+		a.record(r, body.String(), err)
+		return err
 	})
+}
+
+// record puts an order on the log, with who gave it and what came of it.
+func (a *Agent) record(r *http.Request, body string, err error) {
+	const most = 300
+	what := strings.TrimPrefix(r.URL.Path, "/v1/")
+	if r.Method == http.MethodDelete {
+		what = "heal " + what
+	}
+	if body = strings.Join(strings.Fields(body), " "); len(body) > most {
+		body = body[:most] + "..."
+	}
+	outcome := "done"
+	if err != nil {
+		outcome = err.Error()
+	}
+	a.mu.Lock()
+	from := a.lease.owner()
+	a.mu.Unlock()
+	if from != "" {
+		from = ", under the lease of " + from
+	}
+	a.Log("order %s from %s%s: %s", strings.TrimSpace(what+" "+printable(body)), askerOf(r.Context()).name, printable(from), outcome)
+}
+
+// printable replaces what would break a line of the log.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, s)
 }
 
 // telling answers with the status after the order, or with the error.

@@ -157,7 +157,7 @@ func rule(t *testing.T, s fault.Spec) Rule {
 
 func open(t *testing.T) *Table {
 	t.Helper()
-	table := Open("pidbox_fault_test", 0)
+	table := Open("pidbox_fault_test", 0, nil)
 	if why, no := table.Unsupported()[fault.Drop]; no {
 		t.Skip(why)
 	}
@@ -220,7 +220,7 @@ func TestHeldByTheKernel(t *testing.T) {
 		t.Errorf("healed after %v, before its hold of 1s", d)
 	}
 	put(t, table, "b", fault.Spec{Kind: fault.Drop})
-	next := Open(table.name, 0)
+	next := Open(table.name, 0, nil)
 	defer next.Close()
 	if n := ping(3, long); n != 3 {
 		t.Errorf("after the next Open %d of 3 packets came back", n)
@@ -313,7 +313,7 @@ func TestSlow(t *testing.T) {
 // With IPv6 the neighbours find each other by ICMP, which the agent's port needs too.
 func TestOwnPortPassesToNeighbours(t *testing.T) {
 	world(t)
-	table := Open("pidbox_fault_test", 7)
+	table := Open("pidbox_fault_test", 7, nil)
 	defer table.Close()
 	put(t, table, "a", fault.Spec{Kind: fault.Drop})
 	run(t, "ip -6 neigh flush dev m0")
@@ -330,7 +330,7 @@ func TestOwnPortPasses(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	table := Open("pidbox_fault_test", uint16(l.Addr().(*net.TCPAddr).Port))
+	table := Open("pidbox_fault_test", uint16(l.Addr().(*net.TCPAddr).Port), nil)
 	defer table.Close()
 	put(t, table, "a", fault.Spec{Kind: fault.Drop, Peers: []string{"127.0.0.1"}})
 	c, err := net.DialTimeout("tcp", l.Addr().String(), 10*time.Second)

@@ -46,7 +46,11 @@ const (
 
 // listen binds a free queue number and begins to hold its packets.
 func (t *Table) listen(r Rule) (*queue, error) {
-	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
+	var config netlink.Config
+	if t.netns != nil {
+		config.NetNS = int(t.netns.Fd())
+	}
+	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, &config)
 	if err != nil {
 		return nil, fmt.Errorf("nfqueue: %w", err)
 	}
@@ -66,7 +70,7 @@ func (t *Table) listen(r Rule) (*queue, error) {
 		err = q.configure(configLength, binaryutil.BigEndian.PutUint32(queueLength))
 	}
 	if err == nil {
-		err = t.targets.probe(t.name+"_queue", q)
+		err = t.probe(q)
 	}
 	if err != nil {
 		conn.Close()
@@ -159,23 +163,25 @@ func (t *queueTarget) expr(q *queue) expr.Any {
 	return &expr.Target{Name: "NFQUEUE", Rev: 3, Info: &info}
 }
 
-func (t *queueTarget) probe(name string, q *queue) error {
+// probe finds out how packets get into a queue here.
+func (table *Table) probe(q *queue) error {
+	t := &table.targets
 	if t.known {
 		return nil
 	}
 	var first error
 	for _, t.xtable = range []bool{false, true} {
-		table := &nftables.Table{Family: nftables.TableFamilyINet, Name: name}
-		err := send(func(c *nftables.Conn) error {
-			c.AddTable(table)
-			chain := c.AddChain(&nftables.Chain{Table: table, Name: "probe", Type: nftables.ChainTypeFilter,
+		probed := &nftables.Table{Family: nftables.TableFamilyINet, Name: table.name + "_queue"}
+		err := table.send(func(c *nftables.Conn) error {
+			c.AddTable(probed)
+			chain := c.AddChain(&nftables.Chain{Table: probed, Name: "probe", Type: nftables.ChainTypeFilter,
 				Hooknum: nftables.ChainHookInput, Priority: nftables.ChainPriorityRaw})
-			c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: []expr.Any{
+			c.AddRule(&nftables.Rule{Table: probed, Chain: chain, Exprs: []expr.Any{
 				&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1},
 				&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{255}},
 				t.expr(q),
 			}})
-			c.DelTable(table)
+			c.DelTable(probed)
 			return nil
 		})
 		if err == nil {

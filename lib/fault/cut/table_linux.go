@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -18,6 +19,7 @@ import (
 type Table struct {
 	name    string
 	port    uint16
+	netns   *os.File // nil: the caller's
 	mu      sync.Mutex
 	queues  map[string]*queue
 	chains  map[string][]string // by the id of the fault
@@ -26,9 +28,10 @@ type Table struct {
 }
 
 // Open removes what an earlier process left in the table called name. The table itself is made with the first fault.
-// Packets from and to the own TCP port always pass; 0 is none. It needs no privilege until there is a fault.
-func Open(name string, port uint16) *Table {
-	t := &Table{name: name, port: port, queues: map[string]*queue{}, chains: map[string][]string{}}
+// Packets from and to the own TCP port always pass; 0 is none. It needs no privilege until there is a fault. netns is the
+// network namespace of the member, nil for the caller's; it is closed with the table.
+func Open(name string, port uint16, netns *os.File) *Table {
+	t := &Table{name: name, port: port, netns: netns, queues: map[string]*queue{}, chains: map[string][]string{}}
 	_ = t.drop() // without the privilege there can be nothing to remove, and Unsupported will say so
 	return t
 }
@@ -46,14 +49,18 @@ func (t *Table) Close() error {
 		delete(t.queues, id)
 	}
 	clear(t.chains)
-	if !t.made {
-		return nil
+	var err error
+	if t.made {
+		err = t.drop()
 	}
-	return t.drop()
+	if t.netns != nil {
+		t.netns.Close()
+	}
+	return err
 }
 
 func (t *Table) drop() error {
-	return send(func(c *nftables.Conn) error {
+	return t.send(func(c *nftables.Conn) error {
 		c.AddTable(t.table()) // or the removal of a table that is not there fails
 		c.DelTable(t.table())
 		return nil
@@ -79,11 +86,11 @@ func (t *Table) Put(id string, r Rule) error {
 		chains, err = t.add(c, t.table(), id, r, q)
 		return err
 	}
-	err := send(put)
+	err := t.send(put)
 	if t.lost(id, err) {
 		if err = t.drop(); err == nil {
 			delete(t.chains, id)
-			err = send(put)
+			err = t.send(put)
 		}
 	}
 	if err != nil {
@@ -107,7 +114,7 @@ func (t *Table) Remove(id string) error {
 	if t.chains[id] == nil {
 		return nil
 	}
-	err := send(func(c *nftables.Conn) error { t.remove(c, id); return nil })
+	err := t.send(func(c *nftables.Conn) error { t.remove(c, id); return nil })
 	if t.lost(id, err) {
 		err = t.drop()
 	}
@@ -148,7 +155,10 @@ func (t *Table) Count(id string) (packets, bytes uint64, err error) {
 	if t.chains[id] == nil {
 		return 0, 0, nil
 	}
-	var c nftables.Conn
+	c, err := t.connect()
+	if err != nil {
+		return 0, 0, err
+	}
 	o, err := c.GetObject(counter(t.table(), id))
 	if err != nil {
 		return 0, 0, fmt.Errorf("nftables: read the counter of %s: %w", id, err)
@@ -174,7 +184,7 @@ func (t *Table) Unsupported() map[fault.Kind]string {
 			q, err = t.listen(r)
 		}
 		if err == nil {
-			err = send(func(c *nftables.Conn) error {
+			err = t.send(func(c *nftables.Conn) error {
 				c.AddTable(probe)
 				_, err := t.add(c, probe, "probe", r, q)
 				c.DelTable(probe)
@@ -193,8 +203,8 @@ func (t *Table) Unsupported() map[fault.Kind]string {
 }
 
 // send runs one transaction: all of it comes into force, or nothing.
-func send(fill func(*nftables.Conn) error) error {
-	c, err := nftables.New()
+func (t *Table) send(fill func(*nftables.Conn) error) error {
+	c, err := t.connect()
 	if err != nil {
 		return err
 	}
@@ -202,6 +212,13 @@ func send(fill func(*nftables.Conn) error) error {
 		return err
 	}
 	return c.Flush()
+}
+
+func (t *Table) connect() (*nftables.Conn, error) {
+	if t.netns == nil {
+		return nftables.New()
+	}
+	return nftables.New(nftables.WithNetNSFd(int(t.netns.Fd())))
 }
 
 func unsupported(err error) error {

@@ -4,6 +4,7 @@ package cut
 
 import (
 	"fmt"
+	"os"
 
 	"pidbox/lib/fault"
 )
@@ -12,7 +13,7 @@ import (
 type Table struct{}
 
 // Open returns a table that can do nothing.
-func Open(string, uint16) *Table { return &Table{} }
+func Open(string, uint16, *os.File) *Table { return &Table{} }
 
 // Close does nothing.
 func (*Table) Close() error { return nil }

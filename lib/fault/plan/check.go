@@ -184,6 +184,9 @@ func checkParameters(here string, c Case) *flaw {
 			return at(here+"."+one.key, "%s is of fault %s", one.key, one.fault)
 		}
 	}
+	if c.Variant != "" && !slices.Contains([]string{Kill, Stop, Wipe, "start", "restart"}, c.Fault) {
+		return at(here+".variant", "variant is of kill, stop and wipe")
+	}
 	if c.Direction != "" && !Networked(c.Fault) {
 		return at(here+".direction", "direction is of network faults")
 	}

@@ -37,6 +37,7 @@ type Member struct {
 	Agent     string   `yaml:"agent"`     // unix:PATH, HOST:PORT, http://HOST:PORT or https://HOST:PORT
 	Addresses []string `yaml:"addresses"` // by which the others reach it; for network faults
 	Health    Health   `yaml:"health"`
+	TokenFile string   `yaml:"token_file"` // of this member's agent, in place of the plan's
 }
 
 // TLS is how the tester shows itself to agents over https.
@@ -85,6 +86,7 @@ type Case struct {
 	Jitter    Duration        `yaml:"jitter"`
 	Rate      Size            `yaml:"rate"`
 	Leave     Size            `yaml:"leave"`
+	Variant   string          `yaml:"variant"` // of the command, for the start after a kill, stop or wipe
 
 	Inject Command `yaml:"inject"` // of fault exec
 	Undo   Command `yaml:"undo"`

@@ -44,6 +44,12 @@ func Connect(ctx context.Context, p *plan.Plan, o Options) (*Cluster, error) {
 	}
 	c := &Cluster{plan: p, options: o, clients: map[string]*client{}, stop: func() {}}
 	for _, m := range p.Members {
+		token := token
+		if m.TokenFile != "" {
+			if token, err = fault.ReadToken(m.TokenFile); err != nil {
+				return nil, err
+			}
+		}
 		c.clients[m.Name] = newClient(m, token, secure)
 	}
 	_, err = c.Statuses(ctx)

@@ -44,10 +44,12 @@ func Do(ctx context.Context, p *plan.Plan, o Options, one plan.Case, hold time.D
 	return names, c.each(names, func(a *client) error {
 		var err error
 		switch {
-		case slices.Contains([]string{"start", "restart", "resume", "heal", "archive"}, one.Fault):
+		case slices.Contains([]string{"start", "restart"}, one.Fault):
+			_, err = a.order(ctx, one.Fault, fault.Order{Variant: one.Variant})
+		case slices.Contains([]string{"resume", "heal", "archive"}, one.Fault):
 			_, err = a.order(ctx, one.Fault, fault.Order{})
 		case slices.Contains([]string{plan.Kill, plan.Stop, plan.Pause, plan.Wipe}, one.Fault):
-			_, err = a.order(ctx, one.Fault, fault.Order{Hold: fault.Duration(hold)})
+			_, err = a.order(ctx, one.Fault, fault.Order{Hold: fault.Duration(hold), Variant: one.Variant})
 		default:
 			_, err = a.do(ctx, "PUT", "faults/by-hand", p.Spec(one, p.Addresses(p.Others(a.member)), hold))
 		}

@@ -75,7 +75,7 @@ func (t *trial) inject(ctx context.Context) error {
 		case plan.Kill, plan.Stop, plan.Pause, plan.Wipe:
 			// long, for a slow tester must not find it over: if that is gone, its lease ends long before
 			long := min(fault.Duration(t.hold+time.Minute), t.before[a.member].MaxHold)
-			_, err = a.order(ctx, t.Fault, fault.Order{Hold: long})
+			_, err = a.order(ctx, t.Fault, fault.Order{Hold: long, Variant: t.Variant})
 		default:
 			_, err = a.do(ctx, "PUT", "faults/"+faultID, t.plan.Spec(t.Case, t.peers[a.member], hold))
 		}
@@ -161,7 +161,7 @@ func (t *trial) heal(ctx context.Context) error {
 		switch t.Fault {
 		case plan.None:
 		case plan.Kill, plan.Stop, plan.Wipe:
-			_, err = a.order(ctx, "start", fault.Order{})
+			_, err = a.order(ctx, "start", fault.Order{Variant: t.Variant})
 		case plan.Pause:
 			_, err = a.order(ctx, "resume", fault.Order{})
 		default:
