@@ -7,7 +7,7 @@ _fault_agent() {
 	while ((i < COMP_CWORD)); do
 		case ${COMP_WORDS[i]} in
 		--) ((i++)); break ;;
-		-p|--pid-file|--pidfile|--listen|--token-file|--tls-cert|--tls-key|--client-ca|--dir|--grace|--max-hold|--unrecorded|--match-exec|--match-name|--match-user) [[ ${COMP_WORDS[i+1]} == = ]] && ((i++)); ((i += 2)) ;;
+		-p|--pid-file|--pidfile|--listen|--token-file|--tls-cert|--tls-key|--client-ca|--dir|--grace|--max-hold|-u|--user|-c|--chdir|--env-file|--limit|--variant|--scope|--netns|--unit|--cgroup|--unrecorded|--match-exec|--match-name|--match-user) [[ ${COMP_WORDS[i+1]} == = ]] && ((i++)); ((i += 2)) ;;
 		=) ((i += 2)) ;;
 		-*) ((i++)) ;;
 		*) break ;;
@@ -34,13 +34,22 @@ _fault_agent() {
 	--dir) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
 	--grace) :; return ;;
 	--max-hold) :; return ;;
+	-u|--user) mapfile -t COMPREPLY < <(compgen -u -- "$cur"); return ;;
+	-c|--chdir) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
+	--env-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	--limit) :; return ;;
+	--variant) :; return ;;
+	--scope) :; return ;;
+	--netns) :; return ;;
+	--unit) :; return ;;
+	--cgroup) :; return ;;
 	--unrecorded) :; return ;;
 	--match-exec) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	--match-name) :; return ;;
 	--match-user) mapfile -t COMPREPLY < <(compgen -u -- "$cur"); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "-p --pid-file --pidfile --listen --token-file --tls-cert --tls-key --client-ca --dir --grace --max-hold --start --allow-insecure --unrecorded --match-exec --match-name --match-user -q --quiet -v --verbose -h --help --version" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "-p --pid-file --pidfile --listen --token-file --tls-cert --tls-key --client-ca --dir --grace --max-hold --start -u --user -c --chdir --env-file --limit --variant --scope --netns --attach --unit --cgroup --allow-insecure --unrecorded --match-exec --match-name --match-user -q --quiet -v --verbose -h --help --version" -- "$cur")
 	else
 		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
 	fi

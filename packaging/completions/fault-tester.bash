@@ -16,10 +16,11 @@ _fault_tester() {
 	--percent) :; return ;;
 	--rate) :; return ;;
 	--leave) :; return ;;
+	--variant) :; return ;;
 	--direction) :; return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "-c --config --case --rounds --seed --json --junit --html --hold --delay --jitter --percent --rate --leave --direction -q --quiet -v --verbose -h --help --version" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "-c --config --case --rounds --seed --json --junit --html --hold --delay --jitter --percent --rate --leave --variant --direction -q --quiet -v --verbose -h --help --version" -- "$cur")
 	else
 		mapfile -t COMPREPLY < <(compgen -W "run do list check" -- "$cur")
 	fi
