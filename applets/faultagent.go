@@ -60,7 +60,7 @@ func faultAgent() *applet.Applet {
 			COMMAND, if given, is what starts it, and exits (for a unit, systemctl start is the default); without it, what was
 			stopped is not started again, unless its own supervisor does.
 			Such a member is not stopped when the agent ends.
-			A unit that is killed is also told to stop, or its Restart= would end the fault.
+			A unit that is killed is stopped as well, or its Restart= would end the fault.
 
 			GET /v1/status reports the member's state (new, running, paused, stopped, exited, wiped), its faults, and what this
 			kernel cannot do.
