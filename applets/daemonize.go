@@ -12,16 +12,20 @@ import (
 
 	"pidbox/lib/applet"
 	"pidbox/lib/daemon"
+	"pidbox/lib/ready"
 	"pidbox/lib/signals"
 	"pidbox/lib/spawn"
 )
+
+// minUptime is how long COMMAND has to live, unless told: a port that is taken, or a file that is missing, is found.
+const minUptime = 100 * time.Millisecond
 
 // daemonize detaches a command, and returns 0 only when that was executed, lived and said that it is ready, as far as
 // asked, with a pidfile that is complete. Of any failure nothing is left. The pidfile is claimed before the command is
 // executed, by a child that waits for it and ends with its parent: there is no moment at which a daemon runs without a
 // pidfile, or a pidfile names a stranger. It cannot know what the command does after that.
 func daemonize() *applet.Applet {
-	o := &daemonizeOptions{order: daemon.Order{ReadyTimeout: time.Minute}}
+	o := &daemonizeOptions{order: daemon.Order{Want: ready.Want{MinUptime: minUptime, Timeout: time.Minute}}}
 	return &applet.Applet{
 		Name:    "daemonize",
 		Summary: "detach a command, and report truthfully whether it runs",
@@ -57,7 +61,7 @@ func daemonize() *applet.Applet {
 			{Name: "4", Text: "unsafe, not permitted, or unclear which process the pidfile names; nothing was started"},
 			{Name: "64", Text: "usage"},
 			{Name: "75", Text: "another process holds the lock file or the pidfile's lock"},
-			{Name: "124", Text: "it was not ready within --ready-timeout, and was stopped"},
+			{Name: "124", Text: "it was not ready within --ready-timeout, or closed the descriptor of --notify-fd, and was stopped"},
 			{Name: "125", Text: "own failure, for example a full disk; or COMMAND runs, but its PID could not be printed"},
 			{Name: "126", Text: "COMMAND cannot be executed"},
 			{Name: "127", Text: "COMMAND was not found"},
@@ -84,7 +88,8 @@ func daemonize() *applet.Applet {
 			}},
 		},
 		Caveats: `
-			Without a readiness option, a COMMAND that exits right after it was executed counts as started: see --min-uptime.
+			Without a readiness option, a COMMAND that exits after --min-uptime, or right after it was executed if that is 0,
+			counts as started.
 			A COMMAND that forks and leaves its work to a child leaves a pidfile that names the parent: keep it in the
 			foreground, or let it send MAINPID with --notify-await.
 
@@ -97,8 +102,12 @@ func daemonize() *applet.Applet {
 			daemon, and every child of it that does not close it.
 
 			--notify-await believes only the daemon, its session and its descendants, as the kernel identifies them.
-			A sender that has exited before it was looked up is not believed: systemd-notify(1) waits, a hand-made one may not.
+			Of a sender that has exited before it was looked up only its user, and that it began after COMMAND, is known: it
+			is believed if it ran as COMMAND's user or as root.
 			The socket is an abstract one: it cannot be reached from another network namespace.
+			It is served after READY=1 until the barrier of sd_notify_barrier(3) came, or until a second has passed without a
+			message. What COMMAND sends later is refused (ECONNREFUSED), which libsystemd ignores unless it is asked not to;
+			keep-alive(1) hears it for COMMAND's lifetime.
 
 			daemonize refuses to run as PID 1 of a container, because the container would exit with it.
 			Let the container execute COMMAND, or use keep-alive(1).
@@ -122,12 +131,11 @@ func (o *daemonizeOptions) run(c *applet.Call) error {
 	if o.dryRun {
 		return o.rehearse(c)
 	}
-	ctx := context.Background()
-	if o.order.Ready != nil || o.order.MinUptime > 0 { // what takes but a moment may be struck: see package daemon
-		caught, stop := signals.Until(ctx)
-		defer stop()
-		ctx = caught
+	if done, err := apart(c); done {
+		return err
 	}
+	ctx, stop := signals.Until(context.Background())
+	defer stop()
 	pid, err := daemon.Start(ctx, o.order)
 	if err != nil {
 		return o.explain(c, err)
@@ -200,7 +208,10 @@ func (o *daemonizeOptions) explain(c *applet.Call, err error) error {
 			tail(c, died.Log, died.Tail)
 		}
 		err = fmt.Errorf("%s: %w", name, err)
-		if died.Log == "" {
+		switch ended := died.End != nil && *died.End == (spawn.Ending{}); {
+		case ended && !o.order.Want.Shown():
+			err = applet.WithHint(err, "--min-uptime 0 is for a COMMAND that ends by itself, or goes to the background by itself")
+		case died.Log == "":
 			err = applet.WithHint(err, "-e FILE would show what it says")
 		}
 		return err

@@ -16,8 +16,6 @@ type daemonizeOptions struct {
 	env      []string
 	envFiles []string
 	clearEnv bool
-	await    bool
-	fd       int
 	urls     []string
 	appended bool
 	dryRun   bool
@@ -51,12 +49,12 @@ func (o *daemonizeOptions) options() []applet.Option {
 		applet.Switch(&cmd.NoNewPrivs, "no-new-privs", "deny COMMAND new privileges by set-user-ID files and the like"),
 		applet.Parsed(&cmd.Capabilities, "capabilities", "LIST",
 			"keep only these capabilities, for example net_bind_service,kill or none", spawn.ParseCapabilities),
-		applet.Duration(&o.order.MinUptime, "min-uptime", "D", "return only when COMMAND has lived for D"),
-		applet.Switch(&o.await, "notify-await", "wait for READY=1 by sd_notify(3)"),
-		applet.Parsed(&o.fd, "notify-fd", "N", "wait for a line on COMMAND's descriptor N, 3 or above, as in s6",
+		applet.Duration(&o.order.Want.MinUptime, "min-uptime", "D", "return only when COMMAND has lived for D (default 100ms)"),
+		applet.Switch(&o.order.Want.Notify, "notify-await", "wait for READY=1 by sd_notify(3)"),
+		applet.Parsed(&o.order.Want.Descriptor, "notify-fd", "N", "wait for a line on COMMAND's descriptor N, 3 or above, as in s6",
 			applet.Int(3, 1023)),
 		applet.Strings(&o.urls, "ready-url", "URL", "wait until URL is healthy in the sense of wait-healthy(1)"),
-		applet.Parsed(&o.order.ReadyTimeout, "ready-timeout", "D", "how long to wait until COMMAND is ready (default 60s)",
+		applet.Parsed(&o.order.Want.Timeout, "ready-timeout", "D", "how long to wait until COMMAND is ready (default 60s)",
 			applet.Positive),
 		applet.Parsed(&o.order.Stop, "stop-schedule", "SCHEDULE",
 			"how to stop a COMMAND that does not become ready (default "+signals.Default().String()+")", signals.ParseSchedule),
@@ -84,18 +82,14 @@ func (o *daemonizeOptions) check(c *applet.Call) error {
 		return applet.WithHint(applet.Fail(applet.Failed, "cannot run as PID 1: the container would exit"),
 			"execute COMMAND itself, or use keep-alive")
 	}
-	switch {
-	case o.await:
-		o.order.Ready = daemon.NotifySocket()
-	case o.fd != 0:
-		o.order.Ready = daemon.Descriptor(o.fd)
-	case len(o.urls) > 0:
+	if len(o.urls) > 0 {
 		checks, err := health.ParseAll(o.urls, health.Options{MaxRedirects: health.DefaultRedirects})
 		if err != nil {
 			return applet.Usage("--ready-url: %w", err)
 		}
-		o.order.Ready = daemon.Healthy(checks...)
+		o.order.Want.Checks = checks
 	}
+	o.order.Want.Follow = true
 	if !c.Given("chdir") {
 		o.order.Command.Dir = "/"
 	}

@@ -11,6 +11,7 @@ import (
 
 	"pidbox/lib/applet"
 	"pidbox/lib/daemon"
+	"pidbox/lib/ready"
 	"pidbox/lib/signals"
 	"pidbox/lib/spawn"
 	"pidbox/lib/supervise"
@@ -22,10 +23,10 @@ func (o *keepAliveOptions) background(c *applet.Call) error {
 	if err := supervise.Rehearse(o.Config); err != nil {
 		return err
 	}
-	exe, err := os.Executable()
-	if err != nil { // no /proc
-		exe, err = spawn.LookPath(c.Line[0], os.Getenv("PATH"), "")
+	if done, err := apart(c); done {
+		return err
 	}
+	exe, err := daemon.Own(c.Line[0])
 	if err != nil {
 		return err
 	}
@@ -37,7 +38,7 @@ func (o *keepAliveOptions) background(c *applet.Call) error {
 	_, err = daemon.Start(context.Background(), daemon.Order{
 		Command: spawn.Command{Path: exe, Args: foreground(c.Line, c.Args), Env: os.Environ(), Stderr: w},
 		PIDFile: o.PIDFile, Rules: o.Rules, Mode: o.Mode,
-		Ready: daemon.NotifySocket(), ReadyTimeout: o.readyTimeout,
+		Want:       ready.Want{Notify: true, Follow: true, Timeout: o.readyTimeout},
 		Stop:       signals.Schedule{{Signal: syscall.SIGTERM, Wait: o.Schedule.Total() + 5*time.Second}, {Signal: syscall.SIGKILL, Wait: 5 * time.Second}},
 		Supervisor: true, Tell: c.Tell,
 	})

@@ -150,7 +150,11 @@ func (o *waitHealthyOptions) run(c *applet.Call) error {
 		return err
 	}
 	if o.notify {
-		if err := notify.Send(socket, "READY=1"); err != nil {
+		tell := notify.Send
+		if command == nil { // it ends, and could not be found by its message any more
+			tell = notify.Deliver
+		}
+		if err := tell(socket, "READY=1"); err != nil {
 			return err
 		}
 	}

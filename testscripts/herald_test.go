@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// herald [-gap D] [-as FILE] [-fork|-child] [-exit N] MESSAGE...: sends each message to $NOTIFY_SOCKET, as sd_notify(3),
-// and waits until it was read (sd_notify_barrier(3)); \n and %pid in it are replaced. Then it stays, or exits with N.
+// herald [-gap D] [-as FILE] [-blurt] [-fork|-child] [-exit N] MESSAGE...: sends each message to $NOTIFY_SOCKET, as
+// sd_notify(3), and waits until it was read (sd_notify_barrier(3)) but with -blurt; \n and %pid in it are replaced. Then it stays, or exits with N.
 // With -fork a copy in a session of its own does all that, and it exits with 0; with -child it stays
 // until the copy ends.
 func herald() {
@@ -26,6 +26,7 @@ func herald() {
 	fork := flag.Bool("fork", false, "")
 	child := flag.Bool("child", false, "")
 	exit := flag.Int("exit", -1, "")
+	blurt := flag.Bool("blurt", false, "")
 	flag.Parse()
 	if *fork || *child {
 		args := append([]string{"-gap", gap.String(), "-as", *as, "-exit", strconv.Itoa(*exit), "--"}, flag.Args()...)
@@ -43,7 +44,7 @@ func herald() {
 	ready(*as)
 	for _, text := range flag.Args() {
 		text = strings.NewReplacer(`\n`, "\n", "%pid", strconv.Itoa(os.Getpid())).Replace(text)
-		if err := proclaim(text); err != nil {
+		if err := proclaim(text, !*blurt); err != nil {
 			fail(err)
 		}
 		time.Sleep(*gap)
@@ -54,8 +55,8 @@ func herald() {
 	wait(lifetime, "")
 }
 
-// proclaim sends a message, and a barrier after it.
-func proclaim(text string) error {
+// proclaim sends a message, and a barrier after it if it is to wait.
+func proclaim(text string, wait bool) error {
 	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: os.Getenv("NOTIFY_SOCKET"), Net: "unixgram"})
 	if err != nil {
 		return err
@@ -66,7 +67,7 @@ func proclaim(text string) error {
 		return err
 	}
 	defer read.Close()
-	if _, err := fmt.Fprint(conn, text); err != nil {
+	if _, err := fmt.Fprint(conn, text); err != nil || !wait {
 		return err
 	}
 	raw, err := conn.SyscallConn()

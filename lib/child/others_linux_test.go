@@ -2,7 +2,6 @@ package child
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -17,6 +16,7 @@ import (
 
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
+	"pidbox/lib/spawn"
 	"pidbox/testscripts/lab"
 )
 
@@ -173,28 +173,67 @@ func TestAdoptedByAStrangersWord(t *testing.T) {
 	}
 }
 
-// A tree has the child's orphans in it, wherever they went, and none of those that this process had before.
+// A tree has the child's orphans in it, wherever they went: of a process that has no other children.
 func TestTree(t *testing.T) {
-	restless := exec.Command("sh", "-c", "read -r line; exec setsid sleep 300") // a session of its own, later
-	in, err := restless.StdinPipe()
-	try(t, err, restless.Start())
-	bereft := exec.Command("sh", "-c", "sleep 300 & echo $!; read -r line") // leaves an orphan, later
-	bereft.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if some, err := spawn.Children(); some || err != nil {
+		t.Skip("this process has children")
+	}
+	before := subreaper()
+	c, grandchild := withGrandchild(t)
+	of(t, c, grandchild, true)
+	of(t, c, c.PID(), true)
+	if subreaper() != 1 {
+		t.Error("orphans go to init")
+	}
+	try(t, c.Stop(t.Context(), Kill(), nil))
+	if lab.Running(grandchild) {
+		t.Error("the orphan runs on")
+	}
+	_, err := c.Reap()
+	try(t, err)
+	_, _ = syscall.Wait4(grandchild, nil, 0, nil)
+	if c.Close(); subreaper() != before {
+		t.Error("a subreaper still")
+	}
+}
+
+// One that has others leaves all orphans to init: they may be those of the others.
+func TestTreeBesideOthers(t *testing.T) {
+	bereft := exec.Command("sh", "-c", "setsid sleep 300 & echo $!; read -r line") // leaves an orphan, later
 	hold, err := bereft.StdinPipe()
 	try(t, err)
 	out, err := bereft.StdoutPipe()
 	try(t, err, bereft.Start())
-	var orphan, grandchild int
+	var orphan int
 	_, err = fmt.Fscan(out, &orphan)
 	try(t, err)
+	before := subreaper()
+	c, grandchild := withGrandchild(t)
 	defer func() {
-		in.Close()
-		for _, pid := range []int{orphan, restless.Process.Pid} {
+		for _, pid := range []int{orphan, grandchild} {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
-			_, _ = syscall.Wait4(pid, nil, 0, nil)
 		}
 	}()
-	before := subreaper()
+	hold.Close()
+	_ = bereft.Wait()
+	of(t, c, orphan, false)
+	of(t, c, grandchild, false) // though it is one: nothing shows that
+	of(t, c, c.PID(), true)
+	if subreaper() != before {
+		t.Error("it is a subreaper")
+	}
+	try(t, c.Stop(t.Context(), Kill(), nil))
+	if !lab.Running(orphan) {
+		t.Error("another's orphan was stopped")
+	}
+	_, err = c.Reap()
+	try(t, err)
+	c.Close()
+}
+
+// withGrandchild starts a child, and says who was left by it in a session of its own.
+func withGrandchild(t *testing.T) (*Child, int) {
+	t.Helper()
 	r, w, err := os.Pipe()
 	try(t, err)
 	cmd := shell("setsid sh -c 'sleep 300 & echo $!'; exec sleep 300")
@@ -202,34 +241,20 @@ func TestTree(t *testing.T) {
 	c, err := Start(t.Context(), cmd, Spec{Session: true, Scope: proc.Tree})
 	try(t, err)
 	w.Close()
+	var grandchild int
 	_, err = fmt.Fscan(r, &grandchild)
 	try(t, err)
-	_, _ = in.Write([]byte("\n"))
-	hold.Close()
-	_ = bereft.Wait()
-	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
-		if session, _ := unix.Getsid(restless.Process.Pid); session == restless.Process.Pid {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatal("it stays in its session")
-		}
-	}
-	if !c.Owns(grandchild) || !c.Owns(c.PID()) || c.Owns(orphan) || c.Owns(restless.Process.Pid) {
-		t.Errorf("it owns %v %v %v %v", c.Owns(grandchild), c.Owns(c.PID()), c.Owns(orphan), c.Owns(restless.Process.Pid))
-	}
-	if subreaper() != 1 {
-		t.Error("orphans go to init")
-	}
-	try(t, c.Stop(t.Context(), Kill(), nil))
-	if lab.Running(grandchild) || !lab.Running(orphan) || !lab.Running(restless.Process.Pid) {
-		t.Error("stopped:", !lab.Running(grandchild), !lab.Running(orphan), !lab.Running(restless.Process.Pid))
-	}
-	_, err = c.Reap()
+	return c, grandchild
+}
+
+// of asks whether a process is the child's.
+func of(t *testing.T, c *Child, pid int, want bool) {
+	t.Helper()
+	h, err := proc.Open(pid)
 	try(t, err)
-	_, _ = syscall.Wait4(grandchild, nil, 0, nil)
-	if c.Close(); subreaper() != before {
-		t.Error("a subreaper still")
+	defer h.Close()
+	if ours, err := c.Owns(h); ours != want || err != nil {
+		t.Errorf("process %d: owned %v, %v", pid, ours, err)
 	}
 }
 
@@ -238,19 +263,16 @@ func subreaper() (is int32) {
 	return is
 }
 
-// Where it cannot be told whose a process is, it is not the child's, and the child is stopped all the same.
-func TestUnknownKin(t *testing.T) {
-	sleeper := lab.Sleeper(t)
-	c := started(t, Spec{Scope: proc.Tree})
-	c.kin.unknown, c.kin.children, c.kin.sessions = true, nil, nil
-	if c.Owns(sleeper.PID) {
-		t.Error("any child of ours is of the tree")
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	try(t, c.Stop(ctx, Kill(), nil))
-	if !lab.Running(sleeper.PID) {
-		t.Error("another was stopped")
+// Of a process that was reaped nothing can be found out.
+func TestOwnsNobody(t *testing.T) {
+	c := started(t, Spec{Session: true})
+	p := lab.Sleeper(t)
+	h, err := proc.Open(p.PID)
+	try(t, err)
+	defer h.Close()
+	p.Kill()
+	if ours, err := c.Owns(h); ours || !errors.Is(err, proc.ErrNotFound) {
+		t.Error(ours, err)
 	}
 }
 
@@ -263,8 +285,6 @@ func TestUnknownSessions(t *testing.T) {
 	if session, err := unix.Getsid(sleeper.PID); err != nil || session != 0 {
 		t.Skip("it is known: ", session, err)
 	}
-	k := &kin{children: map[int]bool{sleeper.PID: true}, root: 1 << 30}
-	if k.owns(sleeper.PID) {
-		t.Error("it is owned")
-	}
+	c := &Child{spec: Spec{Session: true}, identity: proc.Identity{PID: 1 << 30}}
+	of(t, c, sleeper.PID, false)
 }

@@ -27,7 +27,7 @@ func Reserve(ctx context.Context, s Spec) (c *Child, err error) {
 // Hold forks the process, which stops one step before it executes the command and exits if we do.
 func (c *Child) Hold(cmd spawn.Command) (err error) {
 	if c.spec.Scope == proc.Tree {
-		c.kin = findKin()
+		c.kin = adoptOrphans()
 	}
 	err = c.spec.Orphans.birth(func() (int, error) {
 		if c.spec.Detach {
@@ -45,7 +45,6 @@ func (c *Child) Hold(cmd spawn.Command) (err error) {
 	}
 	c.handle = c.process.Handle()
 	c.identity, _ = c.handle.Identity() // what is not known is zero
-	c.kin.meet(c.process.PID(), c.identity.Session)
 	return nil
 }
 

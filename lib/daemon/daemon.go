@@ -15,6 +15,7 @@ import (
 	"pidbox/lib/child"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
+	"pidbox/lib/ready"
 	"pidbox/lib/signals"
 	"pidbox/lib/spawn"
 )
@@ -31,11 +32,9 @@ type Order struct {
 	HoldLock bool        // the daemon keeps the pidfile locked for life
 	LockFile string      // the daemon keeps this file locked for life; "" for none
 
-	MinUptime    time.Duration
-	Ready        Readiness // nil: to run is to be ready
-	ReadyTimeout time.Duration
-	Stop         signals.Schedule // for a daemon that does not become ready; nil: the default one
-	Supervisor   bool             // the first step of Stop is for the daemon alone, which stops what it started
+	Want       ready.Want
+	Stop       signals.Schedule // for a daemon that does not become ready; nil: the default one
+	Supervisor bool             // the first step of Stop is for the daemon alone, which stops what it started
 
 	Tell func(format string, args ...any) // hears of each step; may be nil
 }
@@ -63,8 +62,9 @@ type start struct {
 	Order
 	lock   *os.File
 	logs   logs
+	course *ready.Course
 	child  *child.Child
-	status string // what the daemon said of itself last
+	began  time.Time // when it was forked
 }
 
 func (s *start) tell(format string, args ...any) {
@@ -106,15 +106,14 @@ func (s *start) prepare(ctx context.Context) (err error) {
 	if s.logs.err != nil {
 		s.Command.Stderr = s.logs.err
 	}
-	if s.Ready != nil {
-		return s.Ready.open(&s.Command)
-	}
-	return nil
+	s.course, err = s.Want.Open(&s.Command)
+	return err
 }
 
 // launch holds the child, records it and lets it go. One that is to get ready has the time for that to be executed,
 // too.
 func (s *start) launch(ctx context.Context) error {
+	s.began = time.Now()
 	if err := s.child.Hold(s.Command); err != nil {
 		return err
 	}
@@ -123,9 +122,9 @@ func (s *start) launch(ctx context.Context) error {
 	if err := s.child.Record(ctx); err != nil {
 		return err
 	}
-	if s.Ready != nil {
-		late := &NotReadyError{PID: pid, After: s.ReadyTimeout, Reason: "it was not executed yet"}
-		bounded, cancel := context.WithTimeoutCause(ctx, s.ReadyTimeout, late)
+	if s.Want.Shown() && s.Want.Timeout > 0 {
+		late := &NotReadyError{PID: pid, After: s.Want.Timeout, Reason: "it was not executed yet"}
+		bounded, cancel := context.WithTimeoutCause(ctx, s.Want.Timeout, late)
 		defer cancel()
 		ctx = bounded
 	}
@@ -142,8 +141,8 @@ func (s *start) launch(ctx context.Context) error {
 
 func (s *start) close() {
 	s.logs.close()
-	if s.Ready != nil {
-		s.Ready.close()
+	if s.course != nil {
+		s.course.Close()
 	}
 	if s.lock != nil {
 		s.lock.Close()

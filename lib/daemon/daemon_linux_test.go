@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"pidbox/lib/ready"
 	"pidbox/lib/spawn"
 )
 
@@ -18,21 +19,20 @@ import (
 func TestNotExecuted(t *testing.T) {
 	struck := errors.New("struck")
 	for name, c := range map[string]struct {
-		ready   Readiness
-		timeout time.Duration
-		strike  bool
-		want    string
+		ready  ready.Want
+		strike bool
+		want   string
 	}{
-		"in time": {Descriptor(3), 50 * time.Millisecond, false, "was not ready after 50ms: it was not executed yet"},
-		"struck":  {Descriptor(3), time.Hour, true, "struck"},
-		"uptime":  {nil, time.Hour, true, "struck"},
+		"in time": {ready.Want{Descriptor: 3, Timeout: 50 * time.Millisecond}, false, "was not ready after 50ms: it was not executed yet"},
+		"struck":  {ready.Want{Descriptor: 3, Timeout: time.Hour}, true, "struck"},
+		"uptime":  {ready.Want{MinUptime: time.Hour}, true, "struck"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, strike := context.WithCancelCause(t.Context())
 			file, pid := filepath.Join(t.TempDir(), "web.pid"), 0
 			_, err := Start(ctx, Order{
 				Command: spawn.Command{Path: "/bin/sh", Args: []string{"sh", "-c", "exit 0"}}, PIDFile: file,
-				Ready: c.ready, ReadyTimeout: c.timeout, MinUptime: time.Hour,
+				Want: c.ready,
 				Tell: func(format string, args ...any) {
 					if told := fmt.Sprintf(format, args...); strings.HasSuffix(told, ": held") {
 						fmt.Sscanf(told, "process %d", &pid)

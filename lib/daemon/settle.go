@@ -2,53 +2,44 @@ package daemon
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"pidbox/lib/proc"
+	"pidbox/lib/ready"
 	"pidbox/lib/spawn"
 )
 
-// settling is the wait for a daemon to count as started: it is ready, and has lived for long enough. All that happens
-// meanwhile is an event, and these are taken in one after the other.
+// settling is the wait for a daemon to count as started.
 type settling struct {
 	*start
 	ctx    context.Context
-	events chan event
+	dead   chan *DiedError
 	ready  bool
-	began  time.Time
-	due    time.Time // when it is to be ready
-	limit  *time.Timer
-	reason string // why it is not ready yet
+	served bool
+	status string // what it said of itself last
 }
 
-// settle waits until the daemon counts as started, or has failed to.
+// settle waits until the daemon counts as started, or has failed to: it is ready, and heard until its barrier was served.
 func (s *start) settle(ctx context.Context) error {
-	if s.Ready == nil && s.MinUptime == 0 {
+	if !s.Want.Shown() && s.Want.MinUptime == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	w := &settling{start: s, ctx: ctx, events: make(chan event), ready: s.Ready == nil, began: time.Now()}
-	w.due = w.began.Add(s.ReadyTimeout)
-	w.limit = time.NewTimer(s.ReadyTimeout)
-	defer w.limit.Stop()
-	grown := time.NewTimer(s.MinUptime)
-	defer grown.Stop()
+	w := &settling{start: s, ctx: ctx, dead: make(chan *DiedError), served: !s.Want.Notify || s.Supervisor}
 	go w.watchChild()
-	if w.ready {
-		w.limit.Stop()
-	} else {
-		go s.Ready.await(ctx, s, w.post)
-	}
-	for lived := false; !w.ready || !lived; {
+	s.course.Watch(s.child, s.began)
+	for !w.ready || !w.served {
 		var err error
 		select {
-		case happen := <-w.events:
-			err = happen(w)
-		case <-grown.C:
-			lived = true
-		case <-w.limit.C:
-			err = w.late()
+		case e := <-s.course.Events():
+			err = w.happens(e)
+		case e := <-w.dead:
+			if e.PID == s.child.PID() { // the one that the pidfile names
+				err = w.died(e)
+			}
 		case <-ctx.Done():
 			err = context.Cause(ctx)
 		}
@@ -59,10 +50,60 @@ func (s *start) settle(ctx context.Context) error {
 	return w.look()
 }
 
-// post hands an event over, unless nobody waits for it any more.
-func (w *settling) post(e event) {
+func (w *settling) happens(e ready.Event) error {
+	pid := w.child.PID()
+	switch e.Kind {
+	case ready.Ready:
+		w.ready = true
+		if w.Want.Shown() {
+			w.tell("process %d: ready", pid)
+		}
+	case ready.Served:
+		w.served = true
+	case ready.Status:
+		w.status = e.Text
+		w.tell("process %d: %q", pid, e.Text)
+	case ready.Named:
+		return w.named(e.Main)
+	case ready.Stopping:
+		w.tell("process %d: stopping", pid)
+	case ready.Late, ready.Never:
+		return w.late(e)
+	case ready.Ignored:
+		w.tell("%s", e.Text)
+	case ready.Failed:
+		return e.Err
+	}
+	return nil
+}
+
+// named: the daemon is this process, from now on.
+func (w *settling) named(h *proc.Handle) error {
+	if h.PID() == w.child.PID() {
+		h.Close()
+		return nil
+	}
+	err := w.pass(w.ctx, h)
+	switch {
+	case errors.Is(err, proc.ErrNotFound): // between its message and now
+		h.Close()
+		return w.died(&DiedError{PID: h.PID()})
+	case err != nil:
+		h.Close()
+		return err
+	}
+	go func() {
+		if h.Wait(w.ctx) == nil {
+			w.bury(&DiedError{PID: h.PID()})
+		}
+	}()
+	return nil
+}
+
+// bury tells of a death, unless nobody waits for it any more.
+func (w *settling) bury(e *DiedError) {
 	select {
-	case w.events <- e:
+	case w.dead <- e:
 	case <-w.ctx.Done():
 	}
 }
@@ -97,18 +138,11 @@ func (w *settling) watchChild() {
 		return
 	}
 	pid, end := w.child.Identity().PID, w.ending()
-	if end != nil && *end == (spawn.Ending{}) && w.Ready != nil && w.Ready.forks() {
+	if end != nil && *end == (spawn.Ending{}) && w.Want.Notify {
 		w.tell("process %d: exited; waiting for what it left", pid)
 		_ = w.child.Within(func(f *proc.Family) error { return f.Wait(w.ctx) })
 	}
-	w.post(died(&DiedError{PID: pid, End: end}))
-}
-
-// watchMain tells of the end of a process that the child has named.
-func (w *settling) watchMain(h *proc.Handle) {
-	if h.Wait(w.ctx) == nil {
-		w.post(died(&DiedError{PID: h.PID()}))
-	}
+	w.bury(&DiedError{PID: pid, End: end})
 }
 
 func (w *settling) died(e *DiedError) error {
@@ -117,9 +151,21 @@ func (w *settling) died(e *DiedError) error {
 	return e
 }
 
-func (w *settling) late() error {
+func (w *settling) late(event ready.Event) error {
 	after := time.Since(w.began).Round(time.Millisecond)
-	e := &NotReadyError{PID: w.child.PID(), After: after, Reason: w.reason, Status: w.status}
+	e := &NotReadyError{PID: w.child.PID(), After: after, Reason: event.Text, Status: w.status}
 	e.Log, e.Tail = w.logs.tail()
 	return e
+}
+
+// pass makes h the daemon, also in the pidfile.
+func (s *start) pass(ctx context.Context, h *proc.Handle) error {
+	before := s.child.PID()
+	if err := s.child.Pass(ctx, h); errors.Is(err, proc.ErrNotFound) {
+		return err
+	} else if err != nil {
+		return fmt.Errorf("%s: pass the pidfile on to process %d: %w", s.PIDFile, h.PID(), err)
+	}
+	s.tell("process %d: is the main process, instead of %d", h.PID(), before)
+	return nil
 }

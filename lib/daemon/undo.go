@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -39,16 +38,4 @@ func (s *start) left() string {
 		return err
 	})
 	return text
-}
-
-// pass makes h the daemon, also in the pidfile.
-func (s *start) pass(ctx context.Context, h *proc.Handle) error {
-	before := s.child.PID()
-	if err := s.child.Pass(ctx, h); errors.Is(err, proc.ErrNotFound) {
-		return err
-	} else if err != nil {
-		return fmt.Errorf("%s: pass the pidfile on to process %d: %w", s.PIDFile, h.PID(), err)
-	}
-	s.tell("process %d: is the main process, instead of %d", h.PID(), before)
-	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -19,7 +20,8 @@ func TestSendAndReceive(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if err := Send(s.Address(), "READY=1\nSTATUS=up=1\nno assignment\nREADY=0"); err != nil {
+	text := "READY=0\nSTATUS=up=1\nno assignment\nREADY=1\nERRNO=-1\nMAINPID=junk\nEXTEND_TIMEOUT_USEC=99999999999999999\nBARRIER=1"
+	if err := Send(s.Address(), text); err != nil {
 		t.Fatal(err)
 	}
 	m, err := s.Receive()
@@ -27,8 +29,8 @@ func TestSendAndReceive(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	if v := m.Values(); m.Sender != os.Getpid() || m.Cut || len(v) != 2 || v["READY"] != "0" || v["STATUS"] != "up=1" {
-		t.Errorf("%+v: %v", m, v)
+	if m.PID != os.Getpid() || m.UID != os.Getuid() || m.Cut || m.Gone() || m.State() != (State{Ready: true, Status: "up=1"}) {
+		t.Errorf("%+v: %+v", m, m.State())
 	}
 }
 
@@ -44,6 +46,90 @@ func TestLongMessagesAreCut(t *testing.T) {
 	m, err := s.Receive()
 	if err != nil || !m.Cut || len(m.Text) != messageLimit {
 		t.Errorf("%v, cut %v, %d bytes", err, m.Cut, len(m.Text))
+	}
+}
+
+func TestState(t *testing.T) {
+	for text, want := range map[string]State{
+		"":                                       {},
+		"READY=1\nREADY=0":                       {},
+		"READY=11\nready=1\n READY=1\nWATCHDOG=": {},
+		"ERRNO=13\nSTATUS=a\xffb\nMAINPID=7":     {Errno: 13, Status: "ab", MainPID: 7},
+		"MAINPID=0\nERRNO=0":                     {},
+		"EXTEND_TIMEOUT_USEC=5000000\nWATCHDOG=1": {Extend: 5 * time.Second, Ping: true},
+		"WATCHDOG=trigger\nWATCHDOG_USEC=1000":    {Hung: true, Watchdog: time.Millisecond},
+		"EXTEND_TIMEOUT_USEC=-1\nSTOPPING=1":      {Stopping: true},
+		"STATUS=" + strings.Repeat("x", 9999):     {Status: strings.Repeat("x", 200)},
+	} {
+		if got := (&Message{Text: text}).State(); got != want {
+			t.Errorf("%.40q: %+v", text, got)
+		}
+	}
+}
+
+// From Linux 6.5 on a sender that ended is known by its pidfd, and is nobody who has its number since.
+func TestEndedSender(t *testing.T) {
+	s, err := Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	cmd := exec.Command("/proc/self/exe", "-test.run=TestSendsOnly")
+	cmd.Env = append(os.Environ(), "PIDBOX_NOTIFY_TEST="+s.Address())
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	m, err := s.Receive()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if m.PID != cmd.Process.Pid || m.UID != os.Getuid() || !m.Gone() || !m.State().Ready {
+		t.Errorf("%+v", m)
+	}
+}
+
+// TestSendsOnly is its sender.
+func TestSendsOnly(t *testing.T) {
+	if to := os.Getenv("PIDBOX_NOTIFY_TEST"); to != "" {
+		if err := Send(to, "READY=1"); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Deliver returns when it was read, and not before; nor does it wait for one who has gone.
+func TestDeliver(t *testing.T) {
+	s, err := Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	delivered := make(chan error, 1)
+	go func() { delivered <- Deliver(s.Address(), "READY=1") }()
+	m, err := s.Receive()
+	if err != nil || !m.State().Ready {
+		t.Fatal(m, err)
+	}
+	m.Close()
+	if m, err = s.Receive(); err != nil || !m.State().Barrier {
+		t.Fatal(m, err)
+	}
+	select {
+	case err := <-delivered:
+		t.Fatal("it has not waited: ", err)
+	default:
+	}
+	if m.Close(); <-delivered != nil {
+		t.Error("it failed")
+	}
+	go func() { delivered <- Deliver(s.Address(), "READY=1") }()
+	if m, err = s.Receive(); err != nil {
+		t.Fatal(err)
+	}
+	m.Close()
+	s.Close()
+	if err := <-delivered; err != nil {
+		t.Error(err)
 	}
 }
 
@@ -72,6 +158,9 @@ func TestCloseServesTheBarrier(t *testing.T) {
 	m, err := s.Receive()
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !m.State().Barrier {
+		t.Error("no barrier")
 	}
 	fds := []unix.PollFd{{Fd: int32(r.Fd()), Events: unix.POLLIN}}
 	if n, err := unix.Poll(fds, 0); err != nil || n != 0 {

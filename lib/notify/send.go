@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -29,6 +30,35 @@ func Send(socket, state string) error {
 	case err != nil:
 		return fmt.Errorf("notify socket %s: %w", socket, reason(err))
 	}
+	return nil
+}
+
+// Deliver is Send, and waits until the message was read, for at most five seconds: for a sender that ends right after, and
+// that the service manager could not find any more (sd_notify_barrier(3)). A manager that does not say so is left alone.
+func Deliver(socket, state string) error {
+	if err := Send(socket, state); err != nil {
+		return err
+	}
+	const enough = 5 * time.Second
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil // it was sent
+	}
+	defer read.Close()
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: socket, Net: "unixgram"})
+	if err != nil {
+		write.Close()
+		return nil
+	}
+	defer conn.Close()
+	_ = conn.SetWriteDeadline(time.Now().Add(patience))
+	_, _, err = conn.WriteMsgUnix([]byte("BARRIER=1"), syscall.UnixRights(int(write.Fd())), nil)
+	write.Close()
+	if err != nil {
+		return nil
+	}
+	_ = read.SetReadDeadline(time.Now().Add(enough))
+	_, _ = read.Read(make([]byte, 1)) // ends with the last copy of the other end
 	return nil
 }
 

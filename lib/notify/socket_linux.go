@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
+	"os"
 
 	"golang.org/x/sys/unix"
+
+	"pidbox/lib/proc"
 )
 
 // Socket is where a service tells how it is. It is an abstract one (unix(7)), so that nothing is left of it, with a random
@@ -19,19 +21,11 @@ type Socket struct {
 	oob  []byte
 }
 
-// Message is what one process has told. It is to be closed.
-type Message struct {
-	Sender int    // by the kernel's word: the PID in this PID namespace, 0 for a process outside of it
-	Text   string // lines of KEY=VALUE
-	Cut    bool   // it was longer than what is taken, and its last line is not what was sent
-
-	files []int
-}
-
 // messageLimit is far above what any service tells.
 const messageLimit = 1 << 16
 
-// Listen opens a socket that learns the sender of each message (SO_PASSCRED).
+// Listen opens a socket that learns the sender of each message: its number and user (SO_PASSCRED), and from Linux 6.5 on
+// the process itself (SO_PASSPIDFD), which stays known when it has ended.
 func Listen() (*Socket, error) {
 	s := &Socket{name: "@pidbox/" + rand.Text(), text: make([]byte, messageLimit), oob: make([]byte, 1<<12)}
 	var err error
@@ -42,6 +36,7 @@ func Listen() (*Socket, error) {
 	if err == nil {
 		err = errors.Join(raw.Control(func(fd uintptr) {
 			err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PASSCRED, 1)
+			_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PASSPIDFD, 1)
 		}), err)
 	}
 	if err != nil {
@@ -60,41 +55,65 @@ func (s *Socket) Receive() (*Message, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the notify socket: %w", err)
 	}
-	m := &Message{Text: string(s.text[:size]), Cut: flags&unix.MSG_TRUNC != 0}
+	m := &Message{UID: -1, Text: string(s.text[:size]), Cut: flags&unix.MSG_TRUNC != 0}
 	messages, err := unix.ParseSocketControlMessage(s.oob[:control])
 	if err != nil {
 		return m, nil // then nobody has sent it
 	}
+	pidfd := -1
 	for _, c := range messages {
 		if cred, err := unix.ParseUnixCredentials(&c); err == nil {
-			m.Sender = int(cred.Pid)
+			m.PID, m.UID = int(cred.Pid), int(cred.Uid)
 		}
-		if fds, err := unix.ParseUnixRights(&c); err == nil {
-			m.files = append(m.files, fds...)
+		fds, err := parseDescriptors(&c)
+		switch {
+		case err != nil:
+		case c.Header.Type == unix.SCM_PIDFD && pidfd < 0:
+			pidfd = fds[0]
+		default:
+			for _, fd := range fds {
+				m.files = append(m.files, os.NewFile(uintptr(fd), "descriptor"))
+			}
 		}
+	}
+	switch {
+	case m.PID > 0 && pidfd >= 0:
+		m.Process, _ = proc.FromPidfd(m.PID, pidfd)
+	case pidfd >= 0:
+		unix.Close(pidfd)
+	case m.PID > 0: // by its number, which may be another's by now
+		m.Process, _ = proc.Open(m.PID)
 	}
 	return m, nil
 }
 
+// parseDescriptors are those of SCM_RIGHTS, or the one of SCM_PIDFD; before Linux 6.17 that is none for a sender that
+// was reaped.
+func parseDescriptors(c *unix.SocketControlMessage) ([]int, error) {
+	if c.Header.Level == unix.SOL_SOCKET && c.Header.Type == unix.SCM_PIDFD {
+		rights := *c
+		rights.Header.Type = unix.SCM_RIGHTS
+		fds, err := unix.ParseUnixRights(&rights)
+		if err != nil || len(fds) != 1 || fds[0] < 0 {
+			return nil, unix.EINVAL
+		}
+		return fds, nil
+	}
+	return unix.ParseUnixRights(c)
+}
+
+// Pending says that a message waits to be received.
+func (s *Socket) Pending() bool {
+	raw, err := s.conn.SyscallConn()
+	if err != nil {
+		return false
+	}
+	var n int
+	_ = raw.Control(func(fd uintptr) {
+		n, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+	})
+	return n > 0
+}
+
 // Close closes the socket. A Receive under way ends.
 func (s *Socket) Close() error { return s.conn.Close() }
-
-// Values are the assignments in the message; the last of a key counts.
-func (m *Message) Values() map[string]string {
-	values := map[string]string{}
-	for line := range strings.SplitSeq(m.Text, "\n") {
-		if key, value, ok := strings.Cut(line, "="); ok {
-			values[key] = value
-		}
-	}
-	return values
-}
-
-// Close closes the descriptors that came with the message: the sender of a BARRIER=1 waits for that
-// (sd_notify_barrier(3)).
-func (m *Message) Close() {
-	for _, fd := range m.files {
-		unix.Close(fd)
-	}
-	m.files = nil
-}

@@ -24,6 +24,16 @@ func newPidfd(pid, fd int) *pidfd {
 	return &pidfd{pid, descriptor{fd: fd, file: os.NewFile(uintptr(fd), "pidfd")}}
 }
 
+// FromPidfd is a handle of the process that a pidfd is for, and takes that over; pid is its number here. Where a filter
+// denies what can be done with a pidfd it is Open.
+func FromPidfd(pid, fd int) (*Handle, error) {
+	if errors.Is(unix.PidfdSendSignal(fd, 0, nil, 0), unix.ENOSYS) {
+		unix.Close(fd)
+		return Open(pid)
+	}
+	return newHandle(pid, newPidfd(pid, fd)), nil
+}
+
 // descriptor counts its users, so that close never pulls it from under a call, where another file could take its number,
 // and never waits for one.
 type descriptor struct {

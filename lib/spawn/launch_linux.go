@@ -43,7 +43,11 @@ func AdoptOrphans() (undo func()) {
 	return func() { unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, uintptr(before), 0, 0, 0) }
 }
 
-// Childless says that this process has no children, not even any it inherited by an exec.
-func Childless() bool {
-	return unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil) == unix.ECHILD
+// Children says whether this process has any, those too that it inherited by an exec.
+func Children() (some bool, err error) {
+	err = unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+	if err == unix.ECHILD {
+		return false, nil
+	}
+	return err == nil, err
 }

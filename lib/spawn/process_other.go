@@ -79,5 +79,5 @@ func Rehearse(Command) error { return nil }
 // AdoptOrphans does nothing outside Linux.
 func AdoptOrphans() (undo func()) { return func() {} }
 
-// Childless is not known outside Linux.
-func Childless() bool { return false }
+// Children is not known outside Linux.
+func Children() (bool, error) { return false, unsupported() }

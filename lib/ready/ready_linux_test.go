@@ -1,0 +1,268 @@
+package ready
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"pidbox/lib/child"
+	"pidbox/lib/health"
+	"pidbox/lib/notify"
+	"pidbox/lib/proc"
+	"pidbox/lib/spawn"
+)
+
+const endless = 2 * time.Minute
+
+// started runs a script whose readiness is watched.
+func started(t *testing.T, w Want, script string) (*Course, *child.Child) {
+	t.Helper()
+	cmd := spawn.Command{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: append(os.Environ(), "WATCHDOG_PID=1")}
+	c, err := w.Open(&cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := child.Start(t.Context(), cmd, child.Spec{Session: true, Scope: proc.Group})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Stop(context.Background(), child.Kill(), nil); err != nil {
+			t.Error(err)
+		}
+		_, _ = p.Reap()
+		c.Close()
+		p.Close()
+	})
+	c.Watch(p, p.Began())
+	return c, p
+}
+
+// next is the next event, which must be of that kind.
+func next(t *testing.T, c *Course, kind Kind) Event {
+	t.Helper()
+	select {
+	case e := <-c.Events():
+		if e.Kind != kind {
+			t.Fatalf("%+v, not %d", e, kind)
+		}
+		return e
+	case <-time.After(endless):
+		t.Fatalf("no event of kind %d", kind)
+	}
+	return Event{}
+}
+
+func tell(t *testing.T, c *Course, text string) {
+	t.Helper()
+	if err := notify.Send(c.socket.Address(), text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+type mine struct{ Process }
+
+func (mine) Owns(h *proc.Handle) (bool, error) { return h.PID() == os.Getpid(), nil }
+
+// quiet opens a course whose process is this one's to speak for.
+func quiet(t *testing.T, w Want) *Course {
+	t.Helper()
+	c, err := w.Open(&spawn.Command{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	c.Watch(mine{&child.Child{}}, time.Now())
+	return c
+}
+
+func TestNothingWanted(t *testing.T) {
+	c, _ := started(t, Want{}, "sleep 300")
+	next(t, c, Ready)
+}
+
+func TestUptime(t *testing.T) {
+	c, p := started(t, Want{MinUptime: 50 * time.Millisecond, Timeout: time.Millisecond}, "sleep 300")
+	next(t, c, Ready)
+	if lived := time.Since(p.Began()); lived < 50*time.Millisecond {
+		t.Error(lived)
+	}
+}
+
+func TestDescriptor(t *testing.T) {
+	c, _ := started(t, Want{Descriptor: 5, Timeout: endless}, "echo up >&5; exec sleep 300")
+	if e := next(t, c, Status); e.Text != "up" {
+		t.Errorf("%+v", e)
+	}
+	next(t, c, Ready)
+}
+
+// A descriptor that is closed without a newline is the end of it, unless the process ends by that.
+func TestDescriptorClosed(t *testing.T) {
+	c, _ := started(t, Want{Descriptor: 5, Timeout: endless}, "printf x >&5; exec 5>&-; exec sleep 300")
+	if e := next(t, c, Never); e.Text != "it closed descriptor 5 without a newline" {
+		t.Errorf("%+v", e)
+	}
+	c, p := started(t, Want{Descriptor: 5, Timeout: endless}, "exit 3")
+	<-p.Done()
+	select {
+	case e := <-c.Events():
+		t.Errorf("%+v", e)
+	case <-time.After(20 * time.Millisecond):
+	}
+}
+
+type answer struct{ err error }
+
+func (a answer) Check(context.Context) error { return a.err }
+func (answer) String() string                { return "it" }
+
+func TestChecks(t *testing.T) {
+	c, _ := started(t, Want{Checks: []health.Check{answer{}}, Timeout: endless}, "sleep 300")
+	next(t, c, Ready)
+	c, _ = started(t, Want{Checks: []health.Check{answer{errors.New("no")}}, Timeout: time.Second}, "sleep 300")
+	if e := next(t, c, Late); e.Text != "it: no" {
+		t.Errorf("%+v", e)
+	}
+}
+
+// READY and long enough alive are two things, and the barrier a third.
+func TestNotified(t *testing.T) {
+	c := quiet(t, Want{Notify: true, Timeout: endless, MinUptime: 20 * time.Millisecond})
+	tell(t, c, "STATUS=loading")
+	if e := next(t, c, Status); e.Text != "loading" {
+		t.Errorf("%+v", e)
+	}
+	served := make(chan error, 1)
+	go func() { served <- notify.Deliver(c.socket.Address(), "READY=1\nERRNO=2") }()
+	next(t, c, Status)
+	next(t, c, Ready)
+	next(t, c, Served)
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	tell(t, c, "STATUS=later")
+	next(t, c, Status)
+	tell(t, c, "STOPPING=1")
+	next(t, c, Stopping)
+}
+
+// Without a barrier a second of silence does, and no more than five of what else it says.
+func TestNoBarrier(t *testing.T) {
+	c := quiet(t, Want{Notify: true})
+	began := time.Now()
+	tell(t, c, "READY=1")
+	next(t, c, Ready)
+	next(t, c, Served)
+	if took := time.Since(began); took < silence {
+		t.Error(took)
+	}
+	c = quiet(t, Want{Notify: true})
+	tell(t, c, "READY=1")
+	next(t, c, Ready)
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() {
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(silence / 20):
+				_ = notify.Send(c.socket.Address(), "X=1")
+			}
+		}
+	}()
+	next(t, c, Served)
+}
+
+// One that stops before it counts as ready has to say that it is ready again.
+func TestStopsFirst(t *testing.T) {
+	c := quiet(t, Want{Notify: true, MinUptime: time.Hour, Timeout: time.Second})
+	tell(t, c, "READY=1\nSTATUS=x")
+	next(t, c, Status)
+	tell(t, c, "STOPPING=1")
+	next(t, c, Stopping)
+	if e := next(t, c, Late); e.Text != "it says that it stops" {
+		t.Errorf("%+v", e)
+	}
+}
+
+// More time is counted from the message, and never less than it had.
+func TestExtended(t *testing.T) {
+	c := quiet(t, Want{Notify: true, Timeout: time.Second})
+	began := time.Now()
+	tell(t, c, "EXTEND_TIMEOUT_USEC=1500000")
+	tell(t, c, "EXTEND_TIMEOUT_USEC=1")
+	next(t, c, Late)
+	if took := time.Since(began); took < 1500*time.Millisecond {
+		t.Error(took)
+	}
+}
+
+func TestNamed(t *testing.T) {
+	c := quiet(t, Want{Notify: true, Follow: true})
+	tell(t, c, "MAINPID=1\nSTATUS=x")
+	next(t, c, Status)
+	if e := next(t, c, Ignored); !strings.HasPrefix(e.Text, "MAINPID=1 is not a process") {
+		t.Errorf("%+v", e)
+	}
+	tell(t, c, "MAINPID="+strconv.Itoa(os.Getpid()))
+	e := next(t, c, Named)
+	if e.Main.PID() != os.Getpid() {
+		t.Errorf("%+v", e)
+	}
+	e.Main.Close()
+}
+
+// A watchdog counts from readiness on, and each ping winds it up again.
+func TestWatchdog(t *testing.T) {
+	w := Want{Notify: true, Watchdog: 200 * time.Millisecond}
+	cmd := spawn.Command{Env: []string{"WATCHDOG_PID=1", "WATCHDOG_USEC=7", "A=b"}}
+	c, err := w.Open(&cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	if env := strings.Join(cmd.Env, " "); env != "A=b NOTIFY_SOCKET="+c.socket.Address()+" WATCHDOG_USEC=200000" {
+		t.Error(env)
+	}
+	c = quiet(t, w)
+	began := time.Now()
+	tell(t, c, "READY=1")
+	next(t, c, Ready)
+	for range 5 {
+		time.Sleep(50 * time.Millisecond)
+		tell(t, c, "WATCHDOG=1")
+	}
+	last := time.Now()
+	for e := range c.Events() {
+		if e.Kind == Hung {
+			if e.Text != "no WATCHDOG=1 in 200ms" {
+				t.Error(e.Text)
+			}
+			break
+		}
+	}
+	if time.Since(last) < w.Watchdog && time.Since(began) < 5*50*time.Millisecond+w.Watchdog {
+		t.Error(time.Since(began))
+	}
+	c = quiet(t, Want{Notify: true, Watchdog: time.Hour})
+	tell(t, c, "READY=1\nWATCHDOG=trigger")
+	if e := next(t, c, Hung); e.Text != "it says that it hangs" {
+		t.Errorf("%+v", e)
+	}
+}
+
+// A stranger is not believed, whatever he says.
+func TestStranger(t *testing.T) {
+	c, _ := started(t, Want{Notify: true, Timeout: time.Second}, "exec sleep 300")
+	tell(t, c, "READY=1")
+	if e := next(t, c, Ignored); !strings.Contains(e.Text, "not one of the daemon's") {
+		t.Errorf("%+v", e)
+	}
+	next(t, c, Late)
+}
