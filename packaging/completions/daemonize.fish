@@ -18,7 +18,7 @@ complete -c daemonize -l oom-score-adj -x -d 'the out-of-memory killer\'s prefer
 complete -c daemonize -l limit -x -d 'a resource limit, for example nofile=65536, core=unlimited or nproc=100:200 (soft:hard)'
 complete -c daemonize -l no-new-privs -d 'deny COMMAND new privileges by set-user-ID files and the like'
 complete -c daemonize -l capabilities -x -d 'keep only these capabilities, for example net_bind_service,kill or none'
-complete -c daemonize -l min-uptime -x -d 'return only when COMMAND has lived for D'
+complete -c daemonize -l min-uptime -x -d 'return only when COMMAND has lived for D (default 100ms)'
 complete -c daemonize -l notify-await -d 'wait for READY=1 by sd_notify(3)'
 complete -c daemonize -l notify-fd -x -d 'wait for a line on COMMAND\'s descriptor N, 3 or above, as in s6'
 complete -c daemonize -l ready-url -x -d 'wait until URL is healthy in the sense of wait-healthy(1)'
