@@ -52,4 +52,3 @@ func Own(name string) (string, error) {
 	}
 	return exe, err
 }
-
