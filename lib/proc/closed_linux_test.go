@@ -42,6 +42,7 @@ func TestUseAfterClose(t *testing.T) {
 			"Credentials": func() error { _, err := h.Credentials(); return err },
 			"Bind":        func() error { return h.Bind("x") },
 			"Family":      func() error { _, err := h.Family(Group, nil); return err },
+			"Tree":        func() error { _, err := h.TreeWithout(nil); return err },
 			"Unsearched":  func() error { _, err := h.Unsearched(); return err },
 			"its Signal":  func() error { return f.Signal(unix.SIGKILL) },
 			"its Wait":    func() error { return f.Wait(context.Background()) },

@@ -34,9 +34,10 @@ type Family struct {
 	owned  bool // Close closes the leader
 	scope  Scope
 	allow  Allow
-	exact  bool                   // the kernel signals the group as a whole, and needs no search for it
-	alone  bool                   // only the leader is waited for: see Handle.Unsearched
-	vouch  func(procfs.Stat) bool // takes the place of proof; nil for no
+	exact  bool                        // the kernel signals the group as a whole, and needs no search for it
+	alone  bool                        // only the leader is waited for: see Handle.Unsearched
+	vouch  func(procfs.Stat) bool      // takes the place of proof; nil for no
+	others func(pid, session int) bool // of a tree: children of the leader that are none of it
 	reap   func()
 
 	life  context.Context // ends with Close
@@ -115,6 +116,21 @@ func (h *Handle) leads(scope Scope) error {
 		return &NotLeaderError{h.pid, scope, n}
 	}
 	return nil
+}
+
+// TreeWithout is Family(Tree, nil) less the children of h that are others, and what descends from those. A child is told
+// by its number, and by that of its session.
+func (h *Handle) TreeWithout(others func(pid, session int) bool) (*Family, error) {
+	if err := h.usable(); err != nil {
+		return nil, err
+	}
+	f := newFamily(h, Tree, nil)
+	f.others = others
+	if err := f.look(); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
 // Unsearched is for where there is no /proc to find others in: a signal goes to the group that h leads, or to h alone

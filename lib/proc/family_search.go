@@ -80,7 +80,8 @@ func (f *Family) processes() (seen []procfs.Stat, err error) {
 // claims says that st is in scope, if the numbers in it still mean the processes they meant.
 func (f *Family) claims(st procfs.Stat) bool {
 	if f.scope == Tree {
-		return st.Parent == f.leader.pid || f.known[st.Parent] != nil
+		child := st.Parent == f.leader.pid && (f.others == nil || !f.others(st.PID, st.Session))
+		return child || f.known[st.Parent] != nil
 	}
 	return f.scope.number(st) == f.leader.pid
 }
