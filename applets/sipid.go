@@ -164,7 +164,12 @@ func sipidWait() *sipidCommand {
 		synopsis: "wait-until-healthy --url URL [--timeout D] [--polling-frequency POLL]",
 		text:     "wait until URL answers with status 200",
 		options: []applet.Option{
-			applet.Set("url", "URL", "wait-until-healthy: what to ask", func(s string) error { o.urls = []string{s}; return nil }),
+			applet.Set("url", "URL", "wait-until-healthy: what to ask", func(s string) error {
+				if o.urls = []string{s}; !strings.Contains(s, ":/") {
+					return errors.New("no scheme, as in http://localhost:8080/")
+				}
+				return nil
+			}),
 			applet.Parsed(&o.timeout, "timeout", "D", "wait-until-healthy: give up after D (default 1m)", applet.Positive),
 			applet.Parsed(&o.pace.Interval, "polling-frequency", "POLL", "wait-until-healthy: ask every POLL (default 5s)",
 				applet.Positive),

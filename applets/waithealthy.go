@@ -227,6 +227,9 @@ func (o *waitHealthyOptions) wait(c *applet.Call, checks []health.Check, watched
 	if !o.exec {
 		health.ShareThread(len(checks))
 	}
+	if !o.shared {
+		checks = watched.own(checks)
+	}
 	p := o.progress(c, len(checks))
 	result, err := health.Until(ctx, checks, o.pace, p.show)
 	p.clear()

@@ -25,6 +25,7 @@ type waitHealthyOptions struct {
 	pid     int
 	json    bool
 	notify  bool
+	shared  bool
 }
 
 func (o *waitHealthyOptions) options() []applet.Option {
@@ -41,6 +42,7 @@ func (o *waitHealthyOptions) options() []applet.Option {
 		applet.Switch(&o.pace.Invert, "invert", "wait until the targets are unhealthy"),
 		pidfileOption(&o.file, "give up at once when the process that this pidfile names dies"),
 		applet.Parsed(&o.pid, "pid", "PID", "the same for a process by its PID", applet.PID),
+		applet.Switch(&o.shared, "ready-shared", "with --pid-file or --pid: also believe answers of other processes"),
 		applet.Parsed(&o.http.Statuses, "status", "LIST",
 			"the HTTP statuses that are healthy, for example 200,300-399 (default 200)", health.ParseStatuses),
 		applet.Set("header H", "NAME:VALUE|@FILE", "send this header, or those in FILE, one per line", o.addHeaders),

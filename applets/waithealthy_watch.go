@@ -8,6 +8,7 @@ import (
 
 	"pidbox/lib/applet"
 	"pidbox/lib/duration"
+	"pidbox/lib/health"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
 )
@@ -81,6 +82,42 @@ func (w *watchedProcess) watch(ctx context.Context) (context.Context, func()) {
 		}
 	}()
 	return ctx, func() { cancel(nil) }
+}
+
+// own makes checks believe answers of this machine only from the watched process and those that came of it: its
+// descendants, and its session if it leads one.
+func (w *watchedProcess) own(checks []health.Check) []health.Check {
+	if w == nil {
+		return checks
+	}
+	owner := health.Owner{Leader: w.PID(), Members: w.kin}
+	owned := make([]health.Check, len(checks))
+	for i, c := range checks {
+		owned[i] = health.Owned(c, owner)
+	}
+	return owned
+}
+
+func (w *watchedProcess) kin() ([]int, error) {
+	tree, err := w.members(proc.Tree)
+	if err != nil {
+		return nil, err
+	}
+	var follower *proc.NotLeaderError
+	session, err := w.members(proc.Session)
+	if errors.As(err, &follower) {
+		err = nil
+	}
+	return append(tree, session...), err
+}
+
+func (w *watchedProcess) members(scope proc.Scope) ([]int, error) {
+	f, err := w.Family(scope, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.Members()
 }
 
 func (w *watchedProcess) check() error {

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -139,6 +140,10 @@ func (o *serverOptions) delegate(l net.Listener) {
 	child := exec.Command("server", args...)
 	child.Env = append(os.Environ(), "SERVER_FD=3")
 	child.ExtraFiles = []*os.File{f}
+	runtime.LockOSThread() // by whose end the child's is meant
+	if !o.orphan {
+		child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	}
 	if err := child.Start(); err != nil {
 		fail(err)
 	}
@@ -198,18 +203,21 @@ func (o *serverOptions) talk(c net.Conn) {
 	}
 }
 
-// freeport NAME...: sets each $NAME to an address on loopback at which nobody listens, and no other script will.
+// freeport NAME...: sets each $NAME to an address on loopback at which nobody listens, and no other script will, and
+// $NAME_PORT to its port.
 func freeport(ts *testscript.TestScript, args []string) {
 	needArgs(ts, args, 1, "freeport name...")
 	for _, name := range args {
 		for {
-			address := net.JoinHostPort("127.0.0.1", strconv.Itoa(20000+rand.N(12000))) // below those that the kernel gives
+			port := strconv.Itoa(20000 + rand.N(12000)) // below those that the kernel gives
+			address := net.JoinHostPort("127.0.0.1", port)
 			if _, taken := ports.LoadOrStore(address, true); taken {
 				continue
 			}
 			if l, err := net.Listen("tcp", address); err == nil {
 				l.Close()
 				ts.Setenv(name, address)
+				ts.Setenv(name+"_PORT", port)
 				break
 			}
 		}

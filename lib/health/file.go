@@ -22,14 +22,19 @@ func (f fileCheck) String() string { return "file:" + string(f) }
 
 func (f fileCheck) Check(context.Context) error {
 	_, err := os.Stat(string(f))
-	var failed *fs.PathError
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR):
 		return &plainError{text: "no such file", err: err}
-	case errors.As(err, &failed):
-		return unasked(failed.Err.Error(), err)
 	}
-	return unasked(err.Error(), err)
+	return unasked(plainFile(err), err)
+}
+
+// plainFile is the error of a file without its name and the operation.
+func plainFile(err error) string {
+	if failed := (*fs.PathError)(nil); errors.As(err, &failed) {
+		err = failed.Err
+	}
+	return err.Error()
 }

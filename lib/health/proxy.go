@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"pidbox/lib/listener"
 )
 
 // proxy is the environment's, but never for this machine, by whatever name.
@@ -54,7 +56,7 @@ func checkProxies() error {
 // isOwn says that a host is this machine: one of its addresses, its name, or a name of one of its addresses.
 func (h *httpClient) isOwn(ctx context.Context, host string) bool {
 	if ip, err := netip.ParseAddr(host); err == nil {
-		return isOwnAddress(ip)
+		return listener.Own(ip)
 	}
 	name := strings.TrimSuffix(strings.ToLower(host), ".")
 	if self, err := os.Hostname(); err == nil && strings.EqualFold(name, strings.TrimSuffix(self, ".")) {
@@ -67,22 +69,11 @@ func (h *httpClient) isOwn(ctx context.Context, host string) bool {
 	limited, cancel := context.WithTimeout(ctx, enough)
 	defer cancel()
 	all, err := defaultResolver().lookup(limited, host)
-	own := slices.ContainsFunc(all, isOwnAddress)
+	own := slices.ContainsFunc(all, listener.Own)
 	if dns := (*net.DNSError)(nil); ctx.Err() == nil && !(errors.As(err, &dns) && dns.IsNotFound) {
 		h.own.Store(name, own) // and is not asked for the silent one again
 	}
 	return own
-}
-
-func isOwnAddress(ip netip.Addr) bool {
-	if ip = ip.Unmap().WithZone(""); ip.IsLoopback() || ip.IsUnspecified() {
-		return true
-	}
-	all, err := net.InterfaceAddrs()
-	return err == nil && slices.ContainsFunc(all, func(a net.Addr) bool {
-		p, err := netip.ParsePrefix(a.String())
-		return err == nil && p.Addr().Unmap().WithZone("") == ip
-	})
 }
 
 // isLoopback also holds for 0.0.0.0 and ::, which connect to this machine, and for the old ways to write an address,
