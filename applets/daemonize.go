@@ -52,6 +52,7 @@ func daemonize() *applet.Applet {
 		Exclusive: [][]string{{"append", "truncate"}, {"notify-await", "notify-fd", "ready-url"}},
 		Requires: []applet.Need{
 			{Option: "hold-lock", OneOf: []string{"pid-file"}},
+			{Option: "ready-shared", OneOf: []string{"ready-url"}},
 			{Option: "ready-timeout", OneOf: []string{"notify-await", "notify-fd", "ready-url"}},
 		},
 		Statuses: []applet.Item{
@@ -108,6 +109,14 @@ func daemonize() *applet.Applet {
 			It is served after READY=1 until the barrier of sd_notify_barrier(3) came, or until a second has passed without a
 			message. What COMMAND sends later is refused (ECONNREFUSED), which libsystemd ignores unless it is asked not to;
 			keep-alive(1) hears it for COMMAND's lifetime.
+
+			--ready-url believes an answer of this machine only from COMMAND, its session and its descendants, by the socket that
+			listens there: an old instance that still has the port is not the readiness of the new one.
+			Where it cannot be seen who answers, as on another machine, or of file: and exec:, the URL is asked before COMMAND is
+			executed, and if it is healthy already nothing is started: status 4.
+			Only --ready-shared believes any answer, for servers that share a port and for proxies in front of them.
+			The CHECK of exec: has the user, the limits and the environment of COMMAND, NOTIFY_SOCKET included; what a URL alone
+			cannot say, it can: --ready-url 'exec:wait-healthy --once -k https://localhost/'.
 
 			daemonize refuses to run as PID 1 of a container, because the container would exit with it.
 			Let the container execute COMMAND, or use keep-alive(1).

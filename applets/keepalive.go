@@ -52,6 +52,7 @@ func keepAlive() *applet.Applet {
 		Requires: []applet.Need{
 			{Option: "json", OneOf: []string{"status", "restart"}},
 			{Option: "reopen-on", OneOf: []string{"log"}},
+			{Option: "ready-shared", OneOf: []string{"health"}},
 		},
 		Statuses: keepAliveStatuses(),
 		Environment: []applet.Item{
@@ -103,6 +104,14 @@ func keepAlive() *applet.Applet {
 
 			Once keep-alive was killed, FILE names no process and pid-kill on it has nothing to stop, though COMMAND runs on: a
 			stop script runs pid-kill on FILE and then pid-kill --group on the child pidfile.
+
+			--health believes an answer of this machine only from COMMAND, its session and its descendants, by the socket that
+			listens there; that of another process is a failed check, which names it.
+			Where it cannot be seen who answers, as on another machine, the URL is asked before COMMAND is executed, and a start
+			fails with status 4 if it is healthy already.
+			Only --ready-shared believes any answer.
+			The CHECK of exec: has the user, the limits and the environment of COMMAND; what a URL alone cannot say, it can:
+			--health 'exec:wait-healthy --once -k https://localhost/'.
 
 			Processes that have left COMMAND's process group are neither stopped nor waited for.
 

@@ -80,6 +80,7 @@ func (o *keepAliveOptions) healthOptions() []applet.Option {
 	return []applet.Option{
 		applet.String(&o.health, "health", "URL",
 			"check COMMAND there, as wait-healthy(1) does, or by exec:SHELL-COMMAND, and restart it when it is unhealthy"),
+		applet.Switch(&o.Shared, "ready-shared", "with --health: other processes than COMMAND may answer as well"),
 		applet.Parsed(&o.Health.Interval, "health-interval", "D", "the time between checks (default 10s)", applet.Positive),
 		applet.Parsed(&o.Health.Timeout, "health-timeout", "D", "the time limit of a check (default 5s)", applet.Positive),
 		applet.Parsed(&o.Health.Failures, "health-failures", "N", "restart COMMAND after N consecutive failures (default 3)",

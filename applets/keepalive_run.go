@@ -49,10 +49,6 @@ func (o *keepAliveOptions) checkHealth() (health.Check, error) {
 	if o.health == "" {
 		return nil, nil
 	}
-	const shell = "exec:"
-	if len(o.health) > len(shell) && o.health[:len(shell)] == shell {
-		return health.Exec([]string{"/bin/sh", "-c", o.health[len(shell):]})
-	}
 	check, err := health.Parse(o.health, health.Options{MaxRedirects: health.DefaultRedirects})
 	if err != nil {
 		return nil, applet.Usage("--health: %w", err)

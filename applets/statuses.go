@@ -10,6 +10,7 @@ import (
 	"pidbox/lib/daemon"
 	"pidbox/lib/fault/agent"
 	"pidbox/lib/fault/run"
+	"pidbox/lib/health"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
 	"pidbox/lib/resolve"
@@ -56,6 +57,8 @@ func Status(err error) (status applet.Status, hint string) {
 		return applet.Status(128 + as[*signals.Caught](err).Signal), hint
 
 	// A daemon or a service
+	case is[*health.TakenError](err):
+		return applet.Unsafe, hint
 	case is[*daemon.DiedError](err), errors.Is(err, supervise.ErrGaveUp):
 		return applet.Absent, hint
 	case is[*daemon.NotReadyError](err):
@@ -79,6 +82,9 @@ func Status(err error) (status applet.Status, hint string) {
 func hintOf(err error) string {
 	if unsafe := as[*resolve.Unsafe](err); unsafe != nil {
 		return unsafe.Hint
+	}
+	if is[*health.TakenError](err) {
+		return "give --ready-shared if other processes may answer there"
 	}
 	if exposed := as[*agent.ExposedError](err); exposed != nil {
 		return exposed.Hint

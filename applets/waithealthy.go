@@ -80,6 +80,12 @@ func waitHealthy() *applet.Applet {
 		},
 		Files: []applet.Item{{Name: "FILE", Text: "the pidfile of the watched process, never changed"}},
 		Caveats: `
+			With --pid-file or --pid a healthy answer of this machine counts only if the process, a descendant of it or a member
+			of its session has the socket open that listens there.
+			Otherwise the target counts as one that could not be asked, and the message names the process that answered;
+			--ready-shared is for servers that share a port (SO_REUSEPORT) and for proxies in front of them.
+			Who answers on other machines, and for commands and files, cannot be seen, and is believed.
+
 			The state is that of one moment.
 			A later question may find the service unhealthy again; --successes makes that less likely.
 

@@ -90,12 +90,7 @@ func (w *watchedProcess) own(checks []health.Check) []health.Check {
 	if w == nil {
 		return checks
 	}
-	owner := health.Owner{Leader: w.PID(), Members: w.kin}
-	owned := make([]health.Check, len(checks))
-	for i, c := range checks {
-		owned[i] = health.Owned(c, owner)
-	}
-	return owned
+	return health.OwnedAll(checks, health.Owner{Leader: w.PID(), Members: w.kin})
 }
 
 func (w *watchedProcess) kin() ([]int, error) {

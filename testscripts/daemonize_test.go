@@ -173,7 +173,7 @@ func TestReadyAfterSilence(t *testing.T) {
 		http.Serve(l, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})) // ends with l
 	}()
 	t.Cleanup(func() { l.Close() })
-	status, printed := applet("daemonize", "--ready-url", "http://"+l.Addr().String(), "sleep", "infinity")
+	status, printed := applet("daemonize", "--ready-shared", "--ready-url", "http://"+l.Addr().String(), "sleep", "infinity")
 	pid, _ := strconv.Atoi(strings.TrimSpace(printed))
 	if status != 0 || pid == 0 {
 		t.Fatalf("status %d, %q", status, printed)

@@ -65,6 +65,9 @@ type Spec struct {
 	Prove func(*pidfile.Holder) error
 	Take  func() error
 
+	// Held is asked while the process is held, of which nothing is on record yet: an error ends it unrun.
+	Held func() error
+
 	Orphans *Orphans // collects what this process inherits as PID 1; nil if that is not its task
 }
 

@@ -45,6 +45,14 @@ func (c *Child) Hold(cmd spawn.Command) (err error) {
 	}
 	c.handle = c.process.Handle()
 	c.identity, _ = c.handle.Identity() // what is not known is zero
+	if c.spec.Held == nil {
+		return nil
+	}
+	if err = c.spec.Held(); err != nil {
+		_ = c.process.Abort()
+		c.spec.Orphans.died(c.process.PID())
+		return err
+	}
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"os"
 
 	"pidbox/lib/proc"
+	"pidbox/lib/proc/procfs"
 	"pidbox/lib/spawn"
 )
 
@@ -91,4 +92,24 @@ func (c *Child) root() *proc.Handle {
 		return c.process.Handle()
 	}
 	return c.handle
+}
+
+// Members lists the live processes that Owns holds for, as far as they are found: the tree, and its session.
+func (c *Child) Members() ([]int, error) {
+	tree, err := c.tree()
+	if err != nil {
+		return nil, err
+	}
+	defer tree.Close()
+	pids, err := tree.Members()
+	if err != nil || !c.spec.Session && !c.spec.Detach {
+		return pids, err
+	}
+	all, err := procfs.Numbers()
+	for _, pid := range all {
+		if st, err := procfs.StatOf(pid); err == nil && st.Session == c.identity.Session {
+			pids = append(pids, pid)
+		}
+	}
+	return pids, err
 }

@@ -84,6 +84,7 @@ func (s *start) prepare(ctx context.Context) (err error) {
 	spec := child.Spec{
 		Detach: true, Scope: proc.Tree,
 		PIDFile: s.PIDFile, Rules: s.Rules, Mode: s.Mode, HoldLock: s.HoldLock,
+		Held: func() error { return s.course.Held(ctx) },
 	}
 	if s.child, err = child.Reserve(ctx, spec); err != nil {
 		return err

@@ -43,8 +43,29 @@ func shell(line string) (Check, error) {
 type execCheck struct {
 	path string
 	argv []string
-	name string // of what it runs, where that is not the path's
-	ran  bool   // once, so that it can be executed
+	name string         // of what it runs, where that is not the path's
+	like *spawn.Command // whose rights and environment it has; nil: ours
+	ran  bool           // once, so that it can be executed
+}
+
+// Like has a check that runs a command run it with the rights and the environment of another: of what is checked, rather
+// than of who checks. Other checks are as they were.
+func Like(c Check, cmd spawn.Command) Check {
+	if e, is := c.(*execCheck); is {
+		copied := *e
+		copied.like = &cmd
+		return &copied
+	}
+	return c
+}
+
+func (c *execCheck) command(out *os.File) spawn.Command {
+	cmd := spawn.Command{Path: c.path, Args: c.argv, Env: environ(), Stdout: out, Stderr: out, Mortal: true}
+	if l := c.like; l != nil {
+		cmd.Env, cmd.User, cmd.Umask, cmd.Limits = l.Env, l.User, l.Umask, l.Limits
+		cmd.NoNewPrivs, cmd.Capabilities = l.NoNewPrivs, l.Capabilities
+	}
+	return cmd
 }
 
 // String names the program alone: its arguments may be secret, and are long.
@@ -78,8 +99,7 @@ func (c *execCheck) Check(ctx context.Context) error {
 	// The parent whose death kills the command is this thread, not the process: prctl(2).
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	cmd := spawn.Command{Path: c.path, Args: c.argv, Env: environ(), Stdout: write, Stderr: write, Mortal: true}
-	run, err := child.Start(ctx, cmd, child.Spec{Session: true, Scope: proc.Group})
+	run, err := child.Start(ctx, c.command(write), child.Spec{Session: true, Scope: proc.Group})
 	write.Close()
 	switch {
 	case ctx.Err() != nil && err != nil:

@@ -25,6 +25,15 @@ type Owner struct {
 // Where it cannot be seen who listens, as on another machine, or there is no address, as of a command, the answer counts.
 func Owned(c Check, o Owner) Check { return &owned{c, o} }
 
+// OwnedAll is Owned of each.
+func OwnedAll(checks []Check, o Owner) []Check {
+	all := make([]Check, len(checks))
+	for i, c := range checks {
+		all[i] = Owned(c, o)
+	}
+	return all
+}
+
 type owned struct {
 	of    Check
 	owner Owner
@@ -69,7 +78,7 @@ func (o Owner) judge(a *attempt) error {
 	var members []int
 	all := func() ([]int, error) {
 		var err error
-		if members == nil {
+		if len(members) == 0 {
 			if members, err = o.Members(); err != nil {
 				err = unasked(err.Error(), err)
 			}
@@ -171,6 +180,15 @@ type TakenError struct{ Target string }
 
 func (e *TakenError) Error() string {
 	return e.Target + ": healthy already, before COMMAND runs: another process answers there"
+}
+
+// Addressed says that a check asks at an address, at which somebody else may answer: it is no command, and no file.
+func Addressed(c Check) bool {
+	switch c.(type) {
+	case *execCheck, fileCheck:
+		return false
+	}
+	return true
 }
 
 // Unclaimed asks each check once while the command that they are for does not run yet. One that is healthy already, and of

@@ -11,7 +11,9 @@
 package ready
 
 import (
+	"context"
 	"os"
+	"slices"
 	"time"
 
 	"pidbox/lib/health"
@@ -26,7 +28,8 @@ type Want struct {
 	MinUptime  time.Duration  // it has lived for that long
 	Notify     bool           // it says READY=1
 	Descriptor int            // it writes a newline to that descriptor; 0: none
-	Checks     []health.Check // all of them pass
+	Checks     []health.Check // all of them pass, answered by the process or what came of it
+	Shared     bool           // with Checks: other processes may answer as well
 	Timeout    time.Duration  // for all but MinUptime, unless the process asks for more by EXTEND_TIMEOUT_USEC; 0: no limit
 	Watchdog   time.Duration  // with Notify: once it is ready, WATCHDOG=1 at least that often; 0: not asked for
 	Follow     bool           // with Notify: MAINPID is an event
@@ -64,6 +67,7 @@ type Event struct {
 type Process interface {
 	Identity() proc.Identity
 	Owns(*proc.Handle) (bool, error) // it, and what came of it; proc.ErrNotFound: nothing can be found out any more
+	Members() ([]int, error)         // those that Owns holds for
 	Done() <-chan struct{}
 }
 
@@ -102,7 +106,20 @@ func (w Want) Open(cmd *spawn.Command) (*Course, error) {
 		c.Close()
 		return nil, err
 	}
+	c.want.Checks = slices.Clone(w.Checks)
+	for i, check := range c.want.Checks {
+		c.want.Checks[i] = health.Like(check, *cmd)
+	}
 	return c, nil
+}
+
+// Held is for while the process is held: it fails with *health.TakenError where a check passes already and others than the
+// process would count for it.
+func (c *Course) Held(ctx context.Context) error {
+	if len(c.want.Checks) == 0 || c.want.Shared {
+		return nil
+	}
+	return health.Unclaimed(ctx, c.want.Checks)
 }
 
 // Watch begins, once the process was let go; it counts the time from since. It is called once.

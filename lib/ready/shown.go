@@ -45,7 +45,11 @@ func (c *Course) await() {
 // ask runs the health checks.
 func (c *Course) ask(ctx context.Context) {
 	const tryTimeout = 5 * time.Second // as wait-healthy has it
-	_, err := health.Until(ctx, c.want.Checks, health.Pace{TryTimeout: tryTimeout}, func(a health.Attempt) {
+	checks := c.want.Checks
+	if !c.want.Shared {
+		checks = health.OwnedAll(checks, health.Owner{Leader: c.of.Identity().PID, Members: c.of.Members})
+	}
+	_, err := health.Until(ctx, checks, health.Pace{TryTimeout: tryTimeout}, func(a health.Attempt) {
 		if a.Err != nil {
 			c.hand(signal{text: fmt.Sprintf("%s: %v", a.Check, a.Err)})
 		}

@@ -25,6 +25,7 @@ type Config struct {
 	Policy       Policy
 	Schedule     signals.Schedule
 	Check        health.Check // nil for none
+	Shared       bool         // others than the child may pass it
 	Health       Health       // how often; its Check is the one above
 	Signals      Signals
 	Log          Log
@@ -49,7 +50,7 @@ func New(c Config) (*Supervisor, error) {
 	s.logFile = log.file
 	if c.Check != nil {
 		h := c.Health
-		h.Check = guarded{c.Check, service.Orphans}.check
+		h.Check = guarded{c.Check, service}.check
 		s.Health = &h
 	}
 	if socket := os.Getenv("NOTIFY_SOCKET"); c.Notify && socket != "" {
@@ -62,11 +63,15 @@ func New(c Config) (*Supervisor, error) {
 // guarded is a check that may start processes, which nobody else is to collect.
 type guarded struct {
 	of      health.Check
-	orphans *child.Orphans
+	service *Service
 }
 
 func (g guarded) check(ctx context.Context) error {
-	return g.orphans.Guard(func() error { return g.of.Check(ctx) })
+	of := health.Like(g.of, g.service.program.command)
+	if c := g.service.last; c != nil && !g.service.Shared {
+		of = health.Owned(of, health.Owner{Leader: c.Identity().PID, Members: c.Members})
+	}
+	return g.service.Orphans.Guard(func() error { return of.Check(ctx) })
 }
 
 // Keep supervises until the end, with a pidfile of its own. Signals are requests from before the claim on: whoever

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	"pidbox/lib/child"
+	"pidbox/lib/health"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
 )
@@ -20,6 +21,8 @@ type Service struct {
 	Fingerprint Fingerprint
 	Orphans     *child.Orphans
 	Log         *slog.Logger
+	Check       health.Check // passed by others than the child before it runs it means nothing; nil for none
+	Shared      bool         // that is as it may be
 
 	program program
 	self    proc.Identity
@@ -33,6 +36,7 @@ func newService(c Config, log logger) (*Service, error) {
 	}
 	return &Service{
 		PidFile: c.ChildPIDFile, Rules: c.Rules, Mode: c.Mode, Fingerprint: print, Log: log.Logger, program: p,
+		Check: c.Check, Shared: c.Shared,
 	}, nil
 }
 
@@ -59,7 +63,15 @@ func (s *Service) spec() child.Spec {
 		},
 		Forget:  func() error { return s.beside().forget() },
 		Orphans: s.Orphans,
+		Held:    s.unclaimed,
 	}
+}
+
+func (s *Service) unclaimed() error {
+	if s.Check == nil || s.Shared || !health.Addressed(s.Check) {
+		return nil
+	}
+	return s.Orphans.Guard(func() error { return health.Unclaimed(context.Background(), []health.Check{s.Check}) })
 }
 
 // Start starts the command. A supervisor that dies at any moment takes a child that is not on record with it.

@@ -19,6 +19,7 @@ complete -c keep-alive -l max-restarts -x -d 'give up when more than N restarts 
 complete -c keep-alive -l no-restart-codes -x -d 'do not restart after these exit codes, for example 0,125'
 complete -c keep-alive -l jitter -x -d 'lengthen each wait at random by up to this part of it, 0 to 1 (default 0)'
 complete -c keep-alive -l health -x -d 'check COMMAND there, as wait-healthy(1) does, or by exec:SHELL-COMMAND, and restart it when it is unhealthy'
+complete -c keep-alive -l ready-shared -d 'with --health: other processes than COMMAND may answer as well'
 complete -c keep-alive -l health-interval -x -d 'the time between checks (default 10s)'
 complete -c keep-alive -l health-timeout -x -d 'the time limit of a check (default 5s)'
 complete -c keep-alive -l health-failures -x -d 'restart COMMAND after N consecutive failures (default 3)'

@@ -51,7 +51,7 @@ _wait_healthy() {
 	--match-user) mapfile -t COMPREPLY < <(compgen -u -- "$cur"); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "--url --exec --timeout --interval --polling-frequency --try-timeout --initial-delay --successes --once --any --invert -p --pid-file --pidfile --pid --status -H --header -X --request -d --data --auth --body-match --max-redirects --unix-socket --cacert --cert --key --server-name -k --insecure --no-proxy --notify --json --allow-insecure --unrecorded --match-exec --match-name --match-user -q --quiet -v --verbose -h --help --version" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "--url --exec --timeout --interval --polling-frequency --try-timeout --initial-delay --successes --once --any --invert -p --pid-file --pidfile --pid --ready-shared --status -H --header -X --request -d --data --auth --body-match --max-redirects --unix-socket --cacert --cert --key --server-name -k --insecure --no-proxy --notify --json --allow-insecure --unrecorded --match-exec --match-name --match-user -q --quiet -v --verbose -h --help --version" -- "$cur")
 	else
 		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
 	fi
