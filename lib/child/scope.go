@@ -81,9 +81,12 @@ func (c *Child) leftover(family *proc.Family) (bool, error) {
 		return family.Alive()
 	}
 	_, _ = c.reap()
-	err := family.Signal(0)
-	return !errors.Is(err, proc.ErrNotFound), nil // an error is met again by the schedule
+	return left(family.Signal(0)), nil
 }
+
+// left says whether there is somebody to be signalled by what the kernel said to signal 0. Another error, such as a
+// refusal, is met again by the schedule.
+func left(err error) bool { return !errors.Is(err, proc.ErrNotFound) }
 
 // family is the scope of the process, or what it left of that: ErrNotFound if nothing. One that was adopted may lead
 // neither group nor session, and is stopped alone then.

@@ -303,6 +303,15 @@ func TestStopIsSeen(t *testing.T) {
 	}
 }
 
+// Somebody who may not be signalled is left all the same.
+func TestLeft(t *testing.T) {
+	for err, want := range map[error]bool{nil: true, syscall.EPERM: true, proc.ErrNotFound: false} {
+		if got := left(err); got != want {
+			t.Errorf("%v: %v", err, got)
+		}
+	}
+}
+
 // A pidfile stays while the process lives, and when it names another.
 func TestReleaseOnlyOfTheDead(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "x.pid")

@@ -26,15 +26,19 @@ func HoldLock(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		f.Close()
-		return nil, fmt.Errorf("%s: not a regular file", path)
-	}
-	if err := hold(f, path); err != nil {
+	if err := holdRegular(f, path); err != nil {
 		f.Close()
 		return nil, err
 	}
 	return f, nil
+}
+
+// holdRegular locks the open file, which may be another one than was there before.
+func holdRegular(f *os.File, path string) error {
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return fmt.Errorf("%s: not a regular file", path)
+	}
+	return hold(f, path)
 }
 
 // mayLock judges the file at p, which may be missing.

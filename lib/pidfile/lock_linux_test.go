@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -366,6 +367,9 @@ func TestLastJudgement(t *testing.T) {
 		var held *HeldError
 		if errors.As(err, &held) {
 			held.Holder.Close()
+			if exists(filepath.Dir(path) + "/.web.pid.lock") {
+				t.Fatal("a refused claim keeps its lock") // the writer waits for that as well
+			}
 			continue
 		}
 		must(t, err)
@@ -378,6 +382,18 @@ func TestLastJudgement(t *testing.T) {
 	}
 	close(over)
 	<-done
+}
+
+// What is put in the place of a lock file between the look and the open is not locked.
+func TestHoldsRegularFilesOnly(t *testing.T) {
+	path := safeDir(t) + "/lock"
+	must(t, unix.Mkfifo(path, 0o600))
+	f := must1(os.OpenFile(path, os.O_RDWR, 0))(t)
+	defer f.Close()
+	if err := holdRegular(f, path); err == nil {
+		t.Error("a FIFO is locked")
+	}
+	must(t, hold(f, path)) // nothing else kept it from that
 }
 
 // A claim that waits for a program that keeps its file locked is in the way of no other claim in that directory, nor of

@@ -140,6 +140,53 @@ func TestPeekInPlaceNames(t *testing.T) {
 	}
 }
 
+// Nor is one written in place to which others could have led who may not write to it.
+func TestPeekInPlaceOfOthers(t *testing.T) {
+	needRoot(t)
+	dir := safeDir(t)
+	must(t, os.Mkdir(dir+"/run", 0o755))
+	path := dir + "/run/web.pid"
+	write(t, path, dead)
+	must(t, os.Chown(path, stranger, -1))
+	must(t, os.Chown(dir, -1, stranger+1))
+	must(t, os.Chmod(filepath.Dir(dir), 0o755))
+	peek := func() (err error) {
+		asThread(t, stranger, func() {
+			var h *Holder
+			if h, err = Peek(path, nil, Rules{}); err == nil {
+				h.Close()
+			}
+		})
+		return err
+	}
+	must(t, os.Chmod(dir, 0o755))
+	must(t, peek())
+	must(t, os.Chmod(dir, 0o775))
+	if err := peek(); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("a group could have led to it: %v", err)
+	}
+}
+
+// What was written to since is asked about again: without its record the file's word is that of all who could have led to
+// another one.
+func TestReleaseOfTouchedAsksAgain(t *testing.T) {
+	needRoot(t)
+	recording(t)
+	dir := safeDir(t)
+	must(t, os.Chmod(dir, 0o775))
+	must(t, os.Chown(dir, -1, stranger))
+	must(t, os.Mkdir(dir+"/run", 0o755))
+	path := dir + "/run/web.pid"
+	p := lab.Sleeper(t)
+	must(t, claim(path, open(t, p)))
+	h := read1(t, path, Rules{})
+	p.Kill()
+	write(t, path, content(t, path)+"touched\n")
+	if err := Release(t.Context(), h); !errors.Is(err, ErrChanged) || !exists(path) {
+		t.Errorf("%v", err)
+	}
+}
+
 // A second name of the file may be one that matters: neither is it emptied nor written to.
 func TestInPlaceNames(t *testing.T) {
 	dir := safeDir(t)

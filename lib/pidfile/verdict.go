@@ -104,7 +104,11 @@ func (h *Holder) judge() error {
 
 // compare judges a live process by the record. Its identity is read after it was opened, so that it is the open one's.
 func (h *Holder) compare(here proc.Identity) error {
-	verdict, now, err := h.Process.Compare(*h.Recorded, here)
+	return h.compared(h.Process.Compare(*h.Recorded, here))
+}
+
+// compared judges by the comparison, and by what is known of the live process now.
+func (h *Holder) compared(verdict proc.Verdict, now proc.Identity, err error) error {
 	if err != nil && !errors.Is(err, proc.ErrNotFound) {
 		return err
 	}

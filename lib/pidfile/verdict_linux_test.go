@@ -245,3 +245,20 @@ func TestGarbage(t *testing.T) {
 		t.Errorf("%v, %v", h, err)
 	}
 }
+
+// A process that ends while it is compared with the record is not the one any more, whatever is known of it.
+func TestEndedWhileCompared(t *testing.T) {
+	p := sleeper(t)
+	id := must1(p.Identity())(t)
+	for _, verdict := range []proc.Verdict{proc.Same, proc.Different, proc.Unknown} {
+		h := &Holder{PID: p.PID(), Recorded: &id}
+		must(t, h.compared(verdict, proc.Identity{}, proc.ErrNotFound))
+		if h.State != Stale {
+			t.Errorf("%v: it is %v", verdict, h.State)
+		}
+	}
+	h := &Holder{PID: p.PID(), Recorded: &id}
+	if err := h.compared(proc.Same, id, os.ErrPermission); !errors.Is(err, os.ErrPermission) {
+		t.Errorf("another error: %v", err)
+	}
+}
