@@ -2,6 +2,7 @@ package applets
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"pidbox/lib/applet"
@@ -11,8 +12,10 @@ import (
 type pidAliveOptions struct {
 	files                []string
 	rules                pidfile.Rules
-	pid                  int
+	pids                 []processID
 	print, json, explain bool
+	id                   bool // print PID:INODE
+	exitCode, any        bool
 	limit                time.Duration
 	waits                bool            // for the exit, up to limit
 	until                context.Context // of --wait-exit
@@ -23,9 +26,12 @@ type pidAliveOptions struct {
 func pidAlive() *applet.Applet {
 	o := &pidAliveOptions{}
 	return &applet.Applet{
-		Name:     "pid-alive",
-		Summary:  "report whether the process that a pidfile names is alive",
-		Synopsis: []string{"-p FILE... [--print|--json|--explain] [--wait-exit D]", "--pid PID [--print|--json|--explain] [--wait-exit D]"},
+		Name:    "pid-alive",
+		Summary: "report whether the process that a pidfile names is alive",
+		Synopsis: []string{
+			"-p FILE... [--print[=id]|--json|--explain] [--wait-exit D [--exit-code] [--any]]",
+			"--pid PID[:INODE]... [--print[=id]|--json|--explain] [--wait-exit D [--exit-code] [--any]]",
+		},
 		Description: `
 			Answers by its exit status, which is that of an LSB init script's status action.
 			Of several files the highest status counts.
@@ -33,17 +39,21 @@ func pidAlive() *applet.Applet {
 			A process of another user is alive even if it may not be signalled.
 			The ID of a thread is not the PID of a process.
 
-			With --wait-exit the question is the opposite one: 0 means that none is running any more.
+			With --wait-exit the question is the opposite one: 0 means that none is running any more, or with --any that one is not.
 		`,
 		Options: append([]applet.Option{
 			applet.Each(&o.files, "p pid-file pidfile", "FILE", "the pidfile", pidfileName).As(applet.File),
-			applet.Parsed(&o.pid, "pid", "PID", "ask about this process instead of a pidfile's", applet.PID),
-			applet.Switch(&o.print, "print", "print the PID of a running process; with several files, FILE: PID"),
+			applet.Each(&o.pids, "pid", "PID[:INODE]", "ask about this process instead of a pidfile's", parseProcess),
+			applet.Optionally("print", "WHAT", "print the PID of a running process, or with --print=id PID:INODE, which no other process of "+
+				"this boot has and which is accepted wherever a PID is; with several files, FILE: PID", "pid", o.printed),
 			applet.Switch(&o.explain, "explain", "explain on standard error why it is the process meant, or why not, and by which proof"),
 			applet.Switch(&o.json, "json", "print a JSON object, a line per file: file, status, state, pid, why, proof, record"),
 			applet.Duration(&o.limit, "wait-exit", "D", "wait up to D until it is not running"),
+			applet.Switch(&o.exitCode, "exit-code", "exit as the process did, with its status or 128 and its signal; 4 if that cannot be known"),
+			applet.Switch(&o.any, "any", "wait until one of several is not running, and answer for that one"),
 		}, ruleOptions(&o.rules)...),
 		Exclusive: [][]string{{"pid-file", "pid"}, {"print", "json", "explain"}},
+		Requires:  []applet.Need{{Option: "exit-code", OneOf: []string{"wait-exit"}}, {Option: "any", OneOf: []string{"wait-exit"}}},
 		Statuses: []applet.Item{
 			{Name: "0", Text: "running; with --wait-exit: not running"},
 			{Name: "1", Text: "dead, and the pidfile exists"},
@@ -52,17 +62,29 @@ func pidAlive() *applet.Applet {
 			{Name: "64", Text: "usage"},
 			{Name: "124", Text: "--wait-exit: still running"},
 			{Name: "128+n", Text: "killed by signal n while waiting"},
+			{Name: "0-255", Text: "--exit-code: that of the process, or 128 and its signal"},
 		},
 		Files: []applet.Item{{Name: "FILE", Text: recordText}},
 		Examples: []applet.Example{
 			{Text: "The status action of an init script:", Lines: []string{"pid-alive -p /run/web.pid"}},
 			{Text: "Why is it not the process meant?", Lines: []string{"pid-alive -p /run/web.pid --explain"}},
 			{Text: "Wait up to a minute until it exits by itself:", Lines: []string{"pid-alive -p /run/web.pid --wait-exit 1m"}},
+			{Text: "How did a process exit that is not a child of this shell?", Lines: []string{
+				"pid-alive --pid 4711 --wait-exit 1h --exit-code",
+			}},
 		},
 		Caveats: `
 			It locks nothing and changes nothing; a claim in progress is seen either before or after.
 
 			The process may exit right after the answer.
+
+			Of a process that is not a child, Linux 6.15 and later tell the exit status, to whoever had begun to wait before the
+			process was collected by its parent.
+			Of a zombie it is also known, on every kernel, to root and to the user of the process.
+			Else --exit-code is status 4, and the message says why: an older kernel, a process that had exited before, a parent that
+			does not collect it within three seconds.
+			A process that exits with 4 or 124 looks the same; there is a message then only if it is the answer of pid-alive.
+
 
 			The proofs of --explain are, from the best: bound by the kernel, where a privileged claim has written FILE's directory
 			and name on the process itself (Linux 6.18); record (pidfs inode), which is never used twice in a boot (Linux 6.9);
@@ -75,10 +97,13 @@ func pidAlive() *applet.Applet {
 }
 
 func (o *pidAliveOptions) check(c *applet.Call) error {
-	if len(o.files) == 0 && o.pid == 0 {
+	if len(o.files) == 0 && len(o.pids) == 0 {
 		return applet.Usage("no pidfile (--pid-file FILE) and no process (--pid PID) given")
 	}
 	o.waits = c.Given("wait-exit")
+	if o.exitCode && !o.any && len(o.files)+len(o.pids) > 1 {
+		return applet.Usage("--exit-code is that of one process; for the first of several that exits, add --any")
+	}
 	return c.NoOperands()
 }
 
@@ -92,16 +117,57 @@ func (o *pidAliveOptions) run(c *applet.Call) error {
 		defer cancel()
 		o.until = until
 	}
-	if o.pid != 0 {
-		o.files = []string{""}
+	if o.any {
+		return o.first(c)
 	}
 	worst := applet.OK
-	for _, file := range o.files {
-		a := o.ask(file)
+	for _, t := range o.targets() {
+		a := o.ask(t)
 		worst = max(worst, a.Status)
 		if err := o.tell(c, a); err != nil {
 			return err
 		}
 	}
 	return applet.Exit(worst)
+}
+
+func (o *pidAliveOptions) printed(what string) error {
+	switch what {
+	case "pid":
+	case "id":
+		o.id = true
+	default:
+		return fmt.Errorf("%q is not id", what)
+	}
+	o.print = true
+	return nil
+}
+
+// target is a pidfile, or a process.
+type target struct {
+	file string
+	id   processID
+}
+
+func (o *pidAliveOptions) targets() (all []target) {
+	for _, file := range o.files {
+		all = append(all, target{file: file})
+	}
+	for _, id := range o.pids {
+		all = append(all, target{id: id})
+	}
+	return all
+}
+
+// first asks about all at once, and answers for the first of which there is an answer.
+func (o *pidAliveOptions) first(c *applet.Call) error {
+	targets := o.targets()
+	until, cancel := context.WithCancel(o.until)
+	defer cancel()
+	o.until = until
+	answers := make(chan answer, len(targets))
+	for _, t := range targets {
+		go func() { answers <- o.ask(t) }()
+	}
+	return o.tell(c, <-answers)
 }

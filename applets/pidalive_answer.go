@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"time"
 
 	"pidbox/lib/applet"
 	"pidbox/lib/duration"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
+	"pidbox/lib/signals"
 )
 
 // answer is what is known of one pidfile, or one process.
@@ -21,17 +24,33 @@ type answer struct {
 	Why    string        `json:"why"`
 	Proof  string        `json:"proof,omitempty"`
 	Record string        `json:"record,omitempty"`
+	ID     string        `json:"id,omitempty"`   // PID:INODE
+	Exit   *ending       `json:"exit,omitempty"` // how it exited, where that is known
 	err    error         // what made it impossible to tell
 }
 
+// ending is how a process exited, for --json.
+type ending struct {
+	Code   *int   `json:"code,omitempty"`
+	Signal string `json:"signal,omitempty"`
+	Core   bool   `json:"core,omitempty"`
+}
+
+func told(e proc.Ending) *ending {
+	if e.Signal == 0 {
+		return &ending{Code: &e.Code}
+	}
+	return &ending{Signal: signals.Name(e.Signal), Core: e.Core}
+}
+
 // ask judges a file, or --pid, and with --wait-exit waits for the end.
-func (o *pidAliveOptions) ask(file string) answer {
-	a := answer{File: file, Status: applet.Unsafe, State: "unknown", PID: o.pid}
+func (o *pidAliveOptions) ask(t target) answer {
+	a := answer{File: t.file, Status: applet.Unsafe, State: "unknown", PID: t.id.pid}
 	var p *proc.Handle
-	if file == "" {
-		p = a.process(o.rules.Match)
+	if t.file == "" {
+		p = a.process(t.id, o.rules.Match)
 	} else {
-		h, err := pidfile.Read(file, o.rules)
+		h, err := pidfile.Read(t.file, o.rules)
 		if err != nil {
 			a.fail(err)
 			return a
@@ -40,22 +59,91 @@ func (o *pidAliveOptions) ask(file string) answer {
 		a.judge(h)
 		p = h.Process
 	}
+	if a.Status == applet.OK && (o.id || o.json) {
+		a.identify(p, o.id)
+	}
 	if !o.waits || a.err != nil {
 		return a
 	}
 	if a.Status == applet.OK {
-		switch err := p.Wait(o.until); {
-		case errors.Is(err, context.DeadlineExceeded):
-			a.Status, a.Why = applet.TimedOut, fmt.Sprintf("process %d is still running after %s", a.PID, duration.Format(o.limit))
-			return a
-		case err != nil:
-			a.fail(err)
-			return a
-		}
-		a.State, a.Why = pidfile.Stale.String(), fmt.Sprintf("process %d has exited", a.PID)
+		return o.await(a, p)
+	}
+	if o.exitCode {
+		o.untold(&a, p)
+		return a
 	}
 	a.Status = applet.OK
 	return a
+}
+
+// identify adds what no other process has.
+func (a *answer) identify(p *proc.Handle, must bool) {
+	inode, err := p.Inode()
+	switch {
+	case err == nil:
+		a.ID = fmt.Sprintf("%d:%d", a.PID, inode)
+	case must:
+		a.fail(err)
+	}
+}
+
+// untold answers --exit-code for a process that was not alive when it was looked at: it may be a zombie.
+func (o *pidAliveOptions) untold(a *answer, p *proc.Handle) {
+	if p == nil {
+		a.fail(fmt.Errorf("%s: how it exited is not known, for it had exited before", a.Why))
+		return
+	}
+	*a = o.ended(*a, p)
+}
+
+// await waits for the end of a process that is alive.
+func (o *pidAliveOptions) await(a answer, p *proc.Handle) answer {
+	switch err := p.Wait(o.until); {
+	case errors.Is(err, context.DeadlineExceeded):
+		a.Status, a.Why = applet.TimedOut, fmt.Sprintf("process %d is still running after %s", a.PID, duration.Format(o.limit))
+		return a
+	case err != nil:
+		a.fail(err)
+		return a
+	}
+	a.State, a.Why = pidfile.Stale.String(), fmt.Sprintf("process %d has exited", a.PID)
+	if o.exitCode || o.json || o.explain {
+		return o.ended(a, p)
+	}
+	a.Status = applet.OK
+	return a
+}
+
+// ended adds how a process exited. Only --exit-code is about that.
+func (o *pidAliveOptions) ended(a answer, p *proc.Handle) answer {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	if !o.exitCode { // then it is no more than welcome
+		ctx, cancel = context.WithTimeout(context.Background(), 10*time.Millisecond)
+	}
+	defer cancel()
+	end, err := p.Ending(ctx)
+	if err != nil && o.exitCode {
+		a.fail(err)
+		return a
+	}
+	a.Status = applet.OK
+	if err != nil {
+		a.Why = err.Error()
+		return a
+	}
+	a.Exit, a.Why = told(end), fmt.Sprintf("process %d has exited: %s", a.PID, end)
+	if o.exitCode {
+		a.Status = exitAs(end)
+	}
+	return a
+}
+
+// exitAs is the exit status that stands for how another process ended.
+func exitAs(e proc.Ending) applet.Status {
+	if e.Signal != 0 {
+		return applet.Status(128 + e.Signal)
+	}
+	return applet.Status(e.Code)
 }
 
 func (a *answer) fail(err error) {
@@ -85,9 +173,9 @@ func (a *answer) judge(h *pidfile.Holder) {
 }
 
 // process judges --pid. The handle stays open to the end of the program.
-func (a *answer) process(match proc.Conditions) *proc.Handle {
+func (a *answer) process(id processID, match proc.Conditions) *proc.Handle {
 	a.Status, a.State, a.Why = applet.Absent, "dead", fmt.Sprintf("there is no process %d", a.PID)
-	p, err := proc.Open(a.PID)
+	p, err := id.open()
 	var alive, meets bool
 	var why string
 	if err == nil {
@@ -97,6 +185,8 @@ func (a *answer) process(match proc.Conditions) *proc.Handle {
 		meets, why, err = p.Meets(match)
 	}
 	switch {
+	case errors.Is(err, proc.ErrNotFound) && id.inode != 0:
+		a.Why = err.Error()
 	case errors.Is(err, proc.ErrNotFound):
 	case err != nil:
 		a.fail(err)
@@ -104,6 +194,7 @@ func (a *answer) process(match proc.Conditions) *proc.Handle {
 		a.Why = fmt.Sprintf("process %d is a zombie: it has exited, and its parent has not collected it", a.PID)
 	case !meets:
 		a.Why = fmt.Sprintf("process %d is not the one meant: %s", a.PID, why)
+		return nil
 	default:
 		a.Status, a.State, a.Why = applet.OK, pidfile.Running.String(), fmt.Sprintf("process %d is running", a.PID)
 	}
@@ -113,17 +204,18 @@ func (a *answer) process(match proc.Conditions) *proc.Handle {
 // tell writes the answer: data to standard output if it was asked for, and to standard error what is not as hoped.
 // The last word on a single one is the error that is returned, with its status.
 func (o *pidAliveOptions) tell(c *applet.Call, a answer) error {
-	single, running := len(o.files) == 1, a.State == pidfile.Running.String()
+	single, running := o.any || len(o.files)+len(o.pids) == 1, a.State == pidfile.Running.String()
 	var err error
 	switch {
 	case o.json:
 		line, _ := json.Marshal(a) // of plain fields: cannot fail
 		_, err = fmt.Fprintf(c.Stdout, "%s\n", line)
 		return err
-	case o.print && running && single:
-		_, err = fmt.Fprintln(c.Stdout, a.PID)
-	case o.print && running:
-		_, err = fmt.Fprintf(c.Stdout, "%s: %d\n", applet.Line(a.File), a.PID)
+	case !o.print || !running:
+	case single || a.File == "":
+		_, err = fmt.Fprintln(c.Stdout, o.shown(a))
+	default:
+		_, err = fmt.Fprintf(c.Stdout, "%s: %s\n", applet.Line(a.File), o.shown(a))
 	}
 	said := a.err
 	if said == nil && a.File != "" {
@@ -138,10 +230,20 @@ func (o *pidAliveOptions) tell(c *applet.Call, a answer) error {
 	switch {
 	case err != nil:
 		return err
+	case a.Exit != nil && o.exitCode && !o.explain:
+		return applet.Exit(a.Status)
 	case single && a.Status != applet.OK && !(o.explain && no): // which --quiet would silence
 		return &applet.Error{Status: a.Status, Err: said}
 	case o.explain || a.Status == applet.Unsafe || a.Status == applet.TimedOut || !single && !c.Quiet:
 		c.Say("%v", said)
 	}
 	return nil
+}
+
+// shown is what --print prints.
+func (o *pidAliveOptions) shown(a answer) string {
+	if o.id {
+		return a.ID
+	}
+	return strconv.Itoa(a.PID)
 }

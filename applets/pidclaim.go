@@ -17,17 +17,18 @@ import (
 )
 
 type pidClaimOptions struct {
-	file   string
-	rules  pidfile.Rules
-	mode   fs.FileMode
-	pid    int
-	wait   time.Duration
-	dryRun bool
-	hold   bool
-	user   *spawn.User
-	dir    string
-	umask  *int
-	env    []string
+	file    string
+	rules   pidfile.Rules
+	mode    fs.FileMode
+	pid     int
+	process processID
+	wait    time.Duration
+	dryRun  bool
+	hold    bool
+	user    *spawn.User
+	dir     string
+	umask   *int
+	env     []string
 }
 
 // pidClaim makes a pidfile name one live process: of any number of concurrent claims one succeeds, a reader sees the
@@ -39,7 +40,7 @@ func pidClaim() *applet.Applet {
 		Name:    "pid-claim",
 		Summary: "claim a pidfile for a process, or become a command that owns it",
 		Synopsis: []string{
-			"--pid PID -p FILE [--wait D] [--mode MODE]",
+			"--pid PID[:INODE] -p FILE [--wait D] [--mode MODE]",
 			"-p FILE [--user USER[:GROUP...]] [--chdir DIR] [--umask MASK] [--env K=V]... [--hold] [--] COMMAND [ARG...]",
 		},
 		Description: `
@@ -58,7 +59,7 @@ func pidClaim() *applet.Applet {
 		Operand: applet.Command,
 		Options: append([]applet.Option{
 			pidfileOption(&o.file, "the pidfile"),
-			applet.Parsed(&o.pid, "pid", "PID", "claim for this process", applet.PID),
+			processOption(&o.process, "claim for this process"),
 			applet.Duration(&o.wait, "wait", "D", "wait up to D until a live holder exits, instead of failing at once"),
 			modeOption(&o.mode),
 			userOption(&o.user),
@@ -143,6 +144,7 @@ func (o *pidClaimOptions) check(c *applet.Call) error {
 	if err := needPidfile(o.file); err != nil {
 		return err
 	}
+	o.pid = o.process.pid
 	switch {
 	case o.pid == 0 && len(c.Args) == 0:
 		return applet.Usage("no process (--pid PID) and no COMMAND given")
@@ -167,7 +169,7 @@ func (o *pidClaimOptions) run(c *applet.Call) error {
 			return err
 		}
 	}
-	p, err := proc.Open(o.pid)
+	p, err := proc.OpenInode(o.pid, o.process.inode)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ type waitHealthyOptions struct {
 	http    health.Options
 	file    string
 	rules   pidfile.Rules
-	pid     int
+	pid     processID
 	json    bool
 	notify  bool
 	shared  bool
@@ -41,7 +41,7 @@ func (o *waitHealthyOptions) options() []applet.Option {
 		applet.Switch(&o.pace.Any, "any", "one healthy target is enough"),
 		applet.Switch(&o.pace.Invert, "invert", "wait until the targets are unhealthy"),
 		pidfileOption(&o.file, "give up at once when the process that this pidfile names dies"),
-		applet.Parsed(&o.pid, "pid", "PID", "the same for a process by its PID", applet.PID),
+		processOption(&o.pid, "the same for a process by its PID, or by PID:INODE as pid-alive --print=id prints it"),
 		applet.Switch(&o.shared, "ready-shared", "with --pid-file or --pid: also believe answers of other processes"),
 		applet.Parsed(&o.http.Statuses, "status", "LIST",
 			"the HTTP statuses that are healthy, for example 200,300-399 (default 200)", health.ParseStatuses),

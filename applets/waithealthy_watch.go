@@ -37,8 +37,8 @@ func (o *waitHealthyOptions) watched() (*watchedProcess, error) {
 			return nil, &pidfile.DoubtError{Holder: h}
 		}
 		return nil, applet.Fail(applet.Absent, "%s: no process to watch: %s", o.file, h.Why)
-	case o.pid != 0:
-		p, err := proc.Open(o.pid)
+	case o.pid.pid != 0:
+		p, err := o.pid.open()
 		if err != nil {
 			return nil, err
 		}

@@ -3,8 +3,11 @@
 package testscripts
 
 import (
+	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,10 +17,11 @@ import (
 	"pidbox/testscripts/lab"
 )
 
-// waitfor [-t D] exists FILE | alive PID | gone PID | grep RE FILE: waits until it is so; with ! until it is not so.
+// waitfor [-t D] exists FILE | alive PID | gone PID | watched PID N | grep RE FILE: waits until it is so; with ! until it is
+// not so. A process is watched by those who have a pidfd of it: the suite has one of each that it started.
 // PID is a number or a pidfile; a zombie is gone.
 func waitfor(ts *testscript.TestScript, neg bool, args []string) {
-	const usage = "waitfor [-t duration] exists file | alive pid | gone pid | grep regexp file"
+	const usage = "waitfor [-t duration] exists file | alive pid | gone pid | watched pid n | grep regexp file"
 	limit := patience
 	if len(args) > 1 && args[0] == "-t" {
 		d, err := time.ParseDuration(args[1])
@@ -46,6 +50,13 @@ func awaited(ts *testscript.TestScript, args []string, usage string) func() bool
 		pid, err := pidOf(ts, args[1]) // now: the file may change or go away
 		ts.Check(err)
 		return func() bool { return !lab.Running(pid) }
+	case "watched":
+		needArgs(ts, args, 3, usage)
+		pid, err := pidOf(ts, args[1])
+		ts.Check(err)
+		n, err := strconv.Atoi(args[2])
+		ts.Check(err)
+		return func() bool { return watchers(pid) >= n }
 	case "grep":
 		needArgs(ts, args, 3, usage)
 		re, err := regexp.Compile("(?m)" + args[1])
@@ -54,6 +65,20 @@ func awaited(ts *testscript.TestScript, args []string, usage string) func() bool
 	}
 	ts.Fatalf("usage: %s", usage)
 	return nil
+}
+
+// watchers is how many processes have a pidfd of one.
+func watchers(pid int) (n int) {
+	for _, of := range lab.PIDs() {
+		infos, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fdinfo/*", of))
+		if slices.ContainsFunc(infos, func(info string) bool {
+			text, _ := os.ReadFile(info)
+			return strings.Contains(string(text), fmt.Sprintf("\nPid:\t%d\n", pid))
+		}) {
+			n++
+		}
+	}
+	return n
 }
 
 // pidOf is a number, or the one in a pidfile.

@@ -3,6 +3,7 @@ package child
 import (
 	"context"
 	"errors"
+	"fmt"
 	"syscall"
 	"time"
 
@@ -66,8 +67,8 @@ func (c *Child) Signal(sig syscall.Signal) error {
 }
 
 // Reap waits for the process, and for a Stop or Clear that is under way, and says how it ended; again, it says the
-// same. spawn.ErrReaped says that this is not known: the process was adopted, or its exit status was collected
-// elsewhere.
+// same. spawn.ErrReaped says that this is not known: the process was adopted and the kernel does not tell, or its exit
+// status was collected elsewhere.
 func (c *Child) Reap() (spawn.Ending, error) {
 	<-c.Done()
 	c.clearing.Lock()
@@ -78,7 +79,12 @@ func (c *Child) Reap() (spawn.Ending, error) {
 func (c *Child) reap() (spawn.Ending, error) {
 	c.reaping.Do(func() {
 		if c.process == nil {
-			c.reaped = spawn.ErrReaped
+			limited, cancel := context.WithTimeout(context.Background(), retry)
+			defer cancel()
+			var err error
+			if c.ending, err = c.handle.Ending(limited); err != nil {
+				c.reaped = fmt.Errorf("%w: %w", spawn.ErrReaped, err)
+			}
 			return
 		}
 		c.ending, c.reaped = c.process.Wait(context.Background())

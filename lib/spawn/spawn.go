@@ -11,7 +11,6 @@ import (
 	"syscall"
 
 	"pidbox/lib/proc"
-	"pidbox/lib/signals"
 )
 
 // Command says what to run and with what. The zero value of each field leaves that property alone, except for the
@@ -76,22 +75,8 @@ func (e *UntoldError) Error() string {
 	return fmt.Sprintf("cannot tell whether the user %s can %s: the caller may not look", e.User, e.Step)
 }
 
-// Ending is how a process ended: by an exit code, or by a signal.
-type Ending struct {
-	Code   int
-	Signal syscall.Signal // 0: it exited with Code
-	Core   bool
-}
-
-func (e Ending) String() string {
-	switch {
-	case e.Signal == 0:
-		return fmt.Sprintf("exit status %d", e.Code)
-	case e.Core:
-		return fmt.Sprintf("signal %s, core dumped", signals.Name(e.Signal))
-	}
-	return fmt.Sprintf("signal %s", signals.Name(e.Signal))
-}
+// Ending is how a process ended.
+type Ending = proc.Ending
 
 // PID is the child's process id, in this process's PID namespace.
 func (p *Process) PID() int { return p.pid }
