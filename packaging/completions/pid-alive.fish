@@ -2,10 +2,12 @@
 complete -c pid-alive -f
 complete -c pid-alive -s p -l pid-file -l pidfile -r -F -d 'the pidfile'
 complete -c pid-alive -l pid -x -d 'ask about this process instead of a pidfile\'s'
-complete -c pid-alive -l print -d 'print the PID of a running process; with several files, FILE: PID'
+complete -c pid-alive -l print -d 'print the PID of a running process, or with --print=id PID:INODE, which no other process of this boot has and which is accepted wherever a PID is; with several files, FILE: PID'
 complete -c pid-alive -l explain -d 'explain on standard error why it is the process meant, or why not, and by which proof'
 complete -c pid-alive -l json -d 'print a JSON object, a line per file: file, status, state, pid, why, proof, record'
 complete -c pid-alive -l wait-exit -x -d 'wait up to D until it is not running'
+complete -c pid-alive -l exit-code -d 'exit as the process did, with its status or 128 and its signal; 4 if that cannot be known'
+complete -c pid-alive -l any -d 'wait until one of several is not running, and answer for that one'
 complete -c pid-alive -l allow-insecure -d 'act on a pidfile that other users could have written'
 complete -c pid-alive -l unrecorded -x -d 'how to treat a process that started after a pidfile without a record was written: doubt (the default), running or stale'
 complete -c pid-alive -l match-exec -r -F -d 'for a pidfile without a record, require this executable of the process'
