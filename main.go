@@ -11,5 +11,5 @@ import (
 )
 
 func main() {
-	os.Exit(multicall.Main(os.Args, os.Stdin, os.Stdout, os.Stderr, applets.List(), applets.Status))
+	os.Exit(multicall.Main(os.Args, os.Stdin, os.Stdout, os.Stderr, applets.List(), applets.Status, applets.Foreign))
 }

@@ -39,10 +39,10 @@ func faultTester() *applet.Applet {
 		Name:    "fault-tester",
 		Summary: "break a cluster on purpose, case by case, and judge its recovery",
 		Synopsis: []string{
-			"run -c FILE [--case GLOB] [--rounds N] [--seed S] [--json] [--junit F] [--html F]",
+			"run [-c] FILE [--case GLOB] [--rounds N] [--seed S] [--json] [--junit F] [--html F]",
 			"do -c FILE [--hold D] [--delay D] [--percent P] [--rate BYTES] ACTION WHOM",
-			"list -c FILE [--case GLOB] [--rounds N] [--seed S] [--json]",
-			"check -c FILE [--json]",
+			"list [-c] FILE [--case GLOB] [--rounds N] [--seed S] [--json]",
+			"check [-c] FILE [--json]",
 		},
 		Description: `
 			Drives the cases of FILE, in YAML, on a cluster that has a fault-agent beside each member.
@@ -75,6 +75,7 @@ func faultTester() *applet.Applet {
 			{Name: "list", Text: "print the cases of each round and the members they hit, without asking any agent"},
 			{Name: "check", Text: "ask every agent, health, the leader and the check once, and change nothing"},
 		},
+		Operands: applet.Operands{Option: "config", Commands: []string{"run", "list", "check"}},
 		Options: []applet.Option{
 			applet.String(&o.file, "config c", "FILE", "the members and the cases").As(applet.File),
 			applet.String(&o.pattern, "case", "GLOB", "only the cases with a matching name"),

@@ -58,7 +58,7 @@ func FuzzDryRun(f *testing.F) {
 			args = append(args, word)
 		}
 		var stdout, stderr bytes.Buffer
-		status := multicall.Main(args, nil, &stdout, &stderr, List(), Status)
+		status := multicall.Main(args, nil, &stdout, &stderr, List(), Status, Foreign)
 		if !documented(e.New(), status) {
 			t.Errorf("%q: status %d is not in its table; said %q", args, status, &stderr)
 		}

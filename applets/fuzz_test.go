@@ -30,7 +30,7 @@ func FuzzCommandLine(f *testing.F) {
 		}
 		name := inert[i%len(inert)].Name
 		var stdout, stderr bytes.Buffer
-		status := multicall.Main(append([]string{name}, strings.Split(line, "\x00")...), nil, &stdout, &stderr, inert, Status)
+		status := multicall.Main(append([]string{name}, strings.Split(line, "\x00")...), nil, &stdout, &stderr, inert, Status, Foreign)
 		said := stderr.String()
 		switch {
 		case status == 0 && said == "":

@@ -29,7 +29,7 @@ func pidAlive() *applet.Applet {
 		Name:    "pid-alive",
 		Summary: "report whether the process that a pidfile names is alive",
 		Synopsis: []string{
-			"-p FILE... [--print[=id]|--json|--explain] [--wait-exit D [--exit-code] [--any]]",
+			"[-p] FILE... [--print[=id]|--json|--explain] [--wait-exit D [--exit-code] [--any]]",
 			"--pid PID[:INODE]... [--print[=id]|--json|--explain] [--wait-exit D [--exit-code] [--any]]",
 		},
 		Description: `
@@ -41,6 +41,12 @@ func pidAlive() *applet.Applet {
 
 			With --wait-exit the question is the opposite one: 0 means that none is running any more, or with --any that one is not.
 		`,
+		Operands: applet.Operands{Option: "pid-file", Check: func(s string) error {
+			if _, err := parseProcess(s); err == nil {
+				return fmt.Errorf("write --pid %s for a process, or ./%s for a pidfile of that name", s, s)
+			}
+			return nil
+		}},
 		Options: append([]applet.Option{
 			applet.Each(&o.files, "p pid-file pidfile", "FILE", "the pidfile", pidfileName).As(applet.File),
 			applet.Each(&o.pids, "pid", "PID[:INODE]", "ask about this process instead of a pidfile's", parseProcess),
@@ -104,7 +110,7 @@ func (o *pidAliveOptions) check(c *applet.Call) error {
 	if o.exitCode && !o.any && len(o.files)+len(o.pids) > 1 {
 		return applet.Usage("--exit-code is that of one process; for the first of several that exits, add --any")
 	}
-	return c.NoOperands()
+	return nil
 }
 
 func (o *pidAliveOptions) run(c *applet.Call) error {

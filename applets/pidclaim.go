@@ -141,6 +141,12 @@ func pidClaim() *applet.Applet {
 }
 
 func (o *pidClaimOptions) check(c *applet.Call) error {
+	switch {
+	case o.pid != 0 && len(c.Args) > 0 && o.file == "":
+		return applet.Usage("unexpected operand %q; did you mean -p %s?", c.Args[0], c.Args[0])
+	case o.pid != 0 && len(c.Args) > 0:
+		return applet.Usage("unexpected operand %q: --pid is for a process that is already running", c.Args[0])
+	}
 	if err := needPidfile(o.file); err != nil {
 		return err
 	}
@@ -148,8 +154,6 @@ func (o *pidClaimOptions) check(c *applet.Call) error {
 	switch {
 	case o.pid == 0 && len(c.Args) == 0:
 		return applet.Usage("no process (--pid PID) and no COMMAND given")
-	case o.pid != 0 && len(c.Args) > 0:
-		return applet.Usage("unexpected operand %q: --pid is for a process that is already running", c.Args[0])
 	case o.pid == 0:
 		if err := needCommand(c); err != nil {
 			return err

@@ -29,6 +29,16 @@ func pidfileName(s string) (string, error) {
 	return applet.FileName(s)
 }
 
+// pidfileOperand lets FILE stand without -p where nothing else can. A number is refused: it could be a PID.
+func pidfileOperand() applet.Operands {
+	return applet.Operands{Option: "pid-file", Check: func(s string) error {
+		if _, err := applet.PID(s); err == nil {
+			return fmt.Errorf("a PID is no pidfile; write ./%s if that is the name of one", s)
+		}
+		return nil
+	}}
+}
+
 // believed is the caveat of all that act on a pidfile: who could have written it, and what is refused.
 const believed = `
 	A pidfile has the authority of those who could have determined what it says, and no more: its owner, all who can write

@@ -33,8 +33,8 @@ func pidKill() *applet.Applet {
 		Name:    "pid-kill",
 		Summary: "stop the process that a pidfile names, and see that it is gone",
 		Synopsis: []string{
-			"-p FILE [--grace D] [--retry SCHEDULE] [--show-stacks[=D]] [--group|--session|--tree] [--budget D]",
-			"-p FILE --no-wait [--signal SIGNAL]",
+			"[-p] FILE [--grace D] [--retry SCHEDULE] [--show-stacks[=D]] [--group|--session|--tree] [--budget D]",
+			"[-p] FILE --no-wait [--signal SIGNAL]",
 		},
 		Description: `
 			Sends TERM, waits up to 20 s for the exit, sends KILL, and returns the moment the process is gone.
@@ -48,6 +48,7 @@ func pidKill() *applet.Applet {
 			If the process has died and left others in its group or session, those are stopped if the pidfile's record proves
 			that they belong to it.
 		`,
+		Operands: pidfileOperand(),
 		Options: append([]applet.Option{
 			pidfileOption(&o.file, "the pidfile"),
 			applet.Duration(&o.grace, "grace", "D", "how long to wait after the first signal (default 20s)"),
@@ -127,7 +128,7 @@ func (o *pidKillOptions) check(c *applet.Call) error {
 	if c.Given("show-stacks") {
 		o.schedule = o.schedule.WithStacks(o.stacks)
 	}
-	return c.NoOperands()
+	return nil
 }
 
 func (o *pidKillOptions) scope() proc.Scope {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"pidbox/lib/applet"
 	"pidbox/lib/daemon"
@@ -91,6 +92,9 @@ func hintOf(err error) string {
 	}
 	if doubt := as[*pidfile.DoubtError](err); doubt != nil && doubt.Holder.PID != 1 {
 		return fmt.Sprintf("look at process %d, then give --unrecorded=running or --unrecorded=stale", doubt.Holder.PID)
+	}
+	if exec := as[*spawn.ExecError](err); exec != nil && exec.NotFound && strings.ContainsAny(exec.Path, " \t") {
+		return fmt.Sprintf("its name has blanks: leave the quotes out, or write sh -c '%s'", exec.Path)
 	}
 	return ""
 }

@@ -11,7 +11,7 @@ import (
 
 // pidbox is the program under test: what main calls.
 func pidbox() int {
-	return multicall.Main(os.Args, os.Stdin, os.Stdout, os.Stderr, applets.List(), applets.Status)
+	return multicall.Main(os.Args, os.Stdin, os.Stdout, os.Stderr, applets.List(), applets.Status, applets.Foreign)
 }
 
 func appletNames() (names []string) {

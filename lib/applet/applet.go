@@ -20,6 +20,7 @@ type Applet struct {
 	Description string     // paragraphs with blank lines between them; a line for each sentence, so that diffs go by sentence
 	Commands    []Item     // what the first operand may be, where it is one of a few words
 	Operand     Kind       // what the operands are, for completions
+	Operands    Operands   // which option's values they are, where they are no COMMAND
 	Options     []Option   // in the order of the help
 	Exclusive   [][]string // of the options in each group at most one may be given; by their long names
 	Requires    []Need     // options that mean nothing without another one
@@ -35,7 +36,7 @@ type Applet struct {
 	Run         func(*Call) error
 }
 
-// Entry names an applet and makes it: only the applet that is asked for is ever made.
+// Entry names an applet and makes it: only the applet that is called is ever made.
 type Entry struct {
 	Name string
 	New  func() *Applet

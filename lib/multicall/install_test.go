@@ -92,7 +92,7 @@ func TestInstallNamesWhatItLeft(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "sipid"), "somebody else's")
 	var stderr bytes.Buffer
-	status := Main([]string{"pidbox", "--install", dir}, nil, &stderr, &stderr, list(), judged)
+	status := Main([]string{"pidbox", "--install", dir}, nil, &stderr, &stderr, list(), judged, nil)
 	if want := "pidbox: left " + dir + "/sipid: it is not a link to pidbox\n"; status != int(applet.No) || stderr.String() != want {
 		t.Errorf("status %d, said %q, want %q", status, &stderr, want)
 	}
@@ -103,7 +103,7 @@ func TestInstallNamesWhatItLeft(t *testing.T) {
 	}
 	os.Remove(filepath.Join(dir, "sipid"))
 	stderr.Reset()
-	if status := Main([]string{"pidbox", "-v", "--install", dir}, nil, &stderr, &stderr, list(), judged); status != 0 || !strings.Contains(stderr.String(), "pidbox: made "+dir+"/sipid\n") {
+	if status := Main([]string{"pidbox", "-v", "--install", dir}, nil, &stderr, &stderr, list(), judged, nil); status != 0 || !strings.Contains(stderr.String(), "pidbox: made "+dir+"/sipid\n") {
 		t.Errorf("status %d, said %q", status, &stderr)
 	}
 }

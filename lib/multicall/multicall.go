@@ -18,11 +18,15 @@ import (
 // own: it is a failure of the applet.
 type Judge func(error) (status applet.Status, hint string)
 
+// Foreign gives the option of another program that does what the applet does, as it was typed, our word for it: a clause
+// that follows a colon, or "".
+type Foreign func(applet, option string) string
+
 // Main runs the applet that args name and returns the exit status. The applet is the base name of args[0], a
 // leading - of a login shell dropped; under any other name, args[1]. Main prints the one message of a failure, with the
 // status and the hint that judge has for it; it never panics, and a broken pipe is an error like any other. An applet that
 // a signal ended dies of it here.
-func Main(args []string, stdin io.Reader, stdout, stderr io.Writer, list []applet.Entry, judge Judge) int {
+func Main(args []string, stdin io.Reader, stdout, stderr io.Writer, list []applet.Entry, judge Judge, foreign Foreign) int {
 	signals.QuitAsUsual()
 	name, fresh, rest := choose(args, list)
 	call := &applet.Call{Name: "pidbox", Line: args, Args: rest, Stdin: stdin,
@@ -38,7 +42,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer, list []apple
 	}
 	err := enoughDescriptors()
 	if err == nil {
-		err = run(a, call)
+		err = run(a, call, foreign)
 	}
 	status := report(call, err, failure, judge)
 	var caught *signals.Caught
@@ -92,7 +96,7 @@ func unknownApplet(name string, list []applet.Entry) error {
 }
 
 // run is a's action on the arguments in call, a panic made an error that says where.
-func run(a *applet.Applet, call *applet.Call) (err error) {
+func run(a *applet.Applet, call *applet.Call, foreign Foreign) (err error) {
 	defer func() {
 		if what := recover(); what != nil {
 			err = fmt.Errorf("internal error: %v%s", what, panicSite())
@@ -101,7 +105,7 @@ func run(a *applet.Applet, call *applet.Call) (err error) {
 	if a.Raw {
 		return raw(a, call)
 	}
-	return parse(a, call)
+	return parse(a, call, foreign)
 }
 
 // panicSite is the innermost place of this module on the stack, as " (lib/proc/open.go:12)".

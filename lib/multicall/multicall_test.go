@@ -25,7 +25,7 @@ func probe(name string) applet.Entry {
 		var group bool
 		return &applet.Applet{
 			Name: name, Summary: "probe", Synopsis: []string{"[OPERAND...]"}, Description: "A probe.",
-			Statuses: []applet.Item{{Name: "0", Text: "done"}},
+			Statuses: []applet.Item{{Name: "0", Text: "done"}}, Operand: applet.Command,
 			Examples: []applet.Example{{Text: "Run it:", Lines: []string{name}}},
 			Caveats:  "None.", Exclusive: [][]string{{"group", "fail"}}, Requires: []applet.Need{{Option: "grace", OneOf: []string{"pid-file", "fail"}}},
 			Options: []applet.Option{
@@ -80,7 +80,7 @@ func judged(err error) (applet.Status, string) {
 
 func call(args ...string) (int, string, string) {
 	var out, err bytes.Buffer
-	status := Main(args, strings.NewReader(""), &out, &err, list(), judged)
+	status := Main(args, strings.NewReader(""), &out, &err, list(), judged, nil)
 	return status, out.String(), err.String()
 }
 
@@ -115,6 +115,11 @@ func TestCommandLines(t *testing.T) {
 		{"pid-kill -pid-file f", 64, "", "pid-kill: -pid-file is spelled --pid-file\ntry 'pid-kill --help'\n"},
 		{"pid-kill --grace", 64, "", "pid-kill: --grace needs a value (D)\ntry 'pid-kill --help'\n"},
 		{"pid-kill -gp", 64, "", "pid-kill: -p needs a value (FILE)\ntry 'pid-kill --help'\n"},
+		{"pid-kill --gro", 64, "", "pid-kill: unknown option --gro; did you mean --group?\ntry 'pid-kill --help'\n"},
+		{"pid-kill --pid-f x", 64, "", "pid-kill: unknown option --pid-f; did you mean --pid-file?\ntry 'pid-kill --help'\n"},
+		{"pid-kill --g", 64, "", "pid-kill: unknown option --g\ntry 'pid-kill --help'\n"}, // --grace or --group
+		{"pid-kill -h x", 64, "", "pid-kill: -h is help only when it stands alone\ntry 'pid-kill --help'\n"},
+		{"pid-kill -qh", 64, "", "pid-kill: -h is help only when it stands alone\ntry 'pid-kill --help'\n"},
 		{"pid-kill --generate-bash-completion", 64, "", "pid-kill: unknown option --generate-bash-completion\ntry 'pid-kill --help'\n"},
 		{"pid-kill --version", 0, "pid-kill (pidbox) devel\n", ""},
 		{"pidbox --version", 0, "pidbox (pidbox) devel\n", ""},
@@ -150,6 +155,49 @@ func TestCommandLines(t *testing.T) {
 	}
 }
 
+// TestOperandsThatAreValues is about an applet whose operands can only be one option's values.
+func TestOperandsThatAreValues(t *testing.T) {
+	entry := probe("pid-kill")
+	fresh := func() *applet.Applet {
+		a := entry.New()
+		a.Operand, a.Operands = applet.Text, applet.Operands{Option: "pid-file", Check: func(s string) error {
+			if s == "7" {
+				return errors.New("a PID is no pidfile")
+			}
+			return nil
+		}}
+		return a
+	}
+	foreign := func(name, option string) string {
+		return map[string]string{"pid-kill --oknodo": "leave it out", "pid-kill -h": "write HOST"}[name+" "+option]
+	}
+	for _, c := range []struct {
+		line   string
+		status int
+		text   string
+	}{
+		{"f", 0, "pid-kill p=f grace=0s group=false E=[] stacks= q=false v=false []"},
+		{"f --grace 3 -g", 0, "pid-kill p=f grace=3s group=true E=[] stacks= q=false v=false []"},
+		{"-g f --grace 3", 0, "pid-kill p=f grace=3s group=true E=[] stacks= q=false v=false []"},
+		{"-g -- -f", 0, "pid-kill p=-f grace=0s group=true E=[] stacks= q=false v=false []"},
+		{"-", 0, "pid-kill p=- grace=0s group=false E=[] stacks= q=false v=false []"},
+		{"f --xyzzy", 64, "pid-kill: unknown option --xyzzy"},
+		{"f 7", 64, `pid-kill: unexpected operand "7": a PID is no pidfile`},
+		{"f --show-stacks 3", 64, `pid-kill: unexpected operand "3"; did you mean --show-stacks=3?`},
+		{"f --show-stacks=3", 0, "pid-kill p=f grace=0s group=false E=[] stacks=3 q=false v=false []"},
+		{"f --oknodo", 64, "pid-kill: unknown option --oknodo: leave it out"},
+		{"-h f", 64, "pid-kill: -h is help only when it stands alone: write HOST"},
+	} {
+		var out, errs bytes.Buffer
+		args := append([]string{"pid-kill"}, strings.Fields(c.line)...)
+		status := Main(args, nil, &out, &errs, []applet.Entry{{Name: "pid-kill", New: fresh}}, judged, foreign)
+		first, _, _ := strings.Cut(out.String()+errs.String(), "\n")
+		if status != c.status || first != c.text {
+			t.Errorf("%q: status %d, want %d; said %q, want %q", c.line, status, c.status, first, c.text)
+		}
+	}
+}
+
 func TestHelpIsTheSameEachWay(t *testing.T) {
 	_, want, _ := call("pid-kill", "--help")
 	if !strings.Contains(want, "pid-kill") {
@@ -178,11 +226,11 @@ func (brokenWriter) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
 
 func TestLostOutputIsNoSuccess(t *testing.T) {
 	var stderr bytes.Buffer
-	status := Main([]string{"pidbox", "--list"}, nil, brokenWriter{}, &stderr, list(), judged)
+	status := Main([]string{"pidbox", "--list"}, nil, brokenWriter{}, &stderr, list(), judged, nil)
 	if status != 125 || stderr.String() != "pidbox: no space left on device\n" {
 		t.Errorf("status %d, stderr %q", status, &stderr)
 	}
-	if status := Main([]string{"pid-kill", "--xyz"}, nil, io.Discard, brokenWriter{}, list(), judged); status != 64 {
+	if status := Main([]string{"pid-kill", "--xyz"}, nil, io.Discard, brokenWriter{}, list(), judged, nil); status != 64 {
 		t.Errorf("with a full stderr: status %d", status)
 	}
 }
@@ -195,7 +243,7 @@ func TestBrokenPipeIsAnError(t *testing.T) {
 	r.Close()
 	defer w.Close()
 	var stderr bytes.Buffer
-	if status := Main([]string{"pidbox", "--list"}, nil, w, &stderr, list(), judged); status != 125 || !strings.Contains(stderr.String(), "broken pipe") {
+	if status := Main([]string{"pidbox", "--list"}, nil, w, &stderr, list(), judged, nil); status != 125 || !strings.Contains(stderr.String(), "broken pipe") {
 		t.Errorf("status %d, stderr %q", status, &stderr)
 	}
 }
@@ -209,7 +257,7 @@ func TestRawAppletSeesItsLine(t *testing.T) {
 		}}
 	}}
 	var stderr bytes.Buffer
-	status := Main([]string{"sipid", "claim", "-pid", "1", "--", "--help"}, nil, io.Discard, &stderr, []applet.Entry{entry}, judged)
+	status := Main([]string{"sipid", "claim", "-pid", "1", "--", "--help"}, nil, io.Discard, &stderr, []applet.Entry{entry}, judged, nil)
 	if want := []string{"claim", "-pid", "1", "--", "--help"}; strings.Join(got, " ") != strings.Join(want, " ") || status != 1 {
 		t.Errorf("args %q, status %d", got, status)
 	}

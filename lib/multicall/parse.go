@@ -14,11 +14,11 @@ import (
 )
 
 // parse reads the options in call.Args by urfave/cli and runs a on the operands.
-func parse(a *applet.Applet, call *applet.Call) error {
+func parse(a *applet.Applet, call *applet.Call, foreign Foreign) error {
 	var common applet.Common
 	options := a.All(&common)
 	command, args := leading(a, call.Args)
-	words, err := spell(options, args)
+	words, err := speller{a, options, a.Operands.Of(options, strings.Join(command, "")), foreign}.spell(args)
 	if err != nil {
 		return err
 	}
@@ -132,78 +132,3 @@ func (n *named) String() string { return "" }
 type namedSwitch struct{ *named }
 
 func (namedSwitch) IsBoolFlag() bool { return true }
-
-// spell rewrites options as getopt_long(3) reads them into what Go's flag package reads: -qv as -q -v, -pFILE as
-// -p=FILE. A long option behind one dash is refused: getopt would read -pid-file as -p id-file, and claim that.
-func spell(options []applet.Option, args []string) ([]string, error) {
-	var words []string
-	alone := len(args) == 1
-	for len(args) > 0 {
-		arg := args[0]
-		if arg == "--" || arg == "-" || !strings.HasPrefix(arg, "-") {
-			break
-		}
-		args = args[1:]
-		name, _, given := strings.Cut(strings.TrimLeft(arg, "-"), "=")
-		o := applet.Find(options, name)
-		switch {
-		case strings.HasPrefix(arg, "--"):
-			if o == nil || len(name) == 1 || strings.HasPrefix(arg, "---") {
-				return nil, unknownOption(options, "--"+strings.TrimPrefix(arg, "--"), name)
-			}
-			if !o.TakesValue() || given {
-				words = append(words, arg)
-				continue
-			}
-			if len(args) == 0 {
-				return nil, applet.Usage("%s needs a value (%s)", arg, o.Arg)
-			}
-			words, args = append(words, arg+"="+args[0]), args[1:]
-		case o != nil && len(name) > 1:
-			return nil, applet.Usage("%s is spelled -%s", arg, arg)
-		case o != nil && name == "h" && o.Names[0] == "help" && !alone: // a host, for many other tools
-			return nil, applet.Usage("-h is help, and stands alone")
-		default:
-			var err error
-			if words, args, err = cluster(options, arg, words, args); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return append(words, args...), nil
-}
-
-// cluster reads the letters behind one dash, of which the last may take the rest, or the next argument, as value.
-func cluster(options []applet.Option, arg string, words, args []string) ([]string, []string, error) {
-	for i := 1; i < len(arg); i++ { // from behind the dash; a letter that is more than a byte is unknown
-		name, rest := arg[i:i+1], arg[i+1:]
-		o := applet.Find(options, name)
-		switch {
-		case o == nil:
-			return nil, nil, unknownOption(options, arg, name)
-		case !o.TakesValue() && strings.HasPrefix(rest, "="):
-			return append(words, "-"+name+rest), args, nil
-		case !o.TakesValue():
-			words = append(words, "-"+name)
-			continue
-		case rest != "":
-			return append(words, "-"+name+"="+strings.TrimPrefix(rest, "=")), args, nil
-		case len(args) == 0:
-			return nil, nil, applet.Usage("-%s needs a value (%s)", name, o.Arg)
-		}
-		return append(words, "-"+name+"="+args[0]), args[1:], nil
-	}
-	return words, args, nil
-}
-
-func unknownOption(options []applet.Option, arg, name string) error {
-	var names []string
-	for _, o := range options {
-		names = append(names, o.Names...)
-	}
-	arg, _, _ = strings.Cut(arg, "=")
-	if near := nearest(name, names); len(near) > 1 {
-		return applet.Usage("unknown option %s; did you mean --%s?", arg, near)
-	}
-	return applet.Usage("unknown option %s", arg)
-}

@@ -1,0 +1,170 @@
+package applets
+
+import (
+	"fmt"
+	"strings"
+
+	"pidbox/lib/applet"
+	"pidbox/lib/signals"
+)
+
+// foreignOption is an option of another program, and what is written in its place here.
+type foreignOption struct {
+	program string // whose option it is
+	options string // its spellings
+	ours    string // a clause, as in "write --match-exec PATH"
+}
+
+// foreignOptions is what people bring along to an applet. The words of an error and a page of the documentation come from
+// it; an option that the applet has itself never gets there.
+func foreignOptions(name string) []foreignOption {
+	const (
+		ssd     = "start-stop-daemon"
+		byExec  = "write --match-exec PATH, for a pidfile without a record"
+		byName  = "write --match-name NAME, for a pidfile without a record"
+		byUser  = "write --match-user USER, for a pidfile without a record"
+		command = "leave it out; the program is the COMMAND"
+	)
+	switch name {
+	case "pid-kill":
+		return []foreignOption{
+			{ssd, "--stop -K", "leave it out; pid-kill always stops"},
+			{ssd, "--oknodo -o", "leave it out; nothing to stop is status 0 here, and 1 with --strict"},
+			{ssd, "--exec -x", byExec},
+			{ssd, "--name", byName},
+			{ssd, "--user -u", byUser},
+			{ssd, "--test -t", "write --dry-run; for a time limit, --grace D or --budget D"},
+			{ssd, "-R", "write --retry SCHEDULE"},
+			{ssd, "--remove-pidfile", "leave it out; the pidfile is removed, except with --keep-pid-file"},
+			{ssd, "--status -T", "use pid-alive"},
+			{ssd, "--pid", "pid-kill takes a pidfile; claim one for a running process by pid-claim --pid PID -p FILE"},
+			{"kill(1)", "-9 -KILL", "KILL follows by itself after --grace; to begin with it, write --signal KILL"},
+			{"kill(1)", "-l", "signals are written as TERM, SIGTERM or 15"},
+			{"pkill(1)", "--exact --full -f", "pid-kill stops what a pidfile names; claim one by pid-claim or daemonize"},
+			{"timeout(1)", "--kill-after -k", "write --grace D; KILL follows it"},
+			{"other programs", "--timeout --time -w", "write --grace D for the first signal, or --budget D for all of it"},
+			{"other programs", "--wait", "leave it out; pid-kill waits for the exit, except with --no-wait"},
+			{"other programs", "--force", "write --signal KILL"},
+			{"other programs", "--retries", "write --retry SCHEDULE, for example TERM/20/KILL/5"},
+		}
+	case "pid-alive":
+		return []foreignOption{
+			{ssd, "--status -T", "leave it out; pid-alive always asks"},
+			{ssd, "--exec -x", byExec},
+			{ssd, "--name", byName},
+			{ssd, "--user -u", byUser},
+			{"other programs", "--timeout -t --wait -w", "write --wait-exit D"},
+			{"pidof(1)", "-s -c", "pid-alive asks about a pidfile or a PID, not about a program's name"},
+		}
+	case "pid-claim":
+		return []foreignOption{
+			{ssd, "--start -S", "leave it out; pid-claim starts COMMAND in its own place"},
+			{ssd, "--exec -x --startas -a", command},
+			{ssd, "--make-pidfile -m", "leave it out; the pidfile is always written"},
+			{ssd, "--background -b", "use daemonize"},
+			{ssd, "--chuid", "write --user USER:GROUP"},
+			{ssd, "--oknodo -o", "status 1 says that another process holds the pidfile"},
+			{"flock(1)", "--timeout -w", "write --wait D"},
+			{"flock(1)", "--nonblock --nb", "leave it out; only --wait waits for a live holder"},
+			{"chpst(8)", "-l -L", "the pidfile is the lock"},
+			{"other programs", "--force -f", "nothing claims over a live process; stop it by pid-kill first"},
+		}
+	case "daemonize":
+		return []foreignOption{
+			{ssd, "--start -S --background -b", "leave it out; daemonize always starts in the background"},
+			{ssd, "--exec -x --startas", command},
+			{ssd, "--make-pidfile -m", "leave it out; -p always writes the pidfile"},
+			{ssd, "--chuid", "write --user USER:GROUP"},
+			{ssd, "-d", "write -c DIR"},
+			{ssd, "--nicelevel -N", "write --nice N"},
+			{ssd, "--output -O", "write -o FILE -e FILE"},
+			{ssd, "--no-close -C", "no descriptor of the caller is kept; write -o FILE -e FILE"},
+			{ssd, "--notify-timeout", "write --ready-timeout D"},
+			{ssd, "--oknodo", "status 1 says that it runs already"},
+			{ssd, "--stop -K", "use pid-kill"},
+			{ssd, "--status -T", "use pid-alive"},
+			{"daemon(1)", "--stdout", "write -o FILE"},
+			{"daemon(1)", "--stderr", "write -e FILE"},
+			{"daemon(1)", "--respawn -r", "use keep-alive"},
+			{"daemon(1)", "--name", "write -p FILE"},
+			{"setsid(1)", "--fork -f", "leave it out; daemonize always forks"},
+		}
+	case "keep-alive":
+		return []foreignOption{
+			{"daemon(1)", "--respawn -r", "leave it out; keep-alive always restarts"},
+			{"pidbox 1.0", "--jitter", "it is gone; the restarts of several services are apart by themselves"},
+			{"pidbox 1.0", "--health-grace", "it is gone; --health-failures times --health-interval is the time that COMMAND has"},
+			{"pidbox 1.0", "--rotate-size --rotate-keep", "it is gone; logrotate's copytruncate works, and --reopen-on"},
+			{"systemd.service", "--restart-sec --restart-delay --delay", "write --backoff-max D"},
+			{"supervisord", "--startretries --max-retries --retries", "write --max-restarts N/D"},
+			{"supervisord", "--startsecs", "write --healthy-after D"},
+			{"supervisord", "--stopsignal --stop-signal", "write --stop-schedule SIGNAL/D/KILL/D"},
+			{"supervisord", "--stopwaitsecs --stop-timeout", "write --stop-schedule INT/D/KILL/D"},
+			{"daemonize", "--limit --nice --capabilities --oom-score-adj --no-new-privs",
+				"COMMAND can begin with a program that does it, for example nice, prlimit or chpst"},
+		}
+	case "wait-healthy":
+		return []foreignOption{
+			{"wait-for-it", "-h --host --port", "write HOST:PORT"},
+			{"wait-for-it", "-t", "write --timeout D"},
+			{"wait-for-it", "--strict -s", "leave it out; COMMAND runs only when all is healthy"},
+			{"dockerize", "--wait -wait -w", "write the URL alone"},
+			{"dockerize", "--wait-retry-interval -wait-retry-interval", "write --interval D"},
+			{"dockerize", "--wait-http-header -wait-http-header", "write -H NAME:VALUE"},
+			{"wait4x", "--expect-status-code", "write --status N"},
+			{"wait4x", "--expect-body-regex", "write --body-match RE"},
+			{"wait4x", "--request-header", "write -H NAME:VALUE"},
+			{"wait4x", "--connection-timeout", "write --try-timeout D"},
+			{"wait4x", "--invert-check", "write --invert"},
+			{"curl(1)", "--fail -f --silent -S --show-error --location -L", "leave it out"},
+			{"curl(1)", "--retry --retry-max-time", "write --timeout D"},
+			{"curl(1)", "--retry-delay", "write --interval D"},
+			{"curl(1)", "--max-time -m --connect-timeout", "write --try-timeout D"},
+			{"curl(1)", "--user", "write --auth USER:PASSWORD"},
+			{"curl(1)", "--proxy -x", "set HTTP_PROXY or HTTPS_PROXY"},
+		}
+	}
+	return nil
+}
+
+// Foreign is our word for another program's option that was given to an applet as arg, or "".
+func Foreign(name, arg string) string {
+	short := arg
+	if len(arg) > 2 && !strings.HasPrefix(arg, "--") {
+		short = arg[:2]
+	}
+	for _, typed := range []string{arg, short} {
+		for _, o := range foreignOptions(name) {
+			for spelling := range strings.FieldsSeq(o.options) {
+				if spelling == typed {
+					return o.ours
+				}
+			}
+		}
+	}
+	if sig, err := signals.Parse(strings.TrimPrefix(arg, "-")); err == nil && name == "pid-kill" && !strings.HasPrefix(arg, "--") {
+		return fmt.Sprintf("write --signal %s, and --no-wait if the process goes on", signals.Name(sig))
+	}
+	return ""
+}
+
+// migration is foreignOptions as the tables of a page, one for each program.
+func migration(list []applet.Entry) string {
+	var programs []string
+	rows := map[string]*strings.Builder{}
+	for _, e := range list {
+		for _, o := range foreignOptions(e.Name) {
+			b := rows[o.program]
+			if b == nil {
+				b = &strings.Builder{}
+				rows[o.program], programs = b, append(programs, o.program)
+			}
+			fmt.Fprintf(b, "| `%s` | %s | %s |\n", strings.ReplaceAll(o.options, " ", "`, `"), e.Name, o.ours)
+		}
+	}
+	var page strings.Builder
+	for _, program := range programs {
+		fmt.Fprintf(&page, "### %s\n\n| option | applet | here |\n|---|---|---|\n%s\n", program, rows[program])
+	}
+	return page.String()
+}
