@@ -20,6 +20,7 @@ type pidKillOptions struct {
 	budget               time.Duration // 0: none
 	group, session, tree bool
 	strict, keep, noWait bool
+	handler              bool // --require-handler
 	dryRun               bool
 	began                time.Time
 }
@@ -34,7 +35,7 @@ func pidKill() *applet.Applet {
 		Summary: "stop the process that a pidfile names, and see that it is gone",
 		Synopsis: []string{
 			"[-p] FILE [--grace D] [--retry SCHEDULE] [--show-stacks[=D]] [--group|--session|--tree] [--budget D]",
-			"[-p] FILE --no-wait [--signal SIGNAL]",
+			"[-p] FILE --no-wait [--signal SIGNAL] [--require-handler]",
 		},
 		Description: `
 			Sends TERM, waits up to 20 s for the exit, sends KILL, and returns the moment the process is gone.
@@ -66,17 +67,21 @@ func pidKill() *applet.Applet {
 			applet.Switch(&o.session, "session", "stop the session that it leads"),
 			applet.Switch(&o.tree, "tree", "stop it and its descendants"),
 			applet.Switch(&o.noWait, "no-wait", "only send the first signal, for example for a reload; the pidfile stays"),
+			applet.Switch(&o.handler, "require-handler",
+				"send the signal of --no-wait only if the process has a handler for it, which otherwise might end it"),
 			applet.Switch(&o.strict, "strict", "exit with status 1 if there is nothing to stop"),
 			applet.Switch(&o.keep, "keep-pid-file", "never remove the pidfile"),
 			applet.Switch(&o.dryRun, "dry-run n",
 				"send no signal, change and lock nothing; print what would be done, and exit with the status it would have"),
 		}, ruleOptions(&o.rules)...),
-		Exclusive: [][]string{{"group", "session", "tree"}, {"retry", "grace"}, {"retry", "signal"}},
+		Exclusive: [][]string{{"group", "session", "tree"}, {"retry", "grace"}, {"retry", "signal"}, {"no-wait", "grace"}, {"no-wait", "retry"}},
+		Requires:  []applet.Need{{Option: "require-handler", OneOf: []string{"no-wait"}}},
 		Statuses: []applet.Item{
 			{Name: "0", Text: "gone, and the pidfile removed; or there was nothing to stop"},
 			{Name: "1", Text: "--strict: nothing to stop"},
 			{Name: "2", Text: "alive after the whole schedule; the pidfile is kept"},
-			{Name: "4", Text: "unsafe, ambiguous or not permitted; no signal was sent, or the pidfile could not be removed"},
+			{Name: "4", Text: "unsafe, ambiguous or not permitted; no signal was sent, or the pidfile could not be removed; or, with " +
+				"--require-handler, the process has no handler for the signal"},
 			{Name: "64", Text: "usage"},
 			{Name: "75", Text: "gone, but the pidfile is locked by another program and could not be removed"},
 			{Name: "125", Text: "own failure"},
@@ -122,6 +127,10 @@ func (o *pidKillOptions) check(c *applet.Call) error {
 	if o.signal != 0 {
 		o.schedule[0].Signal = o.signal
 	}
+	if mild(o.signal) && !o.noWait && !c.Given("grace") {
+		return applet.Usage("--signal %s would be followed by KILL after 20s: add --no-wait to send it only, or --grace D to stop by it",
+			signals.Name(o.signal))
+	}
 	if c.Given("grace") {
 		o.schedule = o.schedule.WithGrace(o.grace)
 	}
@@ -129,6 +138,15 @@ func (o *pidKillOptions) check(c *applet.Call) error {
 		o.schedule = o.schedule.WithStacks(o.stacks)
 	}
 	return nil
+}
+
+// mild holds for signals that ask for a reload rather than for the exit.
+func mild(s syscall.Signal) bool {
+	switch s {
+	case syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH, syscall.SIGCONT:
+		return true
+	}
+	return false
 }
 
 func (o *pidKillOptions) scope() proc.Scope {

@@ -126,8 +126,19 @@ func (o *pidKillOptions) interruptible() (context.Context, func()) {
 
 // signalOnce is --no-wait.
 func (o *pidKillOptions) signalOnce(c *applet.Call, t *victim) error {
-	c.Tell("sending %s to %s", signals.Name(o.schedule[0].Signal), t.name)
-	err := t.Target.Signal(o.schedule[0].Signal)
+	sig := o.schedule[0].Signal
+	if o.handler && t.leader != nil {
+		switch caught, err := t.leader.Catches(sig); {
+		case errors.Is(err, proc.ErrNotFound):
+			return nil
+		case err != nil:
+			return fmt.Errorf("%s: %w", o.file, err)
+		case !caught:
+			return applet.Fail(applet.Unsafe, "%s: %s has no handler for %s; the signal was not sent", o.file, t.name, signals.Name(sig))
+		}
+	}
+	c.Tell("sending %s to %s", signals.Name(sig), t.name)
+	err := t.Target.Signal(sig)
 	if err == nil || errors.Is(err, proc.ErrNotFound) {
 		return nil
 	}

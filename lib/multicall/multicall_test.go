@@ -182,7 +182,7 @@ func TestOperandsThatAreValues(t *testing.T) {
 		{"-g -- -f", 0, "pid-kill p=-f grace=0s group=true E=[] stacks= q=false v=false []"},
 		{"-", 0, "pid-kill p=- grace=0s group=false E=[] stacks= q=false v=false []"},
 		{"f --xyzzy", 64, "pid-kill: unknown option --xyzzy"},
-		{"f 7", 64, `pid-kill: unexpected operand "7": a PID is no pidfile`},
+		{"7", 64, `pid-kill: unexpected operand "7": a PID is no pidfile`},
 		{"f --show-stacks 3", 64, `pid-kill: unexpected operand "3"; did you mean --show-stacks=3?`},
 		{"f --show-stacks=3", 0, "pid-kill p=f grace=0s group=false E=[] stacks=3 q=false v=false []"},
 		{"f --oknodo", 64, "pid-kill: unknown option --oknodo: leave it out"},

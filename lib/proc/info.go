@@ -6,6 +6,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"pidbox/lib/proc/procfs"
@@ -41,7 +42,8 @@ type Info struct {
 	Group   int
 	Session int
 
-	file fileID // of Exec
+	file   fileID // of Exec
+	caught uint64 // the signals that have a handler: bit n-1 is signal n
 }
 
 type fileID struct{ device, inode uint64 }
@@ -114,6 +116,13 @@ func (info Info) fails(c Conditions) (why string, err error) {
 		}
 	}
 	return "", nil
+}
+
+// Catches says whether the process has a handler for the signal; ErrNotFound if it was reaped, ErrNoProc where that cannot
+// be found out.
+func (h *Handle) Catches(s syscall.Signal) (bool, error) {
+	info, err := h.Info()
+	return err == nil && info.caught>>(uint(s)-1)&1 != 0, err
 }
 
 // runs says that the process runs the file at path, or one that was there before it was replaced.

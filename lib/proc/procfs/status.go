@@ -7,7 +7,11 @@ import (
 )
 
 // Users is what proc_pid_status(5) adds to a Stat.
-type Users struct{ PID, TGID, Real, Effective, Saved int }
+type Users struct {
+	PID, TGID, Real, Effective, Saved int
+
+	Caught uint64 // the signals that have a handler: bit n-1 is signal n; 0 before Linux 2.6
+}
 
 // ParseUsers reads lines of proc_pid_status(5), in which the name before them is escaped.
 func ParseUsers(text []byte) (us Users, err error) {
@@ -35,6 +39,7 @@ func ParseUsers(text []byte) (us Users, err error) {
 		}
 		*number.to = int(n)
 	}
+	us.Caught, _ = strconv.ParseUint(string(Field(text, "SigCgt:")), 16, 64)
 	return us, nil
 }
 
