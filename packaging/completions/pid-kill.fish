@@ -10,6 +10,7 @@ complete -c pid-kill -l group -s g -d 'stop the process group that the process l
 complete -c pid-kill -l session -d 'stop the session that it leads'
 complete -c pid-kill -l tree -d 'stop it and its descendants'
 complete -c pid-kill -l no-wait -d 'only send the first signal, for example for a reload; the pidfile stays'
+complete -c pid-kill -l require-handler -d 'send the signal of --no-wait only if the process has a handler for it, which otherwise might end it'
 complete -c pid-kill -l strict -d 'exit with status 1 if there is nothing to stop'
 complete -c pid-kill -l keep-pid-file -d 'never remove the pidfile'
 complete -c pid-kill -l dry-run -s n -d 'send no signal, change and lock nothing; print what would be done, and exit with the status it would have'
