@@ -20,7 +20,7 @@ func TestExamplesUseOptionsThatExist(t *testing.T) {
 			texts["the examples of "+a.Name] += strings.Join(e.Lines, "\n") + "\n"
 		}
 	}
-	for _, pattern := range []string{"../README.md", "../packaging/demo", "../packaging/examples/*", "../packaging/bosh/jobs/*/templates/*"} {
+	for _, pattern := range []string{"../README.md", "../packaging/docs/*.md", "../packaging/demo", "../packaging/examples/*", "../packaging/bosh/jobs/*/templates/*"} {
 		paths, _ := filepath.Glob(pattern)
 		for _, path := range paths {
 			text, err := os.ReadFile(path)

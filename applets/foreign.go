@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"pidbox/lib/applet"
 	"pidbox/lib/signals"
 )
 
@@ -83,8 +82,6 @@ func foreignOptions(name string) []foreignOption {
 			{ssd, "--oknodo", "status 1 says that it runs already"},
 			{ssd, "--stop -K", "use pid-kill"},
 			{ssd, "--status -T", "use pid-alive"},
-			{"daemon(1)", "--stdout", "write -o FILE"},
-			{"daemon(1)", "--stderr", "write -e FILE"},
 			{"daemon(1)", "--respawn -r", "use keep-alive"},
 			{"daemon(1)", "--name", "write -p FILE"},
 			{"setsid(1)", "--fork -f", "leave it out; daemonize always forks"},
@@ -92,8 +89,6 @@ func foreignOptions(name string) []foreignOption {
 	case "keep-alive":
 		return []foreignOption{
 			{"daemon(1)", "--respawn -r", "leave it out; keep-alive always restarts"},
-			{"pidbox 1.0", "--jitter", "it is gone; the restarts of several services are apart by themselves"},
-			{"pidbox 1.0", "--health-grace", "it is gone; --health-failures times --health-interval is the time that COMMAND has"},
 			{"pidbox 1.0", "--rotate-size --rotate-keep", "it is gone; logrotate's copytruncate works, and --reopen-on"},
 			{"systemd.service", "--restart-sec --restart-delay --delay", "write --backoff-max D"},
 			{"supervisord", "--startretries --max-retries --retries", "write --max-restarts N/D"},
@@ -146,25 +141,4 @@ func Foreign(name, arg string) string {
 		return fmt.Sprintf("write --signal %s, and --no-wait if the process goes on", signals.Name(sig))
 	}
 	return ""
-}
-
-// migration is foreignOptions as the tables of a page, one for each program.
-func migration(list []applet.Entry) string {
-	var programs []string
-	rows := map[string]*strings.Builder{}
-	for _, e := range list {
-		for _, o := range foreignOptions(e.Name) {
-			b := rows[o.program]
-			if b == nil {
-				b = &strings.Builder{}
-				rows[o.program], programs = b, append(programs, o.program)
-			}
-			fmt.Fprintf(b, "| `%s` | %s | %s |\n", strings.ReplaceAll(o.options, " ", "`, `"), e.Name, o.ours)
-		}
-	}
-	var page strings.Builder
-	for _, program := range programs {
-		fmt.Fprintf(&page, "### %s\n\n| option | applet | here |\n|---|---|---|\n%s\n", program, rows[program])
-	}
-	return page.String()
 }

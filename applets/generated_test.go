@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -57,10 +59,49 @@ func measured(t *testing.T) map[string]string {
 		}
 		tables[name] = string(text)
 		if _, err := os.Stat("../" + chart); chart != "" && err == nil {
-			tables[name] += "\n![medians of pidbox and of the others, operation by operation](" + chart + ")\n"
+			tables[name] += "\n![medians of pidbox and of the others, operation by operation](../../" + chart + ")\n"
 		}
 	}
 	return tables
+}
+
+// documents is the README and the pages of packaging/docs with their marked parts made anew.
+func documents(t *testing.T) map[string]string {
+	t.Helper()
+	parts := manual.Parts(everything()[1:])
+	maps.Copy(parts, measured(t))
+	parts["foreign"] = migration(List())
+	used := map[string]bool{}
+	part := func(name string) (string, error) {
+		used[name] = true
+		if path, ok := strings.CutPrefix(name, "file "); ok {
+			text, err := os.ReadFile("../" + path)
+			language := map[bool]string{true: "sh"}[strings.HasPrefix(string(text), "#!/bin/sh\n")]
+			return "```" + language + "\n" + string(text) + "```\n", err
+		}
+		text, ok := parts[name]
+		if !ok {
+			return "", fmt.Errorf("nothing is called %q", name)
+		}
+		return text, nil
+	}
+	pages, _ := filepath.Glob("../packaging/docs/*.md")
+	files := map[string]string{}
+	for _, path := range append(pages, "../README.md") {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if files[path], err = manual.Document(string(text), part); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+	}
+	for name := range parts {
+		if !used[name] {
+			t.Errorf("no page has the part %q", name)
+		}
+	}
+	return files
 }
 
 // TestUpToDate compares the generated files with what is to be generated; make generate writes them.
@@ -69,13 +110,7 @@ func TestUpToDate(t *testing.T) {
 	for path, text := range manual.Files(everything(), edition(t)) {
 		files[filepath.Join("../packaging", path)] = text
 	}
-	readme, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if files["../README.md"], err = manual.Readme(string(readme), everything()[1:], measured(t)); err != nil {
-		t.Fatal(err)
-	}
+	maps.Copy(files, documents(t))
 	for _, pattern := range []string{"../packaging/man/*", "../packaging/completions/*"} {
 		there, _ := filepath.Glob(pattern)
 		for _, path := range there {

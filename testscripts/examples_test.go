@@ -37,7 +37,10 @@ func TestExamples(t *testing.T) {
 			example(t, bin, "init.sh", "SHELL_UNDER_TEST="+path)
 		})
 	}
-	t.Run("readme", func(t *testing.T) { example(t, bin, "readme.sh", "BLOCKS="+readmeBlocks(t)) })
+	for _, page := range []string{"../README.md", "../packaging/docs/tour.md"} {
+		t.Run(filepath.Base(page), func(t *testing.T) { example(t, bin, "blocks.sh", "BLOCKS="+blocks(t, page)) })
+	}
+	t.Run("dockerfile", func(t *testing.T) { example(t, bin, "dockerfile.sh") })
 	t.Run("monit", func(t *testing.T) { example(t, bin, "monit.sh") })
 	t.Run("cron", func(t *testing.T) { example(t, bin, "cron.sh") })
 	t.Run("entrypoint", func(t *testing.T) { example(t, bin, "entrypoint.sh") })
@@ -55,14 +58,14 @@ func TestExamples(t *testing.T) {
 	})
 }
 
-// readmeBlocks is a directory with a file for each example of README.md that is a script of its own.
-func readmeBlocks(t *testing.T) string {
+// blocks is a directory with a file for each example of a page that is a script of its own.
+func blocks(t *testing.T, page string) string {
 	dir := t.TempDir()
-	blocks := strings.Split(read(t, "../README.md"), "\n```sh\n")[1:]
-	for i, block := range blocks {
+	found := 0
+	for i, block := range strings.Split(read(t, page), "\n```sh\n")[1:] {
 		text, _, ended := strings.Cut(block, "\n```\n")
 		if !ended {
-			t.Fatalf("an example of README.md has no end: %.80s", block)
+			t.Fatalf("an example of %s has no end: %.80s", page, block)
 		}
 		if strings.HasPrefix(text, "#!") { // templates for others to fill in
 			continue
@@ -70,9 +73,10 @@ func readmeBlocks(t *testing.T) string {
 		if err := os.WriteFile(fmt.Sprintf("%s/%02d.sh", dir, i), []byte(text+"\n"), 0o644); err != nil {
 			t.Fatal(err)
 		}
+		found++
 	}
-	if len(blocks) < 10 {
-		t.Fatalf("only %d examples in README.md", len(blocks))
+	if found < 3 {
+		t.Fatalf("only %d examples in %s", found, page)
 	}
 	return dir
 }

@@ -1,6 +1,7 @@
 package manual
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -135,18 +136,24 @@ func run(t *testing.T, words ...string) string {
 	return string(out)
 }
 
-func TestReadme(t *testing.T) {
-	text := "a\n<!-- begin applets -->\nSTALE\n<!-- end applets -->\nb\n<!-- begin statuses -->\n<!-- end statuses -->\n<!-- begin bench -->\n<!-- end bench -->\nc\n"
-	once, err := Readme(text, []*applet.Applet{sample()}, map[string]string{"bench": "quick\n"})
-	if err != nil || strings.Contains(once, "STALE") || !strings.Contains(once, "| [`pid-sample`](packaging/man/pid-sample.1) | do what the process's pidfile asks |\n") ||
-		!strings.Contains(once, "| 0 | the wanted state holds | `pid-sample`: done |\n") {
-		t.Errorf("%v\n%s", err, once)
+func TestDocument(t *testing.T) {
+	part := func(name string) (string, error) {
+		if name == "bench" {
+			return "quick\n", nil
+		}
+		return "", errors.New("unknown")
 	}
-	if twice, _ := Readme(once, []*applet.Applet{sample()}, nil); !strings.Contains(once, "quick\n") || twice != once {
-		t.Error("the second time differs")
+	const text = "a\n<!-- begin bench -->\nslow\n<!-- end bench -->\nb\n<!-- begin bench -->\n<!-- end bench -->\n"
+	const want = "a\n<!-- begin bench -->\nquick\n<!-- end bench -->\nb\n<!-- begin bench -->\nquick\n<!-- end bench -->\n"
+	for _, from := range []string{text, want} {
+		if got, err := Document(from, part); got != want || err != nil {
+			t.Errorf("%q, %v; want %q", got, err, want)
+		}
 	}
-	if _, err := Readme("no marks", nil, nil); err == nil {
-		t.Error("a README without marks passed")
+	for _, bad := range []string{"<!-- begin other -->\n<!-- end other -->", "<!-- begin bench -->\n"} {
+		if _, err := Document(bad, part); err == nil {
+			t.Errorf("%q is accepted", bad)
+		}
 	}
 }
 

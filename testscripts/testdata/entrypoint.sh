@@ -3,7 +3,7 @@
 quiet_root
 unshare --pid --fork --mount-proc env DB_HOST=127.0.0.1 "$EXAMPLES/entrypoint" busybox httpd -f -p 127.0.0.1:8080 -h /var/www/html &
 container=$!
-health=$(sed -n 's/^HEALTHCHECK .* CMD //p' "$EXAMPLES/../../README.md") # of the Dockerfile
+health='wait-healthy --once --quiet --timeout 3 http://127.0.0.1:8080/'
 expect 1 sh -c "$health"
 busybox httpd -p 127.0.0.1:5432 -h /var/www/html
 expect 0 wait-healthy --timeout 1m --url http://127.0.0.1:8080/

@@ -2,7 +2,6 @@ package manual
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -21,21 +20,34 @@ func Files(all []*applet.Applet, e Edition) map[string]string {
 	return files
 }
 
-// Readme is the README with its marked parts made anew; a part stands between <!-- begin NAME --> and
-// <!-- end NAME -->, NAME being applets, statuses, or one of those that were measured.
-func Readme(text string, all []*applet.Applet, measured map[string]string) (string, error) {
-	parts := map[string]string{"applets": appletTable(all), "statuses": statusTable(all)}
-	maps.Copy(parts, measured)
-	for name, table := range parts {
-		begin, end := "<!-- begin "+name+" -->\n", "<!-- end "+name+" -->"
-		before, rest, ok := strings.Cut(text, begin)
-		_, after, ended := strings.Cut(rest, end)
-		if !ok || !ended {
-			return "", fmt.Errorf("no part %q is marked in the README", name)
+// Document is a page with its marked parts made anew; a part stands between <!-- begin NAME --> and <!-- end NAME -->. part
+// gives the text of each, or an error for a name that it does not know.
+func Document(text string, part func(name string) (string, error)) (string, error) {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(text, "<!-- begin ")
+		b.WriteString(before)
+		if !found {
+			return b.String(), nil
 		}
-		text = before + begin + table + end + after
+		name, rest, _ := strings.Cut(rest, " -->\n")
+		end := "<!-- end " + name + " -->"
+		_, after, ended := strings.Cut(rest, end)
+		if !ended {
+			return "", fmt.Errorf("the part %q has no end", name)
+		}
+		made, err := part(name)
+		if err != nil {
+			return "", err
+		}
+		b.WriteString("<!-- begin " + name + " -->\n" + made + end)
+		text = after
 	}
-	return text, nil
+}
+
+// Parts is what is made of the applets' descriptions for documents.
+func Parts(all []*applet.Applet) map[string]string {
+	return map[string]string{"applets": appletTable(all), "statuses": statusTable(all)}
 }
 
 func appletTable(all []*applet.Applet) string {

@@ -1,4 +1,4 @@
-# The examples of README.md, one file each in $BLOCKS, as a reader pastes them: each ends well and leaves nothing running.
+# The examples of a page, one file each in $BLOCKS, as a reader pastes them: each ends well and leaves nothing running.
 . ./lib.sh
 quiet_root
 cd /run || exit
