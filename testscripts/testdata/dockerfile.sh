@@ -5,10 +5,15 @@ root=/run/root
 mkdir -p "$root/bin" "$root/usr/local/bin" "$root/www" "$root/run" "$root/proc" "$root/dev" "$root/tmp"
 mount -t tmpfs none "$root/run"
 cp "$(command -v busybox)" "$root/bin/"
+ldd "$root/bin/busybox" | grep -o '/[^ ]*' | while read -r library; do # none, if it is static
+	mkdir -p "$root${library%/*}"
+	cp "$library" "$root$library"
+done
 chroot "$root" /bin/busybox --install -s /bin
 mount --bind /dev "$root/dev"
+mount -t proc none "$root/proc"
 cp "$BIN/pidbox" /run/pidbox
-cd /run
+cd /run || exit
 inside() { chroot "$root" env -i PATH=/usr/local/bin:/bin "$@"; }
 words() { printf '%s' "$1" | sed 's/^\[//; s/\]$//; s/", *"/ /g; s/"//g'; } # of a JSON list without blanks in them
 while read -r order rest; do

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -181,7 +182,7 @@ func (e *ScopeError) Unwrap() error { return e.Err }
 // prepare decides by what members are reached that are started here.
 func (a *Agent) prepare() error {
 	if a.Scope != ScopeTree {
-		g, err := cgroup.Make(a.Table)
+		g, err := cgroup.Make(a.groupName())
 		if err == nil {
 			a.group = &group{g}
 			return nil
@@ -196,11 +197,25 @@ func (a *Agent) prepare() error {
 	return nil
 }
 
+// groupName is the name of the member's control group: that of the table, and the namespaces in which it is so. Control
+// groups know none of these, and the agents of two containers may share a directory of groups and the path of a pidfile.
+func (a *Agent) groupName() string {
+	name := a.Table
+	for _, kind := range []string{"pid", "mnt"} {
+		if info, err := os.Stat("/proc/self/ns/" + kind); err == nil {
+			if st, ok := info.Sys().(*syscall.Stat_t); ok {
+				name += fmt.Sprintf("_%x", st.Ino)
+			}
+		}
+	}
+	return name
+}
+
 // reached is how the processes of a member are reached that runs already: by the control group that an agent made for it, or
 // else as a tree.
 func (a *Agent) reached(h *proc.Handle) reach {
 	for _, legacy := range []bool{false, true} {
-		if g, err := cgroup.Of(h.PID(), legacy); err == nil && strings.HasSuffix(g.Path(), "/"+a.Table) {
+		if g, err := cgroup.Of(h.PID(), legacy); err == nil && strings.HasSuffix(g.Path(), "/"+a.groupName()) {
 			return group{g}
 		}
 	}
@@ -226,7 +241,7 @@ func (a *Agent) help(pid int, is bool) {
 
 // remake makes the group again if another has removed it.
 func (a *Agent) remake() error {
-	g, err := cgroup.Make(a.Table)
+	g, err := cgroup.Make(a.groupName())
 	if err != nil {
 		return err
 	}
