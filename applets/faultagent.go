@@ -11,6 +11,7 @@ import (
 	"pidbox/lib/applet"
 	"pidbox/lib/fault"
 	"pidbox/lib/fault/agent"
+	"pidbox/lib/fault/disk"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/signals"
 	"pidbox/lib/spawn"
@@ -28,6 +29,7 @@ type faultAgentOptions struct {
 	envs     []string
 	attach   agent.Attach
 	scope    string
+	disk     bool
 	variants []string
 	netns    string
 }
@@ -69,11 +71,15 @@ func faultAgent() *applet.Applet {
 			PUT and DELETE /v1/faults/ID set a fault and heal it: {"kind":"drop","peers":["10.0.0.2"],"hold":"5s"}, or loss with
 			percent, slow with delay and jitter, rate in bytes per second, fill with the bytes that it leaves free; direction is
 			both, in or out.
+			eio, enospc and slow-fsync are of the files whose names match the patterns in paths.
 			PUT /v1/lease allows orders from one tester only.
 
 			stop is TERM, the grace, KILL; kill is KILL at once; pause freezes the control group, or sends STOP.
 			They return when all of the member is dead, or stands.
 			What a member that exits by itself leaves is killed.
+			power is a kill that takes back what the member has not synced, as a machine does that loses power; with {"tear":true}
+			a part of a write stays.
+			corrupt stops it, cuts bytes off its files or flips bits in them.
 			wipe stops it and removes what is in the directory D; archive stops it and moves that to D/archive/TIME-N, with
 			member.log, which has the member's output.
 
@@ -91,6 +97,7 @@ func faultAgent() *applet.Applet {
 			applet.String(&o.address.ClientCA, "client-ca", "F", "clients must have a certificate of this authority").As(applet.File),
 			applet.String(&o.dir, "dir", "D",
 				"the member's directory, with its data and log; without it, no wipe, archive and fill").As(applet.Dir),
+			applet.Switch(&o.disk, "disk", "put a file system over D, for power failures and other faults of the disk"),
 			applet.Duration(&o.grace, "grace", "D", "the time between TERM and KILL (default 5s)"),
 			applet.Parsed(&o.maxHold, "max-hold", "D", "refuse longer holds (default 5m)", applet.Positive),
 			applet.Switch(&o.start, "start", "start the member at once"),
@@ -152,6 +159,13 @@ func faultAgent() *applet.Applet {
 			The agent's own TCP port always passes.
 			Other tables may drop what this one lets pass.
 
+			power, eio, enospc and slow-fsync need --disk: a file system of its own (FUSE) over D, in a process that outlives a
+			killed agent as the member does.
+			Where it cannot be had, or FILE or the socket lies in D, they are refused with the reason.
+			An fsync makes the data of its file last, and all names made, moved or removed before, as on ext4; what sync(2) writes is
+			not noticed.
+			Nothing is lost but by power: if that process is killed, the member sees errors, and D has all that was written.
+
 			slow holds packets in the agent by NFQUEUE; a packet that is held when the agent exits is lost, and later ones pass.
 
 			Without a token, root and the agent's own user can give orders, by the UNIX socket as on loopback, where the kernel is
@@ -172,6 +186,9 @@ func (o *faultAgentOptions) run(c *applet.Call) error {
 	if identity := os.Getenv(agent.GuardVariable); identity != "" {
 		return agent.Guard(identity, c.Stdin, c.Stdout)
 	}
+	if config := os.Getenv(disk.Variable); config != "" {
+		return agent.ServeDisk(config, c.Stdout)
+	}
 	if err := o.check(c); err != nil {
 		return err
 	}
@@ -189,7 +206,7 @@ func (o *faultAgentOptions) run(c *applet.Call) error {
 	config := agent.Config{
 		PIDFile: o.file, Rules: o.rules, Command: command, Variants: map[string]agent.Variant{}, Scope: o.scope, NetNS: o.netns,
 		Guard: spawn.Command{Path: "/proc/self/exe", Args: []string{c.Name}, Env: os.Environ()},
-		Dir:   o.dir, Mine: []string{o.address.Socket(), o.address.TokenFile, o.address.Cert, o.address.Key, o.address.ClientCA},
+		Dir:   o.dir, Disk: o.disk, Mine: []string{o.address.Socket(), o.address.TokenFile, o.address.Cert, o.address.Key, o.address.ClientCA},
 		Grace: o.grace, MaxHold: o.maxHold, Table: agent.TableName(o.file + o.attach.Unit + o.attach.Group), Port: agent.PortOf(listener),
 		Certified: o.address.ClientCA != "", Log: c.Say,
 	}

@@ -29,6 +29,10 @@ type faultTesterOptions struct {
 	delay, jitter time.Duration
 	rate, leave   uint64
 	variant       string
+	paths, ops    []string
+	tear          bool
+	flip          int
+	cut           uint64
 }
 
 // faultTester breaks a cluster by its agents, in cases that a file describes, and judges how it recovers. Whatever
@@ -64,9 +68,10 @@ func faultTester() *applet.Applet {
 			commands that run during a case; check (exec, tries, pause, timeout); on_failure (exec, archive, stacks, stop);
 			rounds; seed; shuffle; cases.
 
-			A case has: name; fault (kill, stop, pause, wipe, isolate, partition, slow, rate, loss, fill, exec, none); on (one,
+			A case has: name; fault (kill, stop, pause, wipe, isolate, partition, slow, rate, loss, fill, power, corrupt, eio, enospc, slow-fsync, exec,
+			none); on (one,
 			follower, leader, minority, majority, all, or names); shape of a partition (halves, ring, bridge); hold, or until
-			(exec, timeout); recover; percent, delay, jitter, rate, leave, direction, variant; inject and undo of exec; effect.
+			(exec, timeout); recover; percent, delay, jitter, rate, leave, direction, variant, paths, ops, tear, flip, cut; inject and undo of exec; effect.
 			A command is a list of words, or one text for sh -c.
 		`,
 		Commands: []applet.Item{
@@ -85,12 +90,17 @@ func faultTester() *applet.Applet {
 			applet.String(&o.junit, "junit", "F", "write the outcome to F in JUnit's XML").As(applet.File),
 			applet.String(&o.html, "html", "F", "write a page with every member's timeline to F").As(applet.File),
 			applet.Duration(&o.hold, "hold", "D", "do: how long the fault lasts (default 5s); 0 for a stop that stays"),
-			applet.Duration(&o.delay, "delay", "D", "do slow: delay packets by D"),
-			applet.Duration(&o.jitter, "jitter", "D", "do slow: vary the delay by up to D"),
+			applet.Duration(&o.delay, "delay", "D", "do slow, slow-fsync: delay packets, or fsync, by D"),
+			applet.Duration(&o.jitter, "jitter", "D", "do slow, slow-fsync: vary the delay by up to D"),
 			applet.Parsed(&o.percent, "percent", "P", "do loss: drop P percent of the packets", applet.Fraction(100)),
 			applet.Parsed(&o.rate, "rate", "BYTES", "do rate: allow BYTES per second, for example 64KiB", plan.ParseSize),
 			applet.Parsed(&o.leave, "leave", "BYTES", "do fill: leave BYTES free", plan.ParseSize),
 			applet.String(&o.variant, "variant", "NAME", "do: start the member by this variant that its agent has"),
+			applet.Strings(&o.paths, "path", "GLOB", "do corrupt, eio, enospc, slow-fsync: only the files with a matching name, or path in the member's directory"),
+			applet.Strings(&o.ops, "op", "OP", "do eio: only read, write or fsync"),
+			applet.Switch(&o.tear, "tear", "do power: leave a part of a write that was not synced"),
+			applet.Parsed(&o.flip, "flip", "N", "do corrupt: flip N bits of each file", applet.Int(1, 1<<20)),
+			applet.Parsed(&o.cut, "cut", "BYTES", "do corrupt: cut BYTES off the end of each file", plan.ParseSize),
 			applet.String(&o.direction, "direction", "WAY", "do: the direction of packets, both, in or out"),
 		},
 		Statuses: []applet.Item{

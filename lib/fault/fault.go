@@ -33,10 +33,17 @@ const (
 	Slow Kind = "slow" // they are delayed
 	Rate Kind = "rate" // those above so many bytes a second vanish
 	Fill Kind = "fill" // the file system of the member's directory is full
+
+	EIO      Kind = "eio"        // operations on its files fail
+	NoSpace  Kind = "enospc"     // what takes space in its directory fails
+	SlowSync Kind = "slow-fsync" // fsync and fdatasync take longer
 )
 
+// Power is not a Kind but an order: a kill that loses what was not synced. Its name stands among what is unsupported.
+const Power Kind = "power"
+
 // Kinds lists the kinds in the order in which they are told.
-func Kinds() []Kind { return []Kind{Drop, Loss, Slow, Rate, Fill} }
+func Kinds() []Kind { return []Kind{Drop, Loss, Slow, Rate, Fill, EIO, NoSpace, SlowSync} }
 
 // Direction says which packets a network fault meets, seen from the member.
 type Direction string
@@ -58,6 +65,8 @@ type Spec struct {
 	Jitter    Duration  `json:"jitter,omitempty"`  // slow: the delay varies by as much, evenly
 	Rate      uint64    `json:"rate,omitempty"`    // rate: bytes a second
 	Leave     uint64    `json:"leave,omitempty"`   // fill: bytes left free
+	Paths     []string  `json:"paths,omitempty"`   // of the disk: patterns of names, or of paths in the directory; none is all
+	Ops       []string  `json:"ops,omitempty"`     // eio: read, write, fsync; none is all
 	Hold      Duration  `json:"hold"`              // the fault heals by itself after this
 }
 
@@ -68,6 +77,7 @@ type Active struct {
 	Until   time.Time `json:"until"`   // when it heals by itself
 	Packets uint64    `json:"packets"` // met by it so far
 	Bytes   uint64    `json:"bytes"`   // of those packets, or of the file that fills
+	Hits    uint64    `json:"hits"`    // of the disk: operations that met it
 }
 
 // Exit is how a process ended.
@@ -103,13 +113,27 @@ type Status struct {
 	MaxHold     Duration        `json:"max_hold"`
 	Lease       string          `json:"lease,omitempty"`   // who holds the member
 	Archive     string          `json:"archive,omitempty"` // where the last archive went
+	Lost        *Lost           `json:"lost,omitempty"`    // by the last power failure or corruption
 }
 
 // Order is the body of POST /v1/start, restart, stop, kill, pause, wipe and archive; an empty body is an empty order.
 type Order struct {
 	Hold    Duration `json:"hold,omitempty"`    // the member is started, or resumed, again after this
 	Stacks  bool     `json:"stacks,omitempty"`  // archive: QUIT instead of TERM
+	Tear    bool     `json:"tear,omitempty"`    // power: a part of the first write that was not synced stays
+	Paths   []string `json:"paths,omitempty"`   // corrupt: patterns of names, or of paths in the directory
+	Flip    int      `json:"flip,omitempty"`    // corrupt: so many bits in each file
+	Cut     int64    `json:"cut,omitempty"`     // corrupt: so many bytes from the end of each file
+	Seed    uint64   `json:"seed,omitempty"`    // power, corrupt: of what is drawn
 	Variant string   `json:"variant,omitempty"` // of the command, among those that the agent has, for the start that follows
+}
+
+// Lost is what a power failure took back, or a corruption changed.
+type Lost struct {
+	Files int      `json:"files"`          // with content that was lost or changed
+	Bytes uint64   `json:"bytes"`          // of those
+	Names int      `json:"names"`          // that were made, moved or removed in vain
+	Torn  []string `json:"torn,omitempty"` // files in which a part of a write stayed
 }
 
 // Lease is the body of PUT /v1/lease. While it is held, orders must carry its ID in the header LeaseHeader.

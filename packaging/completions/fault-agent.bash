@@ -49,7 +49,7 @@ _fault_agent() {
 	--match-user) mapfile -t COMPREPLY < <(compgen -u -- "$cur"); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "-p --pid-file --pidfile --listen --token-file --tls-cert --tls-key --client-ca --dir --grace --max-hold --start -u --user -c --chdir --env-file --limit --variant --scope --netns --attach --unit --cgroup --allow-insecure --unrecorded --match-exec --match-name --match-user -q --quiet -v --verbose -h --help --version" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "-p --pid-file --pidfile --listen --token-file --tls-cert --tls-key --client-ca --dir --disk --grace --max-hold --start -u --user -c --chdir --env-file --limit --variant --scope --netns --attach --unit --cgroup --allow-insecure --unrecorded --match-exec --match-name --match-user -q --quiet -v --verbose -h --help --version" -- "$cur")
 	else
 		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
 	fi

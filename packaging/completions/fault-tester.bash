@@ -17,10 +17,14 @@ _fault_tester() {
 	--rate) :; return ;;
 	--leave) :; return ;;
 	--variant) :; return ;;
+	--path) :; return ;;
+	--op) :; return ;;
+	--flip) :; return ;;
+	--cut) :; return ;;
 	--direction) :; return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "-c --config --case --rounds --seed --json --junit --html --hold --delay --jitter --percent --rate --leave --variant --direction -q --quiet -v --verbose -h --help --version" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "-c --config --case --rounds --seed --json --junit --html --hold --delay --jitter --percent --rate --leave --variant --path --op --tear --flip --cut --direction -q --quiet -v --verbose -h --help --version" -- "$cur")
 	else
 		mapfile -t COMPREPLY < <(compgen -W "run do list check" -- "$cur")
 	fi

@@ -36,6 +36,7 @@ type Config struct {
 	Scope     string        // ScopeGroup or ScopeTree; "": a group where one can be had, else a tree
 	Guard     spawn.Command // which runs Guard
 	Dir       string        // the member's directory; "" is none
+	Disk      bool          // put a file system over it, for faults of the disk
 	Mine      []string      // paths that are not the member's, if they lie in Dir: the agent's socket, its token; "" is none
 	Grace     time.Duration // between TERM and KILL
 	MaxHold   time.Duration
@@ -65,6 +66,7 @@ type Agent struct {
 	exit       *fault.Exit
 	unexpected int
 	archive    string
+	lost       *fault.Lost
 	faults     map[string]*active
 	again      *time.Timer  // starts the member after the hold of a stop
 	lease      *lease       // nil: nobody's
@@ -85,6 +87,12 @@ func refuse(status int, format string, args ...any) error {
 // process, which it resumes.
 func New(c Config) (_ *Agent, err error) {
 	a := &Agent{Config: c, state: fault.New, since: time.Now(), faults: map[string]*active{}, helpers: map[int]bool{}}
+	if a.Attach == nil {
+		if err := a.prepare(); err != nil {
+			return nil, err
+		}
+	}
+	noDisk := a.openDisk()
 	if c.Dir != "" {
 		if a.root, err = os.OpenRoot(c.Dir); err != nil {
 			return nil, fmt.Errorf("directory of the member: %w", err)
@@ -99,11 +107,13 @@ func New(c Config) (_ *Agent, err error) {
 	if a.root == nil {
 		a.unsupported[fault.Fill] = "the agent has no directory"
 	}
+	if noDisk != nil {
+		for _, k := range []fault.Kind{fault.EIO, fault.NoSpace, fault.SlowSync, fault.Power} {
+			a.unsupported[k] = noDisk.Error()
+		}
+	}
 	if a.Attach != nil {
 		return a, a.attached()
-	}
-	if err := a.prepare(); err != nil {
-		return nil, err
 	}
 	return a, a.adopt()
 }
@@ -148,7 +158,7 @@ func (a *Agent) noted() (fault.Status, *member) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s := fault.Status{State: a.state, Since: a.since, Exit: a.exit, Unexpected: a.unexpected, Faults: []fault.Active{},
-		Unsupported: a.unsupported, Dir: a.root != nil, MaxHold: fault.Duration(a.MaxHold), Lease: a.lease.owner(), Archive: a.archive}
+		Unsupported: a.unsupported, Dir: a.root != nil, MaxHold: fault.Duration(a.MaxHold), Lease: a.lease.owner(), Archive: a.archive, Lost: a.lost}
 	m := a.member
 	if m != nil && m.guard != nil {
 		s.Since = m.guard.since
@@ -197,12 +207,9 @@ func (a *Agent) Close() error {
 	} else {
 		err = errors.Join(a.heal(false), a.stop(a.graceful()))
 	}
-	err = errors.Join(err, a.table.Close())
+	err = errors.Join(err, a.table.Close(), a.closeDisk())
 	if a.group != nil {
 		err = errors.Join(err, a.group.Remove())
-	}
-	if a.root != nil {
-		a.root.Close()
 	}
 	return err
 }

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"pidbox/lib/fault"
+	"pidbox/lib/fault/disk"
 	"pidbox/lib/proc"
 	"pidbox/lib/spawn"
 )
@@ -29,6 +30,12 @@ func TestMain(m *testing.M) {
 	if id := os.Getenv(GuardVariable); id != "" {
 		if err := Guard(id, os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	if config := os.Getenv(disk.Variable); config != "" {
+		if ServeDisk(config, os.Stdout) != nil {
 			os.Exit(1)
 		}
 		os.Exit(0)
@@ -409,7 +416,7 @@ func TestRefuses(t *testing.T) {
 	f.ask(400, "takes no hold", "POST", "/v1/archive", `{"hold":"1s"}`)
 	f.ask(400, "takes no stacks", "POST", "/v1/stop", `{"stacks":true}`)
 	f.ask(400, "takes no stacks", "POST", "/v1/pause", `{"hold":"1s","stacks":true}`)
-	f.ask(400, "takes no hold and no stacks", "POST", "/v1/heal", `{"stacks":true}`)
+	f.ask(400, "takes no stacks", "POST", "/v1/heal", `{"stacks":true}`)
 	f.ask(400, "body", "POST", "/v1/stop", "{")
 	f.ask(400, "more than one value", "POST", "/v1/stop", "{}{}")
 	f.ask(400, "hold is needed", "PUT", "/v1/faults/x", `{"kind":"drop","peers":["10.0.0.1"]}`)

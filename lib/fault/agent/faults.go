@@ -9,6 +9,7 @@ import (
 
 	"pidbox/lib/fault"
 	"pidbox/lib/fault/cut"
+	"pidbox/lib/fault/disk"
 )
 
 // active is a fault in force.
@@ -33,9 +34,12 @@ func (a *Agent) Put(id string, s fault.Spec) error {
 	}
 	f := &active{Active: fault.Active{ID: id, Spec: s}}
 	var err error
-	if s.Kind == fault.Fill {
+	switch s.Kind {
+	case fault.Fill:
 		err = a.putFill(f)
-	} else {
+	case fault.EIO, fault.NoSpace, fault.SlowSync:
+		err = a.putDisk(id, s)
+	default:
 		err = a.putCut(id, s)
 	}
 	if err != nil {
@@ -61,7 +65,7 @@ func (a *Agent) putCut(id string, s fault.Spec) error {
 	if why, no := a.unsupported[s.Kind]; no {
 		return refuse(501, "%s: %w: %s", s.Kind, cut.ErrUnsupported, why)
 	}
-	if old := a.fault(id); old != nil && old.Kind == fault.Fill {
+	if old := a.fault(id); old != nil && family(old.Kind) != family(s.Kind) {
 		return refuse(409, "fault %s is of another kind", id)
 	}
 	if err := a.table.Put(id, rule); errors.Is(err, cut.ErrUnsupported) {
@@ -77,7 +81,7 @@ func (a *Agent) putFill(f *active) (err error) {
 		return refuse(501, "fill: the agent has no directory")
 	}
 	if old := a.fault(f.ID); old != nil {
-		if old.Kind != fault.Fill {
+		if family(old.Kind) != fault.Fill {
 			return refuse(409, "fault %s is of another kind", f.ID)
 		}
 		if old.Leave == f.Leave { // it is full already
@@ -92,6 +96,17 @@ func (a *Agent) putFill(f *active) (err error) {
 	}
 	f.fill, err = fill(a.root, f.Leave)
 	return err
+}
+
+// family is a kind that stands for all that are kept in the same place: only those replace each other.
+func family(k fault.Kind) fault.Kind {
+	switch k {
+	case fault.Fill:
+		return fault.Fill
+	case fault.EIO, fault.NoSpace, fault.SlowSync:
+		return fault.EIO
+	}
+	return fault.Drop
 }
 
 func (a *Agent) fault(id string) *active {
@@ -113,9 +128,16 @@ func (a *Agent) remove(id string) error {
 		return nil
 	}
 	f.timer.Stop()
-	if f.Kind == fault.Fill {
+	var err error
+	switch family(f.Kind) {
+	case fault.Fill:
 		f.fill.close()
-	} else if err := a.table.Remove(id); err != nil {
+	case fault.EIO:
+		_, err = disk.Ask(a.diskSocket(), disk.Request{Op: "remove", ID: id})
+	default:
+		err = a.table.Remove(id)
+	}
+	if err != nil {
 		return err
 	}
 	a.mu.Lock()
@@ -153,6 +175,10 @@ func (a *Agent) told(f *active) fault.Active {
 	t := f.Active
 	if f.fill != nil {
 		t.Bytes = f.fill.bytes
+	} else if family(f.Kind) == fault.EIO {
+		if answer, err := disk.Ask(a.diskSocket(), disk.Request{Op: "hello"}); err == nil {
+			t.Hits = answer.Hits[f.ID]
+		}
 	} else if f.Kind != fault.Fill {
 		t.Packets, t.Bytes, _ = a.table.Count(f.ID)
 	}

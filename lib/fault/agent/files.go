@@ -78,7 +78,7 @@ func (a *Agent) wipe() error {
 	if err != nil {
 		return fmt.Errorf("wipe %s: %w", a.Dir, err)
 	}
-	return nil
+	return a.settleDisk()
 }
 
 // moveAway moves the member's data and log to DIR/archive/TIME-N and names that place.
@@ -104,5 +104,5 @@ func (a *Agent) moveAway() (string, error) {
 			return "", fmt.Errorf("archive %s: %w", n, err)
 		}
 	}
-	return filepath.Join(a.Dir, to), nil
+	return filepath.Join(a.Dir, to), a.settleDisk()
 }

@@ -20,10 +20,10 @@ func (a *Agent) Start(o fault.Order) error {
 }
 
 // Stop ends the member by TERM, the grace, KILL, and has seen it dead. With a hold it is started again after that.
-func (a *Agent) Stop(o fault.Order) error { return a.end(o, a.graceful(), fault.Stopped) }
+func (a *Agent) Stop(o fault.Order) error { return a.end(o, a.graceful(), fault.Stopped, nil) }
 
 // Kill ends the member by KILL at once.
-func (a *Agent) Kill(o fault.Order) error { return a.end(o, at("KILL/5"), fault.Stopped) }
+func (a *Agent) Kill(o fault.Order) error { return a.end(o, at("KILL/5"), fault.Stopped, nil) }
 
 // Restart is Stop and Start.
 func (a *Agent) Restart(o fault.Order) error {
@@ -40,7 +40,7 @@ func (a *Agent) Wipe(o fault.Order) error {
 	if a.root == nil {
 		return refuse(501, "nothing to wipe: the agent has no directory")
 	}
-	return a.end(o, a.graceful(), fault.Wiped)
+	return a.end(o, a.graceful(), fault.Wiped, a.wipe)
 }
 
 // Archive stops the member, by QUIT first if stacks are wanted, and moves its data and log to DIR/archive/TIME-N.
@@ -73,7 +73,8 @@ func (a *Agent) Archive(o fault.Order) error {
 	return nil
 }
 
-func (a *Agent) end(o fault.Order, by signals.Schedule, to fault.State) error {
+// end stops the member, does something then, and has it started again after the hold.
+func (a *Agent) end(o fault.Order, by signals.Schedule, to fault.State, then func() error) error {
 	if err := a.checkHold(o.Hold, false); err != nil {
 		return err
 	}
@@ -85,10 +86,12 @@ func (a *Agent) end(o fault.Order, by signals.Schedule, to fault.State) error {
 	if err := a.stop(by); err != nil {
 		return err
 	}
-	if to == fault.Wiped {
-		if err := a.wipe(); err != nil {
+	if then != nil {
+		if err := then(); err != nil {
 			return err
 		}
+	}
+	if to == fault.Wiped {
 		a.mu.Lock()
 		a.state, a.since = fault.Wiped, time.Now()
 		a.mu.Unlock()

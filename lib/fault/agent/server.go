@@ -10,8 +10,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -28,50 +30,33 @@ const bodyLimit = 64 << 10
 // Server is the HTTP interface of the agent. With a token, requests must carry it as "Authorization: Bearer"; with neither a
 // token nor certificates, they must come from the agent's user or root.
 func (a *Agent) Server(token string) *http.Server {
-	order := func(do func(fault.Order) error) http.HandlerFunc {
+	// takes is an order with those fields, and no others.
+	takes := func(do func(fault.Order) error, fields ...string) http.HandlerFunc {
 		return a.ordered(func(r *http.Request) error {
 			var o fault.Order
 			if err := decode(r, &o, true); err != nil {
 				return err
 			}
-			return do(o)
-		})
-	}
-	held := func(do func(fault.Order) error) http.HandlerFunc {
-		return order(func(o fault.Order) error {
-			if o.Stacks {
-				return refuse(400, "this order takes no stacks")
+			if err := only(o, fields); err != nil {
+				return err
 			}
 			return do(o)
 		})
 	}
-	plain := func(do func() error) http.HandlerFunc {
-		return order(func(o fault.Order) error {
-			if o != (fault.Order{}) {
-				return refuse(400, "this order takes no hold and no stacks")
-			}
-			return do()
-		})
-	}
+	plain := func(do func() error) http.HandlerFunc { return takes(func(fault.Order) error { return do() }) }
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, a.Status()) })
-	starting := func(do func(fault.Order) error) http.HandlerFunc {
-		return held(func(o fault.Order) error {
-			if o.Hold != 0 {
-				return refuse(400, "this order takes no hold and no stacks")
-			}
-			return do(o)
-		})
-	}
-	mux.HandleFunc("POST /v1/start", starting(a.Start))
-	mux.HandleFunc("POST /v1/restart", starting(a.Restart))
+	mux.HandleFunc("POST /v1/start", takes(a.Start, "variant"))
+	mux.HandleFunc("POST /v1/restart", takes(a.Restart, "variant"))
 	mux.HandleFunc("POST /v1/resume", plain(a.Resume))
 	mux.HandleFunc("POST /v1/heal", plain(a.Heal))
-	mux.HandleFunc("POST /v1/stop", held(a.Stop))
-	mux.HandleFunc("POST /v1/kill", held(a.Kill))
-	mux.HandleFunc("POST /v1/pause", held(a.Pause))
-	mux.HandleFunc("POST /v1/wipe", held(a.Wipe))
-	mux.HandleFunc("POST /v1/archive", order(a.Archive))
+	mux.HandleFunc("POST /v1/stop", takes(a.Stop, "hold", "variant"))
+	mux.HandleFunc("POST /v1/kill", takes(a.Kill, "hold", "variant"))
+	mux.HandleFunc("POST /v1/pause", takes(a.Pause, "hold"))
+	mux.HandleFunc("POST /v1/wipe", takes(a.Wipe, "hold", "variant"))
+	mux.HandleFunc("POST /v1/power", takes(a.Power, "hold", "variant", "tear", "seed"))
+	mux.HandleFunc("POST /v1/corrupt", takes(a.Corrupt, "hold", "variant", "paths", "flip", "cut", "seed"))
+	mux.HandleFunc("POST /v1/archive", takes(a.Archive, "stacks"))
 	mux.HandleFunc("PUT /v1/faults/{id}", a.ordered(func(r *http.Request) error {
 		var s fault.Spec
 		if err := decode(r, &s, false); err != nil {
@@ -97,6 +82,24 @@ func (a *Agent) Server(token string) *http.Server {
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(complaints(a.Log), slog.LevelInfo),
 	}
+}
+
+// only refuses an order with fields that it does not heed.
+func only(o fault.Order, fields []string) error {
+	text, err := json.Marshal(o)
+	if err != nil {
+		return err
+	}
+	var have map[string]any
+	if err := json.Unmarshal(text, &have); err != nil {
+		return err
+	}
+	for _, field := range slices.Sorted(maps.Keys(have)) {
+		if !slices.Contains(fields, field) {
+			return refuse(400, "this order takes no %s", field)
+		}
+	}
+	return nil
 }
 
 // guarding is what every request must pass: it comes from no browser, knows the token, and a panic while it is served

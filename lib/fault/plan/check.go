@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"pidbox/lib/fault/cut"
+	"pidbox/lib/fault/disk"
 )
 
 // flaw is an error at a path in the document, which check returns and Parse turns into a line and a column.
@@ -174,21 +175,45 @@ func checkParameters(here string, c Case) *flaw {
 		said  bool
 		fault string
 	}{
-		{"percent", c.Percent != 0, Loss},
-		{"delay", c.Delay != 0, Slow},
-		{"jitter", c.Jitter != 0, Slow},
+		{"percent", c.Percent != 0 && !OnDisk(c.Fault), Loss},
+		{"delay", c.Delay != 0 && c.Fault != SlowSync, Slow},
+		{"jitter", c.Jitter != 0 && c.Fault != SlowSync, Slow},
 		{"rate", c.Rate != 0, Rate},
 		{"leave", c.Leave != 0, Fill},
+		{"tear", c.Tear, Power},
+		{"flip", c.Flip != 0, Corrupt},
+		{"cut", c.Cut != 0, Corrupt},
+		{"ops", len(c.Ops) > 0, EIO},
 	} {
 		if one.said && c.Fault != one.fault {
 			return at(here+"."+one.key, "%s is of fault %s", one.key, one.fault)
 		}
 	}
-	if c.Variant != "" && !slices.Contains([]string{Kill, Stop, Wipe, "start", "restart"}, c.Fault) {
-		return at(here+".variant", "variant is of kill, stop and wipe")
+	if c.Variant != "" && !Ends(c.Fault) && c.Fault != "start" && c.Fault != "restart" {
+		return at(here+".variant", "variant is of kill, stop, wipe, power and corrupt")
+	}
+	if f := checkDisk(here, c); f != nil {
+		return f
 	}
 	if c.Direction != "" && !Networked(c.Fault) {
 		return at(here+".direction", "direction is of network faults")
+	}
+	return nil
+}
+
+// checkDisk checks what is asked of the disk.
+func checkDisk(here string, c Case) *flaw {
+	var err error
+	switch {
+	case OnDisk(c.Fault):
+		err = disk.Check((&Plan{}).Spec(c, nil, 0))
+	case c.Fault == Corrupt:
+		err = disk.CheckCorruption((&Plan{}).Told(c, 0))
+	case len(c.Paths) > 0:
+		return at(here+".paths", "paths are of corrupt, eio, enospc and slow-fsync")
+	}
+	if err != nil {
+		return at(here, "%v", err)
 	}
 	return nil
 }

@@ -86,7 +86,13 @@ type Case struct {
 	Jitter    Duration        `yaml:"jitter"`
 	Rate      Size            `yaml:"rate"`
 	Leave     Size            `yaml:"leave"`
-	Variant   string          `yaml:"variant"` // of the command, for the start after a kill, stop or wipe
+	Variant   string          `yaml:"variant"` // of the command, for the start after a kill, stop, wipe, power or corrupt
+
+	Paths []string `yaml:"paths"` // of the disk: patterns of names, or of paths in the member's directory; none is all
+	Ops   []string `yaml:"ops"`   // of eio: read, write, fsync; none is all
+	Tear  bool     `yaml:"tear"`  // of power: a part of a write that was not synced stays
+	Flip  int      `yaml:"flip"`  // of corrupt: so many bits of each file
+	Cut   Size     `yaml:"cut"`   // of corrupt: so many bytes from the end of each file
 
 	Inject Command `yaml:"inject"` // of fault exec
 	Undo   Command `yaml:"undo"`
@@ -111,13 +117,18 @@ const (
 	Rate      = "rate"
 	Loss      = "loss"
 	Fill      = "fill"
+	Power     = "power"
+	Corrupt   = "corrupt"
+	EIO       = "eio"
+	NoSpace   = "enospc"
+	SlowSync  = "slow-fsync"
 	Exec      = "exec"
 	None      = "none"
 )
 
 // Faults lists the faults of cases.
 func Faults() []string {
-	return []string{Kill, Stop, Pause, Wipe, Isolate, Partition, Slow, Rate, Loss, Fill, Exec, None}
+	return []string{Kill, Stop, Pause, Wipe, Isolate, Partition, Slow, Rate, Loss, Fill, Power, Corrupt, EIO, NoSpace, SlowSync, Exec, None}
 }
 
 // Load reads a plan from a file.
@@ -207,6 +218,26 @@ func Networked(f string) bool {
 	return false
 }
 
+// OnDisk says whether a fault is of the file system under the member's directory.
+func OnDisk(f string) bool { return f == EIO || f == NoSpace || f == SlowSync }
+
+// Ends says whether a fault is an order after which the member does not run, and which takes the fields of one.
+func Ends(f string) bool {
+	return slices.Contains([]string{Kill, Stop, Wipe, Power, Corrupt}, f)
+}
+
+// Told is what an agent is told for a fault that is an order.
+func (p *Plan) Told(c Case, hold time.Duration) fault.Order {
+	o := fault.Order{Hold: fault.Duration(hold), Variant: c.Variant}
+	switch c.Fault {
+	case Power:
+		o.Tear, o.Seed = c.Tear, p.Seed
+	case Corrupt:
+		o.Paths, o.Flip, o.Cut, o.Seed = c.Paths, c.Flip, int64(c.Cut), p.Seed
+	}
+	return o
+}
+
 // Spec is what an agent is asked for, for a case's fault on its member.
 func (p *Plan) Spec(c Case, peers []string, hold time.Duration) fault.Spec {
 	kind := fault.Kind(c.Fault)
@@ -214,7 +245,8 @@ func (p *Plan) Spec(c Case, peers []string, hold time.Duration) fault.Spec {
 		kind = fault.Drop
 	}
 	return fault.Spec{Kind: kind, Peers: peers, Direction: c.Direction, Percent: c.Percent, Delay: fault.Duration(c.Delay),
-		Jitter: fault.Duration(c.Jitter), Rate: uint64(c.Rate), Leave: uint64(c.Leave), Hold: fault.Duration(hold)}
+		Jitter: fault.Duration(c.Jitter), Rate: uint64(c.Rate), Leave: uint64(c.Leave),
+		Paths: c.Paths, Ops: c.Ops, Hold: fault.Duration(hold)}
 }
 
 // Preview names whom a case hits in a round as far as that is known before: the leader is not.

@@ -15,7 +15,7 @@ import (
 // Actions lists what Do can do: the orders of the agents, and faults.
 func Actions() []string {
 	return []string{"start", "restart", "resume", "heal", "archive", plan.Kill, plan.Stop, plan.Pause, plan.Wipe,
-		plan.Isolate, plan.Slow, plan.Rate, plan.Loss, plan.Fill}
+		plan.Isolate, plan.Slow, plan.Rate, plan.Loss, plan.Fill, plan.Power, plan.Corrupt, plan.EIO, plan.NoSpace, plan.SlowSync}
 }
 
 // Do does one thing to the members chosen by one.On and returns their names. Faults stay after it returns, until their
@@ -48,8 +48,8 @@ func Do(ctx context.Context, p *plan.Plan, o Options, one plan.Case, hold time.D
 			_, err = a.order(ctx, one.Fault, fault.Order{Variant: one.Variant})
 		case slices.Contains([]string{"resume", "heal", "archive"}, one.Fault):
 			_, err = a.order(ctx, one.Fault, fault.Order{})
-		case slices.Contains([]string{plan.Kill, plan.Stop, plan.Pause, plan.Wipe}, one.Fault):
-			_, err = a.order(ctx, one.Fault, fault.Order{Hold: fault.Duration(hold), Variant: one.Variant})
+		case plan.Ends(one.Fault) || one.Fault == plan.Pause:
+			_, err = a.order(ctx, one.Fault, p.Told(one, hold))
 		default:
 			_, err = a.do(ctx, "PUT", "faults/by-hand", p.Spec(one, p.Addresses(p.Others(a.member)), hold))
 		}

@@ -72,10 +72,10 @@ func (t *trial) inject(ctx context.Context) error {
 		var err error
 		switch t.Fault {
 		case plan.None:
-		case plan.Kill, plan.Stop, plan.Pause, plan.Wipe:
+		case plan.Kill, plan.Stop, plan.Pause, plan.Wipe, plan.Power, plan.Corrupt:
 			// long, for a slow tester must not find it over: if that is gone, its lease ends long before
 			long := min(fault.Duration(t.hold+time.Minute), t.before[a.member].MaxHold)
-			_, err = a.order(ctx, t.Fault, fault.Order{Hold: long, Variant: t.Variant})
+			_, err = a.order(ctx, t.Fault, t.plan.Told(t.Case, time.Duration(long)))
 		default:
 			_, err = a.do(ctx, "PUT", "faults/"+faultID, t.plan.Spec(t.Case, t.peers[a.member], hold))
 		}
@@ -88,6 +88,7 @@ func (t *trial) inject(ctx context.Context) error {
 func (t *trial) settled(ctx context.Context, otherwise string) error {
 	want := map[string]fault.State{
 		plan.Kill: fault.Stopped, plan.Stop: fault.Stopped, plan.Pause: fault.Paused, plan.Wipe: fault.Wiped,
+		plan.Power: fault.Stopped, plan.Corrupt: fault.Stopped,
 	}[t.Fault]
 	if want == "" {
 		return nil
@@ -128,7 +129,7 @@ func (t *trial) effective(ctx context.Context) error {
 			return fmt.Errorf("no effect: %w", err)
 		}
 	}
-	if !plan.Networked(t.Fault) && t.Fault != plan.Fill {
+	if !plan.Networked(t.Fault) && t.Fault != plan.Fill && !plan.OnDisk(t.Fault) {
 		return t.settled(ctx, "it did not last")
 	}
 	statuses, err := t.Statuses(ctx)
@@ -140,6 +141,10 @@ func (t *trial) effective(ctx context.Context) error {
 		switch {
 		case i < 0:
 			return fmt.Errorf("no effect: the fault on %s is gone before its end", n)
+		case plan.OnDisk(t.Fault):
+			if statuses[n].Faults[i].Hits == 0 {
+				return fmt.Errorf("no effect: %s on %s met no operation on its files", t.Fault, n)
+			}
 		case statuses[n].Faults[i].Packets == 0 && statuses[n].Faults[i].Bytes == 0:
 			return fmt.Errorf("no effect: %s on %s met no packet of %s", statuses[n].Faults[i].Kind, n, strings.Join(t.peers[n], ", "))
 		}
@@ -160,7 +165,7 @@ func (t *trial) heal(ctx context.Context) error {
 		var err error
 		switch t.Fault {
 		case plan.None:
-		case plan.Kill, plan.Stop, plan.Wipe:
+		case plan.Kill, plan.Stop, plan.Wipe, plan.Power, plan.Corrupt:
 			_, err = a.order(ctx, "start", fault.Order{Variant: t.Variant})
 		case plan.Pause:
 			_, err = a.order(ctx, "resume", fault.Order{})
