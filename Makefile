@@ -6,7 +6,7 @@ DESTDIR =
 BINARY = pidbox
 D = 10m
 FUZZ = 20000
-TAGS = urfave_cli_no_docs,nethttpomithttp2
+TAGS = urfave_cli_no_docs
 LDFLAGS = -s -w -buildid= -X pidbox/lib/multicall.version=$(VERSION)
 GO = go
 GOTEST = $(GO) test -count=1 -timeout 30m

@@ -33,9 +33,17 @@ func waitHealthy() *applet.Applet {
 			"--exec [OPTION...] -- CHECK [ARG...]",
 		},
 		Description: `
-			URL is http://HOST[:PORT]/PATH, https:, tcp://HOST:PORT, unix:/PATH, file:/PATH or exec:CHECK; HOST:PORT alone is tcp.
-			HTTP is healthy when the answer has status 200; tcp and unix when a connection is accepted; a file when it exists.
-			CHECK is healthy when it exits with 0; that of exec: is run by sh(1).
+			URL is one of these; HOST:PORT alone is tcp.
+			http://HOST[:PORT]/PATH and https: are healthy when the answer has status 200; https is HTTP/2 where the server
+			chooses that (ALPN), and h2c: is HTTP/2 without TLS.
+			grpc://HOST:PORT[?service=NAME], and grpcs: with TLS, are healthy when the standard health service of gRPC
+			(grpc.health.v1.Health) answers SERVING for the server, or for the service NAME.
+			tcp://HOST:PORT, tls: and unix:/PATH are healthy when a connection is accepted, with tls: also encrypted with a
+			certificate that is accepted.
+			Something that forwards a port may accept connections before there is a service: with --expect an answer is wanted.
+			file:/PATH is healthy when there is such a file.
+			exec:CHECK, which is run by sh(1), and CHECK are healthy when the command exits with 0.
+
 			All targets must be healthy at one moment, or one with --any: when the last has become healthy all are asked once more.
 
 			Whether a target is healthy or not is one thing, and whether it could be asked another: a name server that does not
@@ -57,8 +65,12 @@ func waitHealthy() *applet.Applet {
 		Operand:   applet.Command,
 		Options:   append(o.options(), ruleOptions(&o.rules)...),
 		Exclusive: [][]string{{"pid-file", "pid"}},
-		Requires:  []applet.Need{{Option: "key", OneOf: []string{"cert"}}},
-		Statuses:  waitHealthyStatuses(),
+		Requires: []applet.Need{
+			{Option: "key", OneOf: []string{"cert"}},
+			{Option: "send", OneOf: []string{"expect"}},
+			{Option: "ready-shared", OneOf: []string{"pid-file", "pid"}},
+		},
+		Statuses: waitHealthyStatuses(),
 		Examples: []applet.Example{
 			{Text: "Wait for a server that was just started, but no longer than it lives:", Lines: []string{
 				"wait-healthy --url http://localhost:8080/health -p /run/web.pid --timeout 2m",
@@ -68,6 +80,10 @@ func waitHealthy() *applet.Applet {
 			}},
 			{Text: "Start a client when its database accepts connections:", Lines: []string{
 				"wait-healthy --url tcp://db:5432 -- client --verbose",
+			}},
+			{Text: "Wait for an answer, and not just for an open port:", Lines: []string{
+				`wait-healthy --send 'PING\r\n' --expect '^\+PONG' redis:6379`,
+				"wait-healthy --expect '^220 ' mail:25",
 			}},
 			{Text: "Wait by a command of the service's own:", Lines: []string{"wait-healthy --exec --timeout 30 -- pg_isready -q"}},
 		},

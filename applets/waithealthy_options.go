@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,6 +52,9 @@ func (o *waitHealthyOptions) options() []applet.Option {
 		applet.Parsed(&o.http.Auth, "auth", "USER:PASSWORD|@FILE", "log in by basic authentication", health.Given),
 		applet.Parsed(&o.http.BodyMatch, "body-match", "RE", "the body, or a line of it, must match this regular expression",
 			parseRegexp),
+		applet.Parsed(&o.http.Send, "send", "TEXT|@FILE", "tcp, tls, unix: say this first (\\r, \\n, \\xHH)", health.ParseSend),
+		applet.Parsed(&o.http.Expect, "expect", "RE", "tcp, tls, unix: what is heard, or a line of it, must match this regular expression",
+			parseRegexp),
 		applet.Parsed(&o.http.MaxRedirects, "max-redirects", "N", "follow at most N redirects (default 10)", applet.Int(0, most)),
 		applet.String(&o.http.UnixSocket, "unix-socket", "FILE", "speak HTTP through this socket").As(applet.File),
 		applet.String(&o.http.CACert, "cacert", "FILE", "trust these authorities instead of the system's (PEM)").As(applet.File),
@@ -67,11 +71,14 @@ func (o *waitHealthyOptions) options() []applet.Option {
 // most is the bound of numbers for which there is no higher use.
 const most = 65535
 
-// webOnly are the options that have a meaning for HTTP alone.
-func webOnly() []string {
-	return []string{
-		"status", "header", "request", "data", "auth", "body-match", "max-redirects", "unix-socket", "cacert", "cert", "key",
-		"server-name", "insecure", "no-proxy",
+// meant is for which targets the options are that have no meaning for others.
+func meant() []struct{ schemes, options, needs string } {
+	return []struct{ schemes, options, needs string }{
+		{"http https h2c", "status request data body-match max-redirects", "an http or https URL"},
+		{"http https h2c grpc grpcs", "header auth unix-socket", "an http or https URL"},
+		{"http https grpcs tls", "cacert cert key server-name insecure", "an http or https URL"}, // a redirect may lead to https
+		{"http https grpcs", "no-proxy", "an http or https URL"},
+		{"tcp tls unix", "send expect", "a tcp, tls or unix target"},
 	}
 }
 
@@ -90,10 +97,6 @@ func (o *waitHealthyOptions) addHeaders(s string) error {
 
 // check finds what is wrong with the command line beyond single options.
 func (o *waitHealthyOptions) check(c *applet.Call) error {
-	isWeb := o.http.UnixSocket != "" && len(o.urls) == 0
-	for _, url := range o.urls {
-		isWeb = isWeb || strings.HasPrefix(strings.ToLower(url), "http")
-	}
 	switch {
 	case o.exec && len(o.command) == 0:
 		return applet.Usage("--exec needs a command: --exec -- CHECK [ARG...]")
@@ -107,12 +110,25 @@ func (o *waitHealthyOptions) check(c *applet.Call) error {
 		return applet.Usage("--once cannot be combined with --successes %d", o.pace.Successes)
 	case o.timeout > 0 && o.pace.InitialDelay >= o.timeout:
 		return applet.Usage("--initial-delay must be less than --timeout")
-	case isWeb:
-		return nil
 	}
-	for _, name := range webOnly() {
-		if c.Given(name) {
-			return applet.Usage("--%s needs an http or https URL", name)
+	return o.useful(c)
+}
+
+// useful refuses options that would be ignored.
+func (o *waitHealthyOptions) useful(c *applet.Call) error {
+	schemes := map[string]bool{"http": o.http.UnixSocket != "" && len(o.urls) == 0}
+	for _, url := range o.urls {
+		schemes[health.Scheme(url)] = true
+	}
+	is := func(scheme string) bool { return schemes[scheme] }
+	for _, m := range meant() {
+		if slices.ContainsFunc(strings.Fields(m.schemes), is) {
+			continue
+		}
+		for _, name := range strings.Fields(m.options) {
+			if c.Given(name) {
+				return applet.Usage("--%s needs %s", name, m.needs)
+			}
 		}
 	}
 	return nil

@@ -175,7 +175,7 @@ func (o *serverOptions) serve(l net.Listener) {
 			fmt.Fprintln(w, r.Proto)
 		})}
 	s.Protocols.SetHTTP1(!o.h2c && !o.h2)
-	s.Protocols.SetHTTP2(o.h2)
+	s.Protocols.SetHTTP2(o.cert != "")
 	s.Protocols.SetUnencryptedHTTP2(o.h2c)
 	if o.cert != "" {
 		fail(s.ServeTLS(l, o.cert, o.key))

@@ -2,35 +2,52 @@ package health
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"strings"
 	"time"
 )
 
-// dialCheck is healthy when a connection can be made; nothing is sent.
-type dialCheck struct {
-	network, address string
-	dial             dialFunc
+// connCheck is healthy when a connection can be made, with TLS if there is a config for it, and when what is said on it
+// is as expected, if anything is.
+type connCheck struct {
+	scheme, network, address string
+	dial                     dialFunc
+	tls                      *tls.Config
+	noRoots                  bool // of the system's, if there are none, is told
+	talk                     talk
 }
 
 type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
-func (c *dialCheck) String() string {
+func (c *connCheck) String() string {
 	if c.network == "unix" {
 		return "unix:" + c.address
 	}
-	return c.network + "://" + c.address
+	return c.scheme + "://" + c.address
 }
 
-func (c *dialCheck) Check(ctx context.Context) error {
+func (c *connCheck) Check(ctx context.Context) error {
 	ctx, attempt := begin(ctx)
 	conn, err := c.dial(ctx, c.network, c.address)
 	if err != nil {
 		return attempt.reason(err)
 	}
-	conn.Close()
-	return nil
+	defer conn.Close()
+	if c.tls != nil {
+		attempt.is(noHandshake)
+		secure := tls.Client(conn, c.tls)
+		if err := secure.HandshakeContext(ctx); err != nil {
+			if err = attempt.reason(err); c.noRoots {
+				err = withoutRoots(err)
+			}
+			return err
+		}
+		conn = secure
+	}
+	attempt.is("no answer in")
+	return attempt.reason(c.talk.on(ctx, conn))
 }
 
 // nextAddress is how long an address is given before the next one is tried beside it: RFC 8305, section 5.

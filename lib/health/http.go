@@ -2,6 +2,7 @@ package health
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -22,8 +23,10 @@ type httpClient struct {
 	o         Options
 	method    string
 	header    http.Header
-	host      string // of a Host header
-	transport *http.Transport
+	host      string          // of a Host header
+	transport *http.Transport // HTTP/1, and HTTP/2 where a server that speaks TLS chooses that
+	two       *http.Transport // HTTP/2 only
+	tls       *tls.Config
 	own       sync.Map // whether a name is this machine's, as far as name servers told
 }
 
@@ -56,6 +59,8 @@ func newHTTP(o Options) (*httpClient, error) {
 		Protocols:              new(http.Protocols),
 	}
 	h.transport.Protocols.SetHTTP1(true)
+	h.transport.Protocols.SetHTTP2(true)
+	h.tls = config
 	if o.UnixSocket != "" {
 		if err := socketFits(o.UnixSocket); err != nil {
 			return nil, fmt.Errorf("socket %s: %w", o.UnixSocket, err)
@@ -63,6 +68,18 @@ func newHTTP(o Options) (*httpClient, error) {
 		h.transport.Proxy = nil
 		h.transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return dial(ctx, "unix", o.UnixSocket)
+		}
+	}
+	h.two = h.transport.Clone()
+	h.two.Protocols = new(http.Protocols)
+	h.two.Protocols.SetHTTP2(true)
+	h.two.Protocols.SetUnencryptedHTTP2(true)
+	if through := h.two.Proxy; through != nil {
+		h.two.Proxy = func(r *http.Request) (*url.URL, error) {
+			if r.URL.Scheme == "http" { // of which a proxy would make HTTP/1
+				return nil, nil
+			}
+			return through(r)
 		}
 	}
 	return h, nil
@@ -109,13 +126,26 @@ func isToken(s string) bool {
 type httpCheck struct {
 	*httpClient
 	url *url.URL
+	h2c bool // HTTP/2 from the first byte on
 }
 
 func (c *httpCheck) String() string {
-	if c.o.UnixSocket != "" {
-		return shown(c.url) + " on " + c.o.UnixSocket
+	text := shown(c.url)
+	if c.h2c {
+		text = "h2c" + strings.TrimPrefix(text, "http")
 	}
-	return shown(c.url)
+	if c.o.UnixSocket != "" {
+		text += " on " + c.o.UnixSocket
+	}
+	return text
+}
+
+// reason is err in plain words, and that there are no authorities here if that is why.
+func (h *httpClient) reason(a *attempt, err error) error {
+	if err = a.reason(err); h.o.CACert == "" {
+		return withoutRoots(err)
+	}
+	return err
 }
 
 // shown is u without user, password, query and fragment.
@@ -131,19 +161,19 @@ func (c *httpCheck) Check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	transport := c.transport
+	if c.h2c {
+		transport = c.two
+	}
 	client := &retryablehttp.Client{
-		HTTPClient: &http.Client{Transport: c.transport, CheckRedirect: c.redirect},
+		HTTPClient: &http.Client{Transport: transport, CheckRedirect: c.redirect},
 		CheckRetry: func(_ context.Context, resp *http.Response, err error) (bool, error) {
 			at := c.reached(resp, err)
 			if err == nil {
 				err = c.judge(resp)
 			}
-			c.transport.CloseIdleConnections() // ends the dial of an attempt that was given up
-			err = attempt.reason(err)
-			if c.o.CACert == "" {
-				err = withoutRoots(err)
-			}
-			if err != nil && at != shown(c.url) {
+			transport.CloseIdleConnections() // ends the dial of an attempt that was given up
+			if err = c.reason(attempt, err); err != nil && at != shown(c.url) {
 				err = &plainError{text: "redirected to " + at + ": " + err.Error(), err: err}
 			}
 			answer = err

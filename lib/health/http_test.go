@@ -325,11 +325,11 @@ func TestNames(t *testing.T) {
 		c.transport.DialContext = d
 		return c
 	}
-	wantAnswer(t, ask(&dialCheck{"tcp", "db.example.:5432", notFound}, long), "name not found")
+	wantAnswer(t, ask(&connCheck{scheme: "tcp", network: "tcp", address: "db.example.:5432", dial: notFound}, long), "name not found")
 	wantAnswer(t, ask(web(notFound), long), "name not found")
-	wantAnswer(t, ask(&dialCheck{"tcp", "db.example.:5432", none}, long), `name server .*:53: connection refused`)
+	wantAnswer(t, ask(&connCheck{scheme: "tcp", network: "tcp", address: "db.example.:5432", dial: none}, long), `name server .*:53: connection refused`)
 	const never = `no answer from the name server in .*`
-	wantAnswer(t, ask(&dialCheck{"tcp", "db.example.:5432", mute}, time.Second), never)
+	wantAnswer(t, ask(&connCheck{scheme: "tcp", network: "tcp", address: "db.example.:5432", dial: mute}, time.Second), never)
 	wantAnswer(t, ask(web(mute), time.Second), never)
 }
 

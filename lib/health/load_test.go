@@ -46,7 +46,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	checks := []Check{
 		mustParse(t, "http://"+silent.Addr().String(), Options{}), mustParse(t, "https://"+silent.Addr().String(), Options{}),
 		mustParse(t, "http://"+web, Options{}), mustParse(t, "http://"+slow, Options{}), lost,
-		&dialCheck{"tcp", "db.example.:80", mute}, sh(t, "sleep 1000"),
+		&connCheck{scheme: "tcp", network: "tcp", address: "db.example.:80", dial: mute}, sh(t, "sleep 1000"),
 	}
 	files, routines := descriptors(t), runtime.NumGoroutine()
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)

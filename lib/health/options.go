@@ -11,7 +11,7 @@ import (
 // DefaultRedirects is how many redirects are followed where nobody says.
 const DefaultRedirects = 10
 
-// Options say how HTTP and TLS are spoken; tcp and unix targets use none of them. The zero value is a plain GET,
+// Options say how HTTP, TLS and the like are spoken; other targets use none of them. The zero value is a plain GET,
 // to be answered with 200 without a redirect.
 type Options struct {
 	Method       string         // GET, or POST when there is a Body
@@ -27,6 +27,8 @@ type Options struct {
 	Cert, Key    string         // PEM files for a server that asks who we are; Key may be in Cert
 	ServerName   string         // expected in the certificate instead of the URL's host
 	Insecure     bool           // believe any certificate
+	Send         string         // on tcp, tls and unix: said first
+	Expect       *regexp.Regexp // on these: must match in the first 64 KiB of what is heard
 }
 
 // Statuses is a set of HTTP statuses.

@@ -26,6 +26,7 @@ type attemptKey struct{}
 const (
 	noName       = "no answer from the name server in"
 	noConnection = "no connection in"
+	noHandshake  = "no TLS handshake in"
 )
 
 // begin gives a context that tells the phase of the dials and requests made under it.
@@ -37,7 +38,7 @@ func begin(ctx context.Context) (context.Context, *attempt) {
 	}
 	a.began, a.text = time.Now(), "no answer in"
 	a.ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		TLSHandshakeStart:    func() { a.is("no TLS handshake in") },
+		TLSHandshakeStart:    func() { a.is(noHandshake) },
 		GotConn:              func(httptrace.GotConnInfo) { a.is("no answer in") },
 		GotFirstResponseByte: func() { a.is("answer not complete in") },
 	})

@@ -81,7 +81,11 @@ func sayHTTP(err error) string {
 		return "answer is plain HTTP, not TLS"
 	case strings.Contains(text, "malformed HTTP") || strings.Contains(text, "malformed MIME header"):
 		return "answer is not HTTP"
-	case strings.Contains(text, "server response headers exceeded"):
+	case strings.Contains(text, "looked like an HTTP/1.1 header"):
+		return "answer is HTTP/1, not HTTP/2"
+	case strings.Contains(text, "stream error: ") && strings.Contains(text, "received from peer"):
+		return "answer cut short"
+	case strings.Contains(text, "server response headers exceeded"), strings.Contains(text, "response header list larger than"):
 		return fmt.Sprintf("headers of the answer exceed %d KiB", maxHeader>>10)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return "answer cut short"
@@ -143,8 +147,14 @@ func sayCertificate(err error) string {
 		}
 		return "certificate signed by unknown authority"
 	}
+	if _, why, is := strings.Cut(err.Error(), badCertificate); is {
+		return "certificate not valid: " + strings.TrimPrefix(why, "x509: ")
+	}
 	return ""
 }
+
+// badCertificate is crypto/tls's word on one that it cannot read.
+const badCertificate = "tls: failed to parse certificate from server: "
 
 func sayValidity(c *x509.Certificate) string {
 	if time.Now().Before(c.NotBefore) {

@@ -34,7 +34,7 @@ func ParseAll(targets []string, o Options) ([]Check, error) {
 	return checks, nil
 }
 
-const schemes = "http, https, tcp, unix, file or exec"
+const schemes = "http, https, h2c, grpc, grpcs, tcp, tls, unix, file or exec"
 
 // Scheme is that of a target, in lower case, tcp for HOST:PORT, and "" for what is neither.
 func Scheme(target string) string {
@@ -54,7 +54,7 @@ func (h *httpClient) parse(s string) (Check, error) {
 	_, rest, _ := strings.Cut(s, ":")
 	switch scheme {
 	case "unix":
-		return unixTarget(strings.TrimPrefix(rest, "//"))
+		return h.unixTarget(strings.TrimPrefix(rest, "//"))
 	case "file":
 		return fileTarget(strings.TrimPrefix(rest, "//"))
 	case "exec":
@@ -71,7 +71,7 @@ func (h *httpClient) parse(s string) (Check, error) {
 		return nil, plainURLError(err)
 	}
 	switch u.Scheme {
-	case "http", "https", "tcp":
+	case "http", "https", "h2c", "grpc", "grpcs", "tcp", "tls":
 	default:
 		return nil, fmt.Errorf("scheme %q is not %s", u.Scheme, schemes)
 	}
@@ -82,13 +82,20 @@ func (h *httpClient) parse(s string) (Check, error) {
 		return nil, errors.New("an IPv6 address stands in brackets, as in " + u.Scheme + "://[::1]:8080")
 	case (port != "" || strings.HasSuffix(u.Host, ":")) && !isPort(port):
 		return nil, errors.New("the port is not one of 1 to 65535")
-	case u.Scheme == "tcp":
-		return tcpTarget(u)
+	case u.Scheme == "tcp" || u.Scheme == "tls":
+		return h.connTarget(u)
 	}
 	if !isLoopback(u.Hostname()) && !h.o.NoProxy && h.o.UnixSocket == "" {
 		if err := checkProxies(); err != nil {
 			return nil, err
 		}
+	}
+	switch u.Scheme {
+	case "grpc", "grpcs":
+		return h.grpcTarget(u)
+	case "h2c":
+		u.Scheme = "http"
+		return &httpCheck{httpClient: h, url: u, h2c: true}, nil
 	}
 	return &httpCheck{httpClient: h, url: u}, nil
 }
@@ -104,21 +111,28 @@ func isHostPort(s string) bool {
 	return i > 0 && isPort(s[i+1:]) && !strings.ContainsAny(s[:i], "/@?# ")
 }
 
-func tcpTarget(u *url.URL) (Check, error) {
+func (h *httpClient) connTarget(u *url.URL) (Check, error) {
 	switch {
 	case u.Port() == "":
 		return nil, errors.New("no port")
 	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil:
-		return nil, errors.New("more than tcp://host:port")
+		return nil, errors.New("more than " + u.Scheme + "://host:port")
 	}
-	return &dialCheck{network: "tcp", address: u.Host, dial: dial}, nil
+	c := &connCheck{scheme: u.Scheme, network: "tcp", address: u.Host, dial: dial, talk: talk{h.o.Send, h.o.Expect}}
+	if u.Scheme == "tls" {
+		if c.tls = h.tls.Clone(); c.tls.ServerName == "" {
+			c.tls.ServerName = u.Hostname()
+		}
+		c.noRoots = h.o.CACert == ""
+	}
+	return c, nil
 }
 
-func unixTarget(path string) (Check, error) {
+func (h *httpClient) unixTarget(path string) (Check, error) {
 	if path == "" {
 		return nil, errors.New("no path")
 	}
-	return &dialCheck{network: "unix", address: path, dial: dial}, socketFits(path)
+	return &connCheck{network: "unix", address: path, dial: dial, talk: talk{h.o.Send, h.o.Expect}}, socketFits(path)
 }
 
 func socketFits(path string) error {

@@ -8,7 +8,7 @@ import (
 )
 
 func TestBadURLs(t *testing.T) {
-	const schemeless = `: no scheme: http, https, tcp, unix, file or exec is needed, as in http://localhost:8080/, or HOST:PORT`
+	const schemeless = `: no scheme: http, https, h2c, grpc, grpcs, tcp, tls, unix, file or exec is needed, as in http://localhost:8080/, or HOST:PORT`
 	for url, want := range map[string]string{
 		"":                        `url ""` + schemeless,
 		"localhost:8080/x":        `url "localhost:8080/x"` + schemeless,
@@ -20,7 +20,7 @@ func TestBadURLs(t *testing.T) {
 		"exec: ":                  `url "exec:sh": no command to run`,
 		"/healthz":                `url "/healthz"` + schemeless,
 		"me:secret@db:5432":       `url "db:5432"` + schemeless,
-		"ftp://a/":                `url "ftp://a/": scheme "ftp" is not http, https, tcp, unix, file or exec`,
+		"ftp://a/":                `url "ftp://a/": scheme "ftp" is not http, https, h2c, grpc, grpcs, tcp, tls, unix, file or exec`,
 		"://a":                    `url "://a"` + schemeless,
 		"http://":                 `url "http://": no host`,
 		"http:///x":               `url "http:///x": no host`,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"slices"
+	"strings"
 	"syscall"
 )
 
@@ -37,7 +38,7 @@ func cannotAsk(err error) bool {
 	switch {
 	case errors.As(err, &dns):
 		return !dns.IsNotFound
-	case errors.As(err, &certificate):
+	case errors.As(err, &certificate), strings.Contains(err.Error(), badCertificate):
 		return true
 	case errors.As(err, &op) && op.Op == "remote error":
 		return true

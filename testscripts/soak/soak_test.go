@@ -30,7 +30,7 @@ func TestSoak(t *testing.T) {
 		length = "3s"
 	}
 	pidbox := t.TempDir() + "/pidbox"
-	if out, err := exec.Command("go", "build", "-buildvcs=false", "-tags", "urfave_cli_no_docs,nethttpomithttp2", "-o", pidbox, "pidbox").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-buildvcs=false", "-tags", "urfave_cli_no_docs", "-o", pidbox, "pidbox").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
