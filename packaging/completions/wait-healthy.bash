@@ -7,7 +7,7 @@ _wait_healthy() {
 	while ((i < COMP_CWORD)); do
 		case ${COMP_WORDS[i]} in
 		--) ((i++)); break ;;
-		--url|--timeout|--interval|--polling-frequency|--try-timeout|--initial-delay|--successes|-p|--pid-file|--pidfile|--pid|--status|-H|--header|-X|--request|-d|--data|--auth|--body-match|--max-redirects|--unix-socket|--cacert|--cert|--key|--server-name|--unrecorded|--match-exec|--match-name|--match-user) [[ ${COMP_WORDS[i+1]} == = ]] && ((i++)); ((i += 2)) ;;
+		--url|--timeout|--interval|--polling-frequency|--try-timeout|--initial-delay|--successes|-p|--pid-file|--pidfile|--pid|--status|-H|--header|-X|--request|-d|--data|--auth|--body-match|--send|--expect|--max-redirects|--unix-socket|--cacert|--cert|--key|--server-name|--unrecorded|--match-exec|--match-name|--match-user) [[ ${COMP_WORDS[i+1]} == = ]] && ((i++)); ((i += 2)) ;;
 		=) ((i += 2)) ;;
 		-*) ((i++)) ;;
 		*) break ;;
@@ -39,6 +39,8 @@ _wait_healthy() {
 	-d|--data) :; return ;;
 	--auth) :; return ;;
 	--body-match) :; return ;;
+	--send) :; return ;;
+	--expect) :; return ;;
 	--max-redirects) :; return ;;
 	--unix-socket) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	--cacert) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
@@ -51,7 +53,7 @@ _wait_healthy() {
 	--match-user) mapfile -t COMPREPLY < <(compgen -u -- "$cur"); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "--url --exec --timeout --interval --polling-frequency --try-timeout --initial-delay --successes --once --any --invert -p --pid-file --pidfile --pid --ready-shared --status -H --header -X --request -d --data --auth --body-match --max-redirects --unix-socket --cacert --cert --key --server-name -k --insecure --no-proxy --notify --json --allow-insecure --unrecorded --match-exec --match-name --match-user -q --quiet -v --verbose -h --help --version" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "--url --exec --timeout --interval --polling-frequency --try-timeout --initial-delay --successes --once --any --invert -p --pid-file --pidfile --pid --ready-shared --status -H --header -X --request -d --data --auth --body-match --send --expect --max-redirects --unix-socket --cacert --cert --key --server-name -k --insecure --no-proxy --notify --json --allow-insecure --unrecorded --match-exec --match-name --match-user -q --quiet -v --verbose -h --help --version" -- "$cur")
 	else
 		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
 	fi

@@ -1,5 +1,5 @@
 # fish completion for wait-healthy
-complete -c wait-healthy -x -a '(__fish_complete_subcommand - --url --timeout --interval --polling-frequency --try-timeout --initial-delay --successes -p --pid-file --pidfile --pid --status -H --header -X --request -d --data --auth --body-match --max-redirects --unix-socket --cacert --cert --key --server-name --unrecorded --match-exec --match-name --match-user)'
+complete -c wait-healthy -x -a '(__fish_complete_subcommand - --url --timeout --interval --polling-frequency --try-timeout --initial-delay --successes -p --pid-file --pidfile --pid --status -H --header -X --request -d --data --auth --body-match --send --expect --max-redirects --unix-socket --cacert --cert --key --server-name --unrecorded --match-exec --match-name --match-user)'
 complete -c wait-healthy -l url -x -d 'a target, as the operands are'
 complete -c wait-healthy -l exec -d 'the operands are a command that is the check'
 complete -c wait-healthy -l timeout -x -d 'give up after D (default 1m), or never: 0'
@@ -19,6 +19,8 @@ complete -c wait-healthy -l request -s X -x -d 'the method (default GET, or POST
 complete -c wait-healthy -l data -s d -x -d 'send this body'
 complete -c wait-healthy -l auth -x -d 'log in by basic authentication'
 complete -c wait-healthy -l body-match -x -d 'the body, or a line of it, must match this regular expression'
+complete -c wait-healthy -l send -x -d 'tcp, tls, unix: say this first (\\r, \\n, \\xHH)'
+complete -c wait-healthy -l expect -x -d 'tcp, tls, unix: what is heard, or a line of it, must match this regular expression'
 complete -c wait-healthy -l max-redirects -x -d 'follow at most N redirects (default 10)'
 complete -c wait-healthy -l unix-socket -r -F -d 'speak HTTP through this socket'
 complete -c wait-healthy -l cacert -r -F -d 'trust these authorities instead of the system\'s (PEM)'
