@@ -150,7 +150,9 @@ func (o *pidClaimOptions) check(c *applet.Call) error {
 	if err := needPidfile(o.file); err != nil {
 		return err
 	}
-	o.pid = o.process.pid
+	if o.process.pid != 0 { // sipid has the PID alone
+		o.pid = o.process.pid
+	}
 	switch {
 	case o.pid == 0 && len(c.Args) == 0:
 		return applet.Usage("no process (--pid PID) and no COMMAND given")
