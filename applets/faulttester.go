@@ -63,14 +63,15 @@ func faultTester() *applet.Applet {
 			If a case fails, the load is stopped first, then on_failure is run, the members' data is moved away where the agents
 			have a directory, everything is healed and the members are started empty.
 
-			FILE has: name; members (name, agent, addresses, health as a URL or exec, token_file); token_file; tls (ca, cert, key); defaults
+			FILE has: name; clients, a list of addresses; members (name, agent, addresses, health as a URL or exec, token_file); token_file; tls (ca, cert, key); defaults
 			(hold 5s, recover 60s, timeout 10s); leader, a command that prints the leader's name or address; load, a list of
 			commands that run during a case; check (exec, tries, pause, timeout); on_failure (exec, archive, stacks, stop);
 			rounds; seed; shuffle; cases.
 
-			A case has: name; fault (kill, stop, pause, wipe, isolate, partition, slow, rate, loss, fill, power, corrupt, eio, enospc, slow-fsync, exec,
+			A case has: name; fault (kill, stop, pause, wipe, isolate, partition, slow, rate, loss, reset, reorder, garble, fill, power, corrupt, eio, enospc, slow-fsync, exec,
 			none); on (one,
-			follower, leader, minority, majority, all, or names); shape of a partition (halves, ring, bridge); hold, or until
+			follower, leader, minority, majority, all, or names); shape of a partition (halves, ring, bridge), or its sides or links (lists
+			of names); from (members, clients, all); hold, or until
 			(exec, timeout); recover; percent, delay, jitter, rate, leave, direction, variant, paths, ops, tear, flip, cut; inject and undo of exec; effect.
 			A command is a list of words, or one text for sh -c.
 		`,
@@ -90,9 +91,9 @@ func faultTester() *applet.Applet {
 			applet.String(&o.junit, "junit", "F", "write the outcome to F in JUnit's XML").As(applet.File),
 			applet.String(&o.html, "html", "F", "write a page with every member's timeline to F").As(applet.File),
 			applet.Duration(&o.hold, "hold", "D", "do: how long the fault lasts (default 5s); 0 for a stop that stays"),
-			applet.Duration(&o.delay, "delay", "D", "do slow, slow-fsync: delay packets, or fsync, by D"),
+			applet.Duration(&o.delay, "delay", "D", "do slow, reorder, slow-fsync: delay packets, or fsync, by D"),
 			applet.Duration(&o.jitter, "jitter", "D", "do slow, slow-fsync: vary the delay by up to D"),
-			applet.Parsed(&o.percent, "percent", "P", "do loss: drop P percent of the packets", applet.Fraction(100)),
+			applet.Parsed(&o.percent, "percent", "P", "do loss, reorder, garble, eio, enospc, slow-fsync: P percent of the packets, or operations", applet.Fraction(100)),
 			applet.Parsed(&o.rate, "rate", "BYTES", "do rate: allow BYTES per second, for example 64KiB", plan.ParseSize),
 			applet.Parsed(&o.leave, "leave", "BYTES", "do fill: leave BYTES free", plan.ParseSize),
 			applet.String(&o.variant, "variant", "NAME", "do: start the member by this variant that its agent has"),

@@ -28,11 +28,14 @@ type Kind string
 
 // The kinds of faults.
 const (
-	Drop Kind = "drop" // packets to and from peers vanish
-	Loss Kind = "loss" // a percentage of them does
-	Slow Kind = "slow" // they are delayed
-	Rate Kind = "rate" // those above so many bytes a second vanish
-	Fill Kind = "fill" // the file system of the member's directory is full
+	Drop    Kind = "drop"    // packets to and from peers vanish
+	Loss    Kind = "loss"    // a percentage of them does
+	Slow    Kind = "slow"    // they are delayed
+	Rate    Kind = "rate"    // those above so many bytes a second vanish
+	Reset   Kind = "reset"   // TCP connections are reset, and other packets vanish
+	Reorder Kind = "reorder" // a percentage comes later than those behind it, by the delay
+	Garble  Kind = "garble"  // a percentage comes with a byte that is wrong
+	Fill    Kind = "fill"    // the file system of the member's directory is full
 
 	EIO      Kind = "eio"        // operations on its files fail
 	NoSpace  Kind = "enospc"     // what takes space in its directory fails
@@ -43,7 +46,9 @@ const (
 const Power Kind = "power"
 
 // Kinds lists the kinds in the order in which they are told.
-func Kinds() []Kind { return []Kind{Drop, Loss, Slow, Rate, Fill, EIO, NoSpace, SlowSync} }
+func Kinds() []Kind {
+	return []Kind{Drop, Loss, Slow, Rate, Reset, Reorder, Garble, Fill, EIO, NoSpace, SlowSync}
+}
 
 // Direction says which packets a network fault meets, seen from the member.
 type Direction string
@@ -111,9 +116,10 @@ type Status struct {
 	Unsupported map[Kind]string `json:"unsupported"` // faults that cannot be had here, and why
 	Dir         bool            `json:"dir"`         // there is a directory to wipe, archive and fill
 	MaxHold     Duration        `json:"max_hold"`
-	Lease       string          `json:"lease,omitempty"`   // who holds the member
-	Archive     string          `json:"archive,omitempty"` // where the last archive went
-	Lost        *Lost           `json:"lost,omitempty"`    // by the last power failure or corruption
+	Addresses   []string        `json:"addresses,omitempty"` // by which others may reach the member
+	Lease       string          `json:"lease,omitempty"`     // who holds the member
+	Archive     string          `json:"archive,omitempty"`   // where the last archive went
+	Lost        *Lost           `json:"lost,omitempty"`      // by the last power failure or corruption
 }
 
 // Order is the body of POST /v1/start, restart, stop, kill, pause, wipe and archive; an empty body is an empty order.

@@ -135,6 +135,9 @@ func openNetNS(where string) (*os.File, error) {
 // Status tells of the member as it is.
 func (a *Agent) Status() fault.Status {
 	s, m := a.noted()
+	if a.NetNS == "" { // else they are others than ours
+		s.Addresses = addresses()
+	}
 	if m == nil {
 		return s
 	}

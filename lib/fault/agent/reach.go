@@ -146,7 +146,8 @@ func (t tree) pausing() (string, error) {
 	return "tree " + strings.Join(all, ";"), nil
 }
 
-// stopped says that each of some processes stands by a signal; of none, that they do not.
+// stopped says that each of some processes stands by a signal; of none, that they do not. One that sleeps in the kernel, as
+// one that waits for a child of vfork(2) which stands, stops before it runs anything of its own again.
 func stopped(pids []int) bool {
 	standing := 0
 	for _, pid := range pids {
@@ -157,7 +158,7 @@ func stopped(pids []int) bool {
 		state, err := h.State()
 		h.Close()
 		switch {
-		case err != nil || state == 'Z' || state == 'X':
+		case err != nil || state == 'Z' || state == 'X' || state == 'D':
 		case state == 'T' || state == 't':
 			standing++
 		default:

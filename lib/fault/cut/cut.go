@@ -5,7 +5,7 @@
 // stand in sets whose elements time out, so that the kernel heals every fault by itself after its hold, also
 // when the process that made it was killed. Packets of the agent's own TCP port always pass.
 //
-// Delay needs somebody to hold the packets: they go to this process by NFQUEUE with the bypass flag, so that they
+// What is delayed, reordered or garbled needs somebody to hold the packets, on receipt: they go to this process by NFQUEUE with the bypass flag, so that they
 // pass at once when it is gone. Loss and rate drop; they do not queue.
 package cut
 
@@ -27,6 +27,11 @@ type Rule struct {
 	Addrs []netip.Addr
 }
 
+// OnReceipt says that a fault works on packets that are received only. A packet that is held on its way out stays charged to
+// its socket, and TCP sends no more than a few of those: a delay there is a limit of bandwidth, 0.3 MB/s where there were 44
+// to 116.
+func OnReceipt(k fault.Kind) bool { return k == fault.Slow || k == fault.Reorder || k == fault.Garble }
+
 // Parse checks a network fault and its numbers.
 func Parse(s fault.Spec) (Rule, error) {
 	r := Rule{Spec: s}
@@ -35,8 +40,22 @@ func Parse(s fault.Spec) (Rule, error) {
 	default:
 		return r, fmt.Errorf("direction %q is none of both, in, out", s.Direction)
 	}
+	if OnReceipt(s.Kind) && s.Direction == fault.Out {
+		return r, fmt.Errorf("%s works on receipt only: ask the agents of the peers, with direction in", s.Kind)
+	}
 	switch s.Kind {
-	case fault.Drop:
+	case fault.Drop, fault.Reset:
+	case fault.Garble:
+		if !(s.Percent >= 0.01 && s.Percent <= 100) {
+			return r, fmt.Errorf("garble of %v percent is not within 0.01 to 100", s.Percent)
+		}
+	case fault.Reorder:
+		if !(s.Percent >= 0.01 && s.Percent <= 99) {
+			return r, fmt.Errorf("reorder of %v percent is not within 0.01 to 99", s.Percent)
+		}
+		if s.Delay <= 0 || time.Duration(s.Delay) > time.Minute {
+			return r, fmt.Errorf("delay of %v is not within 1ns to 1m", s.Delay)
+		}
 	case fault.Loss:
 		if !(s.Percent >= 0.01 && s.Percent <= 100) {
 			return r, fmt.Errorf("loss of %v percent is not within 0.01 to 100", s.Percent)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,6 +15,8 @@ import (
 	"github.com/google/nftables/xt"
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"pidbox/lib/fault"
 )
 
 // queue holds packets back. The kernel hands over their numbers and keeps the packets; when the socket closes they
@@ -23,6 +26,8 @@ type queue struct {
 	conn   *netlink.Conn
 	delay  time.Duration
 	jitter time.Duration
+	part   float64 // of the packets, to be reordered or garbled; 0: all are delayed
+	garble bool
 	held   chan held
 	done   sync.WaitGroup
 }
@@ -39,7 +44,8 @@ const (
 	queueConfig  = unix.NFNL_SUBSYS_QUEUE<<8 | 2
 
 	configCommand, configParams, configLength = 1, 2, 3
-	packetHeader, verdictHeader               = 1, 2
+	packetHeader, verdictHeader, payload      = 1, 2, 10
+	copyHeader, copyPacket                    = 1, 2
 
 	queueLength = 8192 // packets held at most; what comes above is dropped, as a slow line's router does
 )
@@ -54,7 +60,8 @@ func (t *Table) listen(r Rule) (*queue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("nfqueue: %w", err)
 	}
-	q := &queue{conn: conn, delay: time.Duration(r.Delay), jitter: time.Duration(r.Jitter), held: make(chan held, queueLength)}
+	q := &queue{conn: conn, delay: time.Duration(r.Delay), jitter: time.Duration(r.Jitter),
+		part: r.Percent / 100, garble: r.Kind == fault.Garble, held: make(chan held, queueLength)}
 	start := rand.N(uint16(1 << 14)) // others in this namespace use low numbers
 	for i := range uint16(64) {
 		q.number = 1<<15 + start + i
@@ -64,7 +71,11 @@ func (t *Table) listen(r Rule) (*queue, error) {
 		}
 	}
 	if err == nil {
-		err = q.configure(configParams, []byte{0, 0, 0, 0, 1}) // no bytes of the packet, only its header
+		params := []byte{0, 0, 0, 0, copyHeader} // no bytes of the packet
+		if q.garble {
+			params = []byte{0, 0, 0xff, 0xff, copyPacket}
+		}
+		err = q.configure(configParams, params)
 	}
 	if err == nil {
 		err = q.configure(configLength, binaryutil.BigEndian.PutUint32(queueLength))
@@ -83,13 +94,13 @@ func (t *Table) listen(r Rule) (*queue, error) {
 }
 
 func (q *queue) configure(attr uint16, data []byte) error {
-	_, err := q.conn.Execute(q.message(queueConfig, netlink.Request|netlink.Acknowledge, attr, data))
+	_, err := q.conn.Execute(q.message(queueConfig, netlink.Request|netlink.Acknowledge, netlink.Attribute{Type: attr, Data: data}))
 	return err
 }
 
-func (q *queue) message(kind netlink.HeaderType, flags netlink.HeaderFlags, attr uint16, data []byte) netlink.Message {
+func (q *queue) message(kind netlink.HeaderType, flags netlink.HeaderFlags, all ...netlink.Attribute) netlink.Message {
 	body := []byte{unix.AF_UNSPEC, 0, byte(q.number >> 8), byte(q.number)} // struct nfgenmsg
-	attrs, err := netlink.MarshalAttributes([]netlink.Attribute{{Type: attr, Data: data}})
+	attrs, err := netlink.MarshalAttributes(all)
 	if err != nil {
 		panic(err) // only data above 64 KiB
 	}
@@ -115,26 +126,72 @@ func (q *queue) receive() {
 			if err != nil {
 				continue
 			}
-			for _, a := range attrs {
-				if a.Type == packetHeader && len(a.Data) >= 4 {
-					wait := q.delay
-					if q.jitter > 0 {
-						wait += rand.N(2*q.jitter) - q.jitter
-					}
-					q.held <- held{binary.BigEndian.Uint32(a.Data), time.Now().Add(wait)}
-				}
-			}
+			q.take(attrs)
 		}
 	}
+}
+
+// take decides what becomes of a packet.
+func (q *queue) take(attrs []netlink.Attribute) {
+	var id uint32
+	var data []byte
+	for _, a := range attrs {
+		switch {
+		case a.Type == packetHeader && len(a.Data) >= 4:
+			id = binary.BigEndian.Uint32(a.Data)
+		case a.Type == payload:
+			data = a.Data
+		}
+	}
+	if id == 0 {
+		return
+	}
+	chosen := q.part == 0 || rand.Float64() < q.part
+	switch {
+	case !chosen:
+		q.pass(id, nil)
+	case q.garble:
+		q.pass(id, garbled(data))
+	default:
+		wait := q.delay
+		if q.jitter > 0 {
+			wait += rand.N(2*q.jitter) - q.jitter
+		}
+		q.held <- held{id, time.Now().Add(wait)}
+	}
+}
+
+// garbled is a packet with another byte, behind the header of IP if it has any. Where the packet has a checksum its receiver
+// finds that out, as on a bad line.
+func garbled(data []byte) []byte {
+	from := 20
+	if len(data) > 0 && data[0]>>4 == 6 {
+		from = 40
+	}
+	if len(data) <= from {
+		return nil
+	}
+	data = slices.Clone(data)
+	data[from+rand.N(len(data)-from)] ^= byte(1 + rand.N(255))
+	return data
 }
 
 // release lets packets go when they are due, in the order in which they came: jitter does not reorder.
 func (q *queue) release() {
 	for h := range q.held {
 		time.Sleep(time.Until(h.due))
-		verdict := binary.BigEndian.AppendUint32(binaryutil.BigEndian.PutUint32(uint32(expr.VerdictAccept)), h.id)
-		_, _ = q.conn.Send(q.message(queueVerdict, netlink.Request, verdictHeader, verdict)) // fails once closed
+		q.pass(h.id, nil)
 	}
+}
+
+// pass lets a packet go, with other bytes if there are any.
+func (q *queue) pass(id uint32, data []byte) {
+	verdict := binary.BigEndian.AppendUint32(binaryutil.BigEndian.PutUint32(uint32(expr.VerdictAccept)), id)
+	all := []netlink.Attribute{{Type: verdictHeader, Data: verdict}}
+	if data != nil {
+		all = append(all, netlink.Attribute{Type: payload, Data: data})
+	}
+	_, _ = q.conn.Send(q.message(queueVerdict, netlink.Request, all...)) // fails once closed
 }
 
 // close lets go of what is held: the kernel drops it, and the sender sends it again.

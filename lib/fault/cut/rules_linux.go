@@ -60,13 +60,16 @@ func (t *Table) add(c *nftables.Conn, table *nftables.Table, id string, r Rule, 
 			c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: neighbours()})
 		}
 		for i, v := range versions() {
+			if r.Kind == fault.Reset {
+				c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: append(match(v, sets[i], in), reset(id)...)})
+			}
 			c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: append(match(v, sets[i], in), t.action(id, r, q)...)})
 		}
 	}
-	if r.Direction != fault.Out {
+	if r.Direction != fault.Out || OnReceipt(r.Kind) {
 		add("-in", nftables.ChainHookInput, true)
 	}
-	if r.Direction != fault.In {
+	if r.Direction != fault.In && !OnReceipt(r.Kind) {
 		add("-out", nftables.ChainHookOutput, false)
 	}
 	return chains, nil
@@ -114,6 +117,16 @@ func match(v version, set *nftables.Set, in bool) []expr.Any {
 	}
 }
 
+// reset answers a packet of TCP as if its connection were not known.
+func reset(id string) []expr.Any {
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{unix.IPPROTO_TCP}},
+		&expr.Objref{Type: int(nftables.ObjTypeCounter), Name: id},
+		&expr.Reject{Type: unix.NFT_REJECT_TCP_RST},
+	}
+}
+
 func (t *Table) action(id string, r Rule, q *queue) []expr.Any {
 	count := &expr.Objref{Type: int(nftables.ObjTypeCounter), Name: id}
 	drop := []expr.Any{count, &expr.Verdict{Kind: expr.VerdictDrop}}
@@ -130,7 +143,7 @@ func (t *Table) action(id string, r Rule, q *queue) []expr.Any {
 		burst := uint32(min(max(r.Rate/10, 16<<10), 1<<30))
 		return append([]expr.Any{&expr.Limit{Type: expr.LimitTypePktBytes, Rate: r.Rate, Over: true,
 			Unit: expr.LimitTimeSecond, Burst: burst}}, drop...)
-	case fault.Slow:
+	case fault.Slow, fault.Reorder, fault.Garble:
 		return []expr.Any{count, t.targets.expr(q)}
 	}
 	return drop

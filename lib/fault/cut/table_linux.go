@@ -72,7 +72,7 @@ func (t *Table) Put(id string, r Rule) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var q *queue
-	if r.Kind == fault.Slow {
+	if OnReceipt(r.Kind) {
 		var err error
 		if q, err = t.listen(r); err != nil {
 			return unsupported(err)
@@ -176,11 +176,11 @@ func (t *Table) Unsupported() map[fault.Kind]string {
 	defer t.mu.Unlock()
 	probe := &nftables.Table{Family: nftables.TableFamilyINet, Name: t.name + "_probe"}
 	not := map[fault.Kind]string{}
-	for _, k := range []fault.Kind{fault.Drop, fault.Loss, fault.Slow, fault.Rate} {
+	for _, k := range []fault.Kind{fault.Drop, fault.Loss, fault.Slow, fault.Rate, fault.Reset, fault.Reorder, fault.Garble} {
 		r, err := Parse(fault.Spec{Kind: k, Peers: []string{"192.0.2.1"}, Percent: 50, Rate: 1 << 20,
 			Delay: fault.Duration(time.Millisecond), Hold: fault.Duration(time.Second)})
 		var q *queue
-		if err == nil && k == fault.Slow {
+		if err == nil && OnReceipt(k) {
 			q, err = t.listen(r)
 		}
 		if err == nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode"
 
+	"pidbox/lib/fault"
 	"pidbox/lib/fault/cut"
 	"pidbox/lib/fault/disk"
 )
@@ -60,6 +61,11 @@ func (p *Plan) check() *flaw {
 				return at(fmt.Sprintf("%s.addresses[%d]", here, j), "address %s is also of %s", text, other)
 			}
 			addresses[a.Unmap()] = m.Name
+		}
+	}
+	for i, text := range p.Clients {
+		if a, err := netip.ParseAddr(text); err != nil || a.Zone() != "" {
+			return at(fmt.Sprintf("$.clients[%d]", i), "%q is not an IP address", text)
 		}
 	}
 	if (p.TLS.Cert == "") != (p.TLS.Key == "") {
@@ -152,6 +158,9 @@ func (p *Plan) checkCase(here string, c Case) *flaw {
 	} else if f := p.checkOn(here, c); f != nil {
 		return f
 	}
+	if (c.From == FromClients || c.From == FromAll) && len(p.Clients) == 0 {
+		return at(here+".from", "the plan names no clients")
+	}
 	if Networked(c.Fault) {
 		for _, m := range p.Members {
 			if len(m.Addresses) == 0 {
@@ -161,7 +170,7 @@ func (p *Plan) checkCase(here string, c Case) *flaw {
 		if len(p.Members) < 2 {
 			return at(here+".fault", "%s needs two members", c.Fault)
 		}
-		if _, err := cut.Parse(p.Spec(c, []string{"192.0.2.1"}, p.HoldOf(c))); err != nil {
+		if _, err := p.parse(c, p.HoldOf(c)); err != nil {
 			return at(here, "%v", err)
 		}
 	}
@@ -175,11 +184,13 @@ func checkParameters(here string, c Case) *flaw {
 		said  bool
 		fault string
 	}{
-		{"percent", c.Percent != 0 && !OnDisk(c.Fault), Loss},
-		{"delay", c.Delay != 0 && c.Fault != SlowSync, Slow},
+		{"percent", c.Percent != 0 && !OnDisk(c.Fault) && c.Fault != Reorder && c.Fault != Garble, Loss},
+		{"delay", c.Delay != 0 && c.Fault != SlowSync && c.Fault != Reorder, Slow},
 		{"jitter", c.Jitter != 0 && c.Fault != SlowSync, Slow},
 		{"rate", c.Rate != 0, Rate},
 		{"leave", c.Leave != 0, Fill},
+		{"sides", len(c.Sides) > 0, Partition},
+		{"links", len(c.Links) > 0, Partition},
 		{"tear", c.Tear, Power},
 		{"flip", c.Flip != 0, Corrupt},
 		{"cut", c.Cut != 0, Corrupt},
@@ -194,6 +205,16 @@ func checkParameters(here string, c Case) *flaw {
 	}
 	if f := checkDisk(here, c); f != nil {
 		return f
+	}
+	switch {
+	case c.Shape != "" && len(c.Sides)+len(c.Links) > 0:
+		return at(here+".shape", "shape cannot be combined with sides and links")
+	case c.From != "" && (!Networked(c.Fault) || c.Fault == Partition):
+		return at(here+".from", "from is of network faults, but not of partition")
+	case !slices.Contains([]string{"", FromMembers, FromClients, FromAll}, c.From):
+		return at(here+".from", "from %q is none of members, clients, all", c.From)
+	case c.From != "" && c.From != FromMembers && cut.OnReceipt(fault.Kind(c.Fault)) && c.Direction != fault.In:
+		return at(here+".from", "%s works on receipt, and the clients have no agents: it needs direction: in", c.Fault)
 	}
 	if c.Direction != "" && !Networked(c.Fault) {
 		return at(here+".direction", "direction is of network faults")
@@ -255,6 +276,15 @@ func (p *Plan) CheckDo(c Case) error {
 			return fmt.Errorf("%s needs the addresses of %s", c.Fault, m.Name)
 		}
 	}
-	_, err := cut.Parse(p.Spec(c, []string{"192.0.2.1"}, time.Second))
+	_, err := p.parse(c, time.Second)
 	return err
+}
+
+// parse checks the numbers of a network fault. What works on receipt is asked of the peers for the other direction.
+func (p *Plan) parse(c Case, hold time.Duration) (cut.Rule, error) {
+	s := p.Spec(c, []string{"192.0.2.1"}, hold)
+	if cut.OnReceipt(s.Kind) && s.Direction == fault.Out {
+		s.Direction = fault.In
+	}
+	return cut.Parse(s)
 }

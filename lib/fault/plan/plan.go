@@ -18,6 +18,7 @@ import (
 type Plan struct {
 	Name      string    `yaml:"name"`
 	Members   []Member  `yaml:"members"`
+	Clients   []string  `yaml:"clients"`    // addresses of those that use the cluster
 	TokenFile string    `yaml:"token_file"` // the agents' token, on the file's first line
 	TLS       TLS       `yaml:"tls"`
 	Defaults  Defaults  `yaml:"defaults"`
@@ -72,9 +73,14 @@ type OnFailure struct {
 
 // Case is one way to break the cluster.
 type Case struct {
-	Name    string    `yaml:"name"`
-	Fault   string    `yaml:"fault"`
-	Shape   string    `yaml:"shape"` // of a partition
+	Name  string `yaml:"name"`
+	Fault string `yaml:"fault"`
+	Shape string `yaml:"shape"` // of a partition
+
+	Sides [][]string `yaml:"sides"` // of a partition, in place of a shape: no member of one sees one of another
+	Links [][]string `yaml:"links"` // and pairs that do not see each other; with direction, as the first one is hit
+	From  string     `yaml:"from"`  // of isolate and the like: members, clients or all
+
 	On      On        `yaml:"on"`
 	Hold    *Duration `yaml:"hold"`
 	Until   *Until    `yaml:"until"`
@@ -116,6 +122,9 @@ const (
 	Slow      = "slow"
 	Rate      = "rate"
 	Loss      = "loss"
+	Reset     = "reset"
+	Reorder   = "reorder"
+	Garble    = "garble"
 	Fill      = "fill"
 	Power     = "power"
 	Corrupt   = "corrupt"
@@ -128,7 +137,7 @@ const (
 
 // Faults lists the faults of cases.
 func Faults() []string {
-	return []string{Kill, Stop, Pause, Wipe, Isolate, Partition, Slow, Rate, Loss, Fill, Power, Corrupt, EIO, NoSpace, SlowSync, Exec, None}
+	return []string{Kill, Stop, Pause, Wipe, Isolate, Partition, Slow, Rate, Loss, Reset, Reorder, Garble, Fill, Power, Corrupt, EIO, NoSpace, SlowSync, Exec, None}
 }
 
 // Load reads a plan from a file.
@@ -212,7 +221,7 @@ func (p *Plan) defaults() {
 // Networked says whether a fault needs the members' addresses.
 func Networked(f string) bool {
 	switch f {
-	case Isolate, Partition, Slow, Rate, Loss:
+	case Isolate, Partition, Slow, Rate, Loss, Reset, Reorder, Garble:
 		return true
 	}
 	return false

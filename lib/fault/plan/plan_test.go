@@ -218,3 +218,99 @@ func TestExamples(t *testing.T) {
 		}
 	}
 }
+
+// An address that an agent reports and no member of the plan has is a way past a cut.
+func TestUnlisted(t *testing.T) {
+	p := &Plan{Members: []Member{{Name: "a", Addresses: []string{"10.0.0.1"}}, {Name: "b", Addresses: []string{"10.0.0.2"}}}}
+	for _, c := range []struct{ reported, want string }{
+		{"10.0.0.1", ""},
+		{"10.0.0.1 fd88::1", "fd88::1"},
+		{"192.0.2.7 fd88::1", ""},
+		{"10.0.0.1 10.0.0.2", ""}, // on one machine
+		{"", ""},
+	} {
+		if got := strings.Join(p.Unlisted("a", strings.Fields(c.reported)), " "); got != c.want {
+			t.Errorf("%q: %q, want %q", c.reported, got, c.want)
+		}
+	}
+}
+
+// What works on receipt is asked of the peers for the other direction; explicit sides and links are what they say.
+func TestPlace(t *testing.T) {
+	p, err := Parse([]byte(`
+clients: [10.0.0.9]
+members:
+- {name: a, agent: "h:1", addresses: [10.0.0.1], health: {exec: "true"}}
+- {name: b, agent: "h:2", addresses: [10.0.0.2], health: {exec: "true"}}
+- {name: c, agent: "h:3", addresses: [10.0.0.3], health: {exec: "true"}}
+cases:
+- {name: both, fault: slow, on: [a], delay: 1s}
+- {name: in, fault: slow, on: [a], delay: 1s, direction: in, from: all}
+- {name: out, fault: slow, on: [a], delay: 1s, direction: out}
+- {name: sides, fault: partition, sides: [[a, b], [c]]}
+- {name: links, fault: partition, links: [[a, b]], direction: out}
+- {name: clients, fault: isolate, on: [a], from: clients}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{
+		"a in 10.0.0.2,10.0.0.3; b in 10.0.0.1; c in 10.0.0.1",
+		"a in 10.0.0.2,10.0.0.3,10.0.0.9",
+		"b in 10.0.0.1; c in 10.0.0.1",
+		"a  10.0.0.3; b  10.0.0.3; c  10.0.0.1,10.0.0.2",
+		"a out 10.0.0.2",
+		"a  10.0.0.9",
+	} {
+		c := p.Cases[i]
+		peers, targets := map[string][]string{}, c.On.Names
+		if c.Fault == Partition {
+			sides, err := p.Sides(c, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, n := range p.names() {
+				if len(sides[n]) > 0 {
+					targets, peers[n] = append(targets, n), p.Addresses(sides[n])
+				}
+			}
+		} else {
+			for _, n := range targets {
+				peers[n] = p.Peers(c, n)
+			}
+		}
+		var got []string
+		placed := p.Place(c, targets, peers, time.Second)
+		for _, n := range p.names() {
+			if s, is := placed[n]; is {
+				got = append(got, n+" "+string(s.Direction)+" "+strings.Join(s.Peers, ","))
+			}
+		}
+		if text := strings.Join(got, "; "); text != want {
+			t.Errorf("%s: %s, want %s", c.Name, text, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"{fault: partition, sides: [[a, b], [a]]}":             "a is on two sides",
+		"{fault: partition, sides: [[a, b]]}":                  "no side is cut off",
+		"{fault: partition, links: [[a, a]]}":                  "is not of two members",
+		"{fault: partition, links: [[a, x]]}":                  "no member is called x",
+		"{fault: partition, shape: halves, sides: [[a], [b]]}": "cannot be combined",
+		"{fault: kill, on: [a], sides: [[a], [b]]}":            "sides is of fault partition",
+		"{fault: slow, on: [a], delay: 1s, from: clients}":     "it needs direction: in",
+		"{fault: isolate, on: [a], from: world}":               "is none of members, clients, all",
+		"{fault: reorder, on: [a], delay: 1s, percent: 100}":   "is not within",
+		"{fault: power, on: [a], paths: [x]}":                  "paths are of",
+		"{fault: eio, on: [a], ops: [think]}":                  "is none of",
+	} {
+		_, err := Parse([]byte(`
+clients: [10.0.0.9]
+members:
+- {name: a, agent: "h:1", addresses: [10.0.0.1], health: {exec: "true"}}
+- {name: b, agent: "h:2", addresses: [10.0.0.2], health: {exec: "true"}}
+cases: [` + text + "]\n"))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}

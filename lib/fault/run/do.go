@@ -3,8 +3,10 @@ package run
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"pidbox/lib/fault"
@@ -15,7 +17,7 @@ import (
 // Actions lists what Do can do: the orders of the agents, and faults.
 func Actions() []string {
 	return []string{"start", "restart", "resume", "heal", "archive", plan.Kill, plan.Stop, plan.Pause, plan.Wipe,
-		plan.Isolate, plan.Slow, plan.Rate, plan.Loss, plan.Fill, plan.Power, plan.Corrupt, plan.EIO, plan.NoSpace, plan.SlowSync}
+		plan.Isolate, plan.Slow, plan.Rate, plan.Loss, plan.Reset, plan.Reorder, plan.Garble, plan.Fill, plan.Power, plan.Corrupt, plan.EIO, plan.NoSpace, plan.SlowSync}
 }
 
 // Do does one thing to the members chosen by one.On and returns their names. Faults stay after it returns, until their
@@ -41,7 +43,17 @@ func Do(ctx context.Context, p *plan.Plan, o Options, one plan.Case, hold time.D
 		return nil, err
 	}
 	defer c.Leave()
-	return names, c.each(names, func(a *client) error {
+	var placed map[string]fault.Spec
+	whom := names
+	if plan.Networked(one.Fault) || one.Fault == plan.Fill || plan.OnDisk(one.Fault) {
+		peers := map[string][]string{}
+		for _, n := range names {
+			peers[n] = p.Peers(one, n)
+		}
+		placed = p.Place(one, names, peers, hold)
+		whom = slices.Sorted(maps.Keys(placed))
+	}
+	return names, c.each(whom, func(a *client) error {
 		var err error
 		switch {
 		case slices.Contains([]string{"start", "restart"}, one.Fault):
@@ -51,7 +63,7 @@ func Do(ctx context.Context, p *plan.Plan, o Options, one plan.Case, hold time.D
 		case plan.Ends(one.Fault) || one.Fault == plan.Pause:
 			_, err = a.order(ctx, one.Fault, p.Told(one, hold))
 		default:
-			_, err = a.do(ctx, "PUT", "faults/by-hand", p.Spec(one, p.Addresses(p.Others(a.member)), hold))
+			_, err = a.do(ctx, "PUT", "faults/by-hand", placed[a.member])
 		}
 		return err
 	})
@@ -91,6 +103,9 @@ func Check(ctx context.Context, p *plan.Plan, o Options) ([]Finding, error) {
 			if why, no := s.Unsupported[k]; no {
 				text += fmt.Sprintf(", no %s (%s)", k, why)
 			}
+		}
+		if rest := p.Unlisted(m.Name, s.Addresses); len(rest) > 0 {
+			text += ", not in the plan: " + strings.Join(rest, ", ") + " (a cut does not reach these)"
 		}
 		add("agent of "+m.Name, text, nil)
 		check, err := m.Health.Check()

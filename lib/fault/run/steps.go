@@ -3,11 +3,13 @@ package run
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"pidbox/lib/fault"
+	"pidbox/lib/fault/cut"
 	"pidbox/lib/fault/plan"
 )
 
@@ -44,11 +46,19 @@ func (t *trial) aim(ctx context.Context) (err error) {
 		}
 		t.result.Targets = append(t.result.Targets, drawn...)
 		for _, n := range t.result.Targets {
-			t.peers[n] = t.plan.Addresses(t.plan.Others(n))
+			t.peers[n] = t.plan.Peers(t.Case, n)
 		}
 	}
 	if t.before, err = t.Statuses(ctx); err != nil {
 		return err
+	}
+	if kind := t.plan.Spec(t.Case, nil, 0).Kind; kind == fault.Drop || kind == fault.Reset {
+		for _, n := range t.names() {
+			if rest := t.plan.Unlisted(n, t.before[n].Addresses); len(rest) > 0 {
+				return fmt.Errorf("%s has the addresses %s as well, which the plan does not list: the members could talk past the cut",
+					n, strings.Join(rest, ", "))
+			}
+		}
 	}
 	kind := t.plan.Spec(t.Case, nil, 0).Kind
 	for _, n := range t.result.Targets {
@@ -62,13 +72,23 @@ func (t *trial) aim(ctx context.Context) (err error) {
 	return nil
 }
 
+// hit is whom the agents are asked for, and what: the targets, or, for a fault on receipt, their peers as well.
+func (t *trial) hit(hold time.Duration) ([]string, map[string]fault.Spec) {
+	if !plan.Networked(t.Fault) && t.Fault != plan.Fill && !plan.OnDisk(t.Fault) {
+		return t.result.Targets, nil
+	}
+	placed := t.plan.Place(t.Case, t.result.Targets, t.peers, hold)
+	return slices.Sorted(maps.Keys(placed)), placed
+}
+
 func (t *trial) inject(ctx context.Context) error {
 	hold := t.hold + margin
 	if t.Fault == plan.Exec {
 		_, err := call(ctx, t.Inject, t.env(), time.Duration(t.plan.Defaults.Timeout))
 		return err
 	}
-	return t.each(t.result.Targets, func(a *client) error {
+	whom, placed := t.hit(hold)
+	return t.each(whom, func(a *client) error {
 		var err error
 		switch t.Fault {
 		case plan.None:
@@ -77,7 +97,7 @@ func (t *trial) inject(ctx context.Context) error {
 			long := min(fault.Duration(t.hold+time.Minute), t.before[a.member].MaxHold)
 			_, err = a.order(ctx, t.Fault, t.plan.Told(t.Case, time.Duration(long)))
 		default:
-			_, err = a.do(ctx, "PUT", "faults/"+faultID, t.plan.Spec(t.Case, t.peers[a.member], hold))
+			_, err = a.do(ctx, "PUT", "faults/"+faultID, placed[a.member])
 		}
 		return err
 	})
@@ -136,7 +156,9 @@ func (t *trial) effective(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, n := range t.result.Targets {
+	whom, placed := t.hit(0)
+	spread := cut.OnReceipt(fault.Kind(t.Fault)) // over agents of which some may have nothing to receive
+	for _, n := range whom {
 		i := slices.IndexFunc(statuses[n].Faults, func(f fault.Active) bool { return f.ID == faultID })
 		switch {
 		case i < 0:
@@ -145,10 +167,13 @@ func (t *trial) effective(ctx context.Context) error {
 			if statuses[n].Faults[i].Hits == 0 {
 				return fmt.Errorf("no effect: %s on %s met no operation on its files", t.Fault, n)
 			}
-		case statuses[n].Faults[i].Packets == 0 && statuses[n].Faults[i].Bytes == 0:
-			return fmt.Errorf("no effect: %s on %s met no packet of %s", statuses[n].Faults[i].Kind, n, strings.Join(t.peers[n], ", "))
+		case !spread && statuses[n].Faults[i].Packets == 0 && statuses[n].Faults[i].Bytes == 0:
+			return fmt.Errorf("no effect: %s on %s met no packet of %s", statuses[n].Faults[i].Kind, n, strings.Join(placed[n].Peers, ", "))
 		}
 		t.result.Packets += statuses[n].Faults[i].Packets
+	}
+	if spread && t.result.Packets == 0 {
+		return fmt.Errorf("no effect: %s met no packet on %s", t.Fault, strings.Join(whom, ", "))
 	}
 	return nil
 }
@@ -161,7 +186,8 @@ func (t *trial) heal(ctx context.Context) error {
 		_, err := call(ctx, t.Undo, t.env(), time.Duration(t.plan.Defaults.Timeout))
 		return err
 	}
-	return t.each(t.result.Targets, func(a *client) error {
+	whom, _ := t.hit(0)
+	return t.each(whom, func(a *client) error {
 		var err error
 		switch t.Fault {
 		case plan.None:
