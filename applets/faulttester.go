@@ -46,6 +46,7 @@ func faultTester() *applet.Applet {
 			"run [-c] FILE [--case GLOB] [--rounds N] [--seed S] [--json] [--junit F] [--html F]",
 			"do -c FILE [--hold D] [--delay D] [--percent P] [--rate BYTES] ACTION WHOM",
 			"list [-c] FILE [--case GLOB] [--rounds N] [--seed S] [--json]",
+			"lab -c FILE [-- COMMAND [ARG...]]",
 			"check [-c] FILE [--json]",
 		},
 		Description: `
@@ -63,7 +64,8 @@ func faultTester() *applet.Applet {
 			If a case fails, the load is stopped first, then on_failure is run, the members' data is moved away where the agents
 			have a directory, everything is healed and the members are started empty.
 
-			FILE has: name; clients, a list of addresses; members (name, agent, addresses, health as a URL or exec, token_file); token_file; tls (ca, cert, key); defaults
+			FILE has: name; clients, a list of addresses; members (name, agent, addresses, health as a URL or exec, token_file; for lab, command,
+			dir and disk); token_file; tls (ca, cert, key); defaults
 			(hold 5s, recover 60s, timeout 10s); leader, a command that prints the leader's name or address; load, a list of
 			commands that run during a case; check (exec, tries, pause, timeout); on_failure (exec, archive, stacks, stop);
 			rounds; seed; shuffle; cases.
@@ -79,6 +81,7 @@ func faultTester() *applet.Applet {
 			{Name: "run", Text: "run the cases"},
 			{Name: "do", Text: "do one thing to WHOM (like a case's on) and leave it: " + strings.Join(run.Actions(), ", ")},
 			{Name: "list", Text: "print the cases of each round and the members they hit, without asking any agent"},
+			{Name: "lab", Text: "make the plan's members, their network and their agents on this machine, run COMMAND there, or wait, and take them down"},
 			{Name: "check", Text: "ask every agent, health, the leader and the check once, and change nothing"},
 		},
 		Operands: applet.Operands{Option: "config", Commands: []string{"run", "list", "check"}},
@@ -149,15 +152,16 @@ func (o *faultTesterOptions) run(c *applet.Call) error {
 		return keep(c)
 	}
 	if len(c.Args) == 0 {
-		return applet.Usage("no command given: run, do, list or check")
+		return applet.Usage("no command given: run, do, list, check or lab")
 	}
-	commands := map[string]func(*applet.Call, *plan.Plan) error{"run": o.runCases, "do": o.do, "list": o.list, "check": o.check}
+	commands := map[string]func(*applet.Call, *plan.Plan) error{"run": o.runCases, "do": o.do, "list": o.list, "check": o.check,
+		"lab": o.lab}
 	command := commands[c.Args[0]]
 	if command == nil {
-		return applet.Usage("unknown command %q: run, do, list or check", c.Args[0])
+		return applet.Usage("unknown command %q: run, do, list, check or lab", c.Args[0])
 	}
 	word := c.Args[0]
-	if c.Args = c.Args[1:]; word != "do" {
+	if c.Args = c.Args[1:]; word != "do" && word != "lab" {
 		if err := c.NoOperands(); err != nil {
 			return err
 		}

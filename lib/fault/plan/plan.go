@@ -38,6 +38,9 @@ type Member struct {
 	Agent     string   `yaml:"agent"`     // unix:PATH, HOST:PORT, http://HOST:PORT or https://HOST:PORT
 	Addresses []string `yaml:"addresses"` // by which the others reach it; for network faults
 	Health    Health   `yaml:"health"`
+	Command   Command  `yaml:"command"`    // what the member is, in the foreground; for a lab, which starts it
+	Dir       string   `yaml:"dir"`        // its directory, for a lab
+	Disk      bool     `yaml:"disk"`       // and with faults of the disk
 	TokenFile string   `yaml:"token_file"` // of this member's agent, in place of the plan's
 }
 
