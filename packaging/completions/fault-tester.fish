@@ -2,6 +2,7 @@
 complete -c fault-tester -f -n __fish_use_subcommand -a run -d 'run the cases'
 complete -c fault-tester -f -n __fish_use_subcommand -a do -d 'do one thing to WHOM (like a case\'s on) and leave it: start, restart, resume, heal, archive, kill, stop, pause, wipe, isolate, slow, rate, loss, reset, reorder, garble, fill, power, corrupt, eio, enospc, slow-fsync'
 complete -c fault-tester -f -n __fish_use_subcommand -a list -d 'print the cases of each round and the members they hit, without asking any agent'
+complete -c fault-tester -f -n __fish_use_subcommand -a lab -d 'make the plan\'s members, their network and their agents on this machine, run COMMAND there, or wait, and take them down'
 complete -c fault-tester -f -n __fish_use_subcommand -a check -d 'ask every agent, health, the leader and the check once, and change nothing'
 complete -c fault-tester -l config -s c -r -F -d 'the members and the cases'
 complete -c fault-tester -l case -x -d 'only the cases with a matching name'
