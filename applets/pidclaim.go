@@ -141,6 +141,9 @@ func pidClaim() *applet.Applet {
 }
 
 func (o *pidClaimOptions) check(c *applet.Call) error {
+	if o.process.pid != 0 { // sipid has the PID alone
+		o.pid = o.process.pid
+	}
 	switch {
 	case o.pid != 0 && len(c.Args) > 0 && o.file == "":
 		return applet.Usage("unexpected operand %q; did you mean -p %s?", c.Args[0], c.Args[0])
@@ -149,9 +152,6 @@ func (o *pidClaimOptions) check(c *applet.Call) error {
 	}
 	if err := needPidfile(o.file); err != nil {
 		return err
-	}
-	if o.process.pid != 0 { // sipid has the PID alone
-		o.pid = o.process.pid
 	}
 	switch {
 	case o.pid == 0 && len(c.Args) == 0:
