@@ -56,7 +56,8 @@ func (s suite) Run() int {
 		}
 	}
 	path := os.Getenv("PATH")
-	os.Setenv("PATH", path+":/usr/local/sbin:/usr/sbin:/sbin")
+	postgres, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
+	os.Setenv("PATH", strings.Join(append([]string{path, "/usr/local/sbin", "/usr/sbin", "/sbin"}, postgres...), ":"))
 	bin, _, _ := strings.Cut(path, ":")
 	if err := os.Chmod(filepath.Dir(bin), 0o755); err != nil {
 		fmt.Fprintln(os.Stderr, err)
