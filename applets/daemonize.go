@@ -53,6 +53,7 @@ func daemonize() *applet.Applet {
 		Requires: []applet.Need{
 			{Option: "hold-lock", OneOf: []string{"pid-file"}},
 			{Option: "ready-shared", OneOf: []string{"ready-url"}},
+			{Option: "wait", OneOf: []string{"pid-file"}},
 			{Option: "ready-timeout", OneOf: []string{"notify-await", "notify-fd", "ready-url"}},
 		},
 		Statuses: []applet.Item{
@@ -62,7 +63,8 @@ func daemonize() *applet.Applet {
 			{Name: "4", Text: "unsafe, not permitted, or unclear which process the pidfile names; nothing was started"},
 			{Name: "64", Text: "usage"},
 			{Name: "75", Text: "another process holds the lock file or the pidfile's lock"},
-			{Name: "124", Text: "it was not ready within --ready-timeout, or closed the descriptor of --notify-fd, and was stopped"},
+			{Name: "124", Text: "it was not ready within --ready-timeout, or closed the descriptor of --notify-fd, and was stopped; " +
+				"or the holder of the pidfile was still running after --wait"},
 			{Name: "125", Text: "own failure, for example a full disk; or COMMAND runs, but its PID could not be printed"},
 			{Name: "126", Text: "COMMAND cannot be executed"},
 			{Name: "127", Text: "COMMAND was not found"},
@@ -122,7 +124,7 @@ func daemonize() *applet.Applet {
 			Let the container execute COMMAND, or use keep-alive(1).
 		`,
 		SeeAlso: []string{"keep-alive(1)", "pid-alive(1)", "pid-kill(1)", "wait-healthy(1)", "daemon(7)", "sd_notify(3)"},
-		Quiet:   "do not print the PID, and do not explain status 1 and 3",
+		Quiet:   "do not print the PID or the directories that were made, and do not explain status 1 and 3",
 		Run:     o.run,
 	}
 }
@@ -173,6 +175,9 @@ func (o *daemonizeOptions) command(c *applet.Call) error {
 		return err
 	}
 	o.order.Tell = c.Tell
+	if !c.Quiet {
+		o.order.Made = func(dir string) { c.Say("made the directory %s", dir) }
+	}
 	if cmd.User != nil {
 		o.order.Rules.Trust = []int{cmd.User.UID} // it may own the directory of its pidfile
 	}

@@ -25,7 +25,7 @@ func (o *daemonizeOptions) options() []applet.Option {
 	cmd := &o.order.Command
 	list := []applet.Option{
 		pidfileOption(&o.order.PIDFile, "the pidfile"),
-		applet.Parsed(&o.order.Stdout, "stdout o", "FILE", "append standard output to FILE (default /dev/null)",
+		applet.Parsed(&o.order.Stdout, "stdout o", "FILE", "append standard output to FILE (default /dev/null; - for daemonize's own)",
 			applet.FileName).As(applet.File),
 		applet.Parsed(&o.order.Stderr, "stderr e", "FILE", "append standard error to FILE; may be the same",
 			applet.FileName).As(applet.File),
@@ -59,6 +59,7 @@ func (o *daemonizeOptions) options() []applet.Option {
 			applet.Positive),
 		applet.Parsed(&o.order.Stop, "stop-schedule", "SCHEDULE",
 			"how to stop a COMMAND that does not become ready (default "+signals.Default().String()+")", signals.ParseSchedule),
+		applet.Duration(&o.order.Wait, "wait", "D", "wait up to D until a live holder of the pidfile exits, instead of failing at once"),
 		modeOption(&o.order.Mode),
 		applet.Switch(&o.dryRun, "dry-run n",
 			"start nothing and lock nothing; print what would be done, and exit with the status it would have"),
@@ -108,7 +109,7 @@ func (o *daemonizeOptions) oneFile() error {
 		return nil
 	}
 	for _, log := range []string{o.order.Stdout, o.order.Stderr} {
-		if log != "" && applet.SameFile(log, file) {
+		if log != "" && log != "-" && applet.SameFile(log, file) {
 			return applet.Usage("%s is both a log and the pidfile", log)
 		}
 	}

@@ -51,8 +51,9 @@ type Spec struct {
 
 	PIDFile  string // "" for none
 	Rules    pidfile.Rules
-	Mode     fs.FileMode // 0: 0644 less the umask
-	HoldLock bool        // the command inherits the pidfile, locked, and keeps it locked while it lives
+	Mode     fs.FileMode   // 0: 0644 less the umask
+	Wait     time.Duration // for a process that has the pidfile to end
+	HoldLock bool          // the command inherits the pidfile, locked, and keeps it locked while it lives
 
 	// Attach adds to the pidfile, before it has its name, what the owner keeps with it; Forget removes what of that is
 	// outside of the file, after its release.
@@ -99,7 +100,7 @@ type Child struct {
 func Start(ctx context.Context, cmd spawn.Command, s Spec) (*Child, error) {
 	c, err := Reserve(ctx, s)
 	if err == nil {
-		err = c.Hold(cmd)
+		err = c.Hold(ctx, cmd)
 	}
 	if err == nil {
 		err = c.Record(ctx)

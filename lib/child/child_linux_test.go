@@ -48,7 +48,7 @@ func walk(phase, file, mark string) {
 		fmt.Println(0)
 		return
 	}
-	fail(c.Hold(marking(mark)))
+	fail(c.Hold(context.Background(), marking(mark)))
 	if phase != "held" {
 		fail(c.Record(ctx))
 	}
@@ -128,7 +128,7 @@ func TestChildDies(t *testing.T) {
 			}
 			defer child.Close()
 			c.cmd.Dir = t.TempDir()
-			if err = child.Hold(c.cmd); err != nil {
+			if err = child.Hold(context.Background(), c.cmd); err != nil {
 				t.Fatal(err)
 			}
 			if c.held != nil {

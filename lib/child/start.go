@@ -17,23 +17,24 @@ func Reserve(ctx context.Context, s Spec) (c *Child, err error) {
 	if s.PIDFile == "" {
 		return c, nil
 	}
-	c.place, err = pidfile.Reserve(ctx, s.PIDFile, s.Rules, s.Mode, 0)
+	c.place, err = pidfile.Reserve(ctx, s.PIDFile, s.Rules, s.Mode, s.Wait)
 	if err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
-// Hold forks the process, which stops one step before it executes the command and exits if we do.
-func (c *Child) Hold(cmd spawn.Command) (err error) {
+// Hold forks the process, which stops one step before it executes the command and exits if we do. With the end of ctx it is
+// given up.
+func (c *Child) Hold(ctx context.Context, cmd spawn.Command) (err error) {
 	if c.spec.Scope == proc.Tree {
 		c.kin = adoptOrphans()
 	}
 	err = c.spec.Orphans.birth(func() (int, error) {
 		if c.spec.Detach {
-			c.process, err = spawn.Detach(cmd)
+			c.process, err = spawn.Detach(ctx, cmd)
 		} else {
-			c.process, err = spawn.Start(cmd, c.spec.Session)
+			c.process, err = spawn.Start(ctx, cmd, c.spec.Session)
 		}
 		if err != nil {
 			return 0, err

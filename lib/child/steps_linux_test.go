@@ -103,7 +103,7 @@ func TestCalledOff(t *testing.T) {
 	cancel(errEnough)
 	o := &Orphans{own: map[int]bool{}, wake: make(chan struct{}, 1)}
 	c := reserve(t, Spec{PIDFile: file, Orphans: o})
-	try(t, c.Hold(shell("exec sleep 300")))
+	try(t, c.Hold(context.Background(), shell("exec sleep 300")))
 	if err := c.Record(ctx); !errors.Is(err, errEnough) {
 		t.Error(err)
 	}
@@ -127,7 +127,7 @@ func TestCalledOffWhileLetGo(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "x.pid")
 	o := &Orphans{own: map[int]bool{}, wake: make(chan struct{}, 1)}
 	c := reserve(t, Spec{PIDFile: file, Orphans: o})
-	try(t, c.Hold(shell("exec sleep 300")), c.Record(t.Context()), c.Signal(syscall.SIGSTOP))
+	try(t, c.Hold(context.Background(), shell("exec sleep 300")), c.Record(t.Context()), c.Signal(syscall.SIGSTOP))
 	late := time.AfterFunc(patience, func() { _ = c.Signal(syscall.SIGKILL) })
 	defer late.Stop()
 	ctx, cancel := context.WithTimeoutCause(context.Background(), moment, errEnough)
@@ -138,7 +138,7 @@ func TestCalledOffWhileLetGo(t *testing.T) {
 	gonePID(t, c.PID())
 	for i := range 30 {
 		c := reserve(t, Spec{PIDFile: file})
-		try(t, c.Hold(shell("exec sleep 300")), c.Record(t.Context()))
+		try(t, c.Hold(context.Background(), shell("exec sleep 300")), c.Record(t.Context()))
 		ctx, cancel := context.WithTimeoutCause(context.Background(), time.Duration(i)*100*time.Microsecond, errEnough)
 		err := c.LetGo(ctx)
 		<-ctx.Done()
@@ -209,7 +209,7 @@ func TestLetGoFails(t *testing.T) {
 		many []*os.File
 	}{"locked": {lock: true}, "too many": {many: make([]*os.File, 300)}} {
 		child := reserve(t, Spec{PIDFile: file, HoldLock: c.lock})
-		try(t, child.Hold(marking("mark")), child.Record(t.Context()))
+		try(t, child.Hold(context.Background(), marking("mark")), child.Record(t.Context()))
 		var lock *os.File
 		if c.lock {
 			if lock, err = os.Open(file); err == nil {

@@ -24,7 +24,7 @@ func Apart(path string, args []string) (spawn.Ending, error) {
 	defer runtime.UnlockOSThread()
 	ctx, stop := signals.Until(context.Background())
 	defer stop()
-	p, err := spawn.Start(spawn.Command{
+	p, err := spawn.Start(context.Background(), spawn.Command{
 		Path: path, Args: args, Env: os.Environ(), Mortal: true,
 		Stdin: os.NewFile(0, "stdin"), Stdout: os.NewFile(1, "stdout"), Stderr: os.NewFile(2, "stderr"),
 	}, false)

@@ -36,7 +36,10 @@ type Order struct {
 	Stop       signals.Schedule // for a daemon that does not become ready; nil: the default one
 	Supervisor bool             // the first step of Stop is for the daemon alone, which stops what it started
 
+	Wait time.Duration // for a process that has the pidfile to end
+
 	Tell func(format string, args ...any) // hears of each step; may be nil
+	Made func(dir string)                 // hears, once it runs, of each directory that was made for it; may be nil
 }
 
 // Start starts the daemon and returns the PID that its pidfile holds. Besides the errors of pidfile.Reserve and of
@@ -44,15 +47,28 @@ type Order struct {
 // joined to them.
 func Start(ctx context.Context, o Order) (pid int, err error) {
 	s := &start{Order: o}
-	defer s.close()
-	if err := s.prepare(ctx); err != nil {
+	defer func() {
+		s.close()
+		if err != nil {
+			s.unmake()
+		}
+	}()
+	err = s.prepare(ctx)
+	if err == nil {
+		err = s.launch(ctx)
+	}
+	if err == nil {
+		if err = s.settle(ctx); err != nil {
+			err = s.undo(err)
+		}
+	}
+	if err != nil {
 		return 0, err
 	}
-	if err := s.launch(ctx); err != nil {
-		return 0, err
-	}
-	if err := s.settle(ctx); err != nil {
-		return 0, s.undo(err)
+	if s.Made != nil {
+		for _, dir := range s.made {
+			s.Made(dir)
+		}
 	}
 	return s.child.PID(), nil
 }
@@ -65,6 +81,7 @@ type start struct {
 	course *ready.Course
 	child  *child.Child
 	began  time.Time // when it was forked
+	made   []string  // directories
 }
 
 func (s *start) tell(format string, args ...any) {
@@ -81,9 +98,10 @@ func (s *start) prepare(ctx context.Context) (err error) {
 	if s.Command.User != nil {
 		s.Rules = s.Rules.Trusting(s.Command.User.UID)
 	}
+	s.Rules.Made = func(dir string) { s.made = append(s.made, dir) }
 	spec := child.Spec{
 		Detach: true, Scope: proc.Tree,
-		PIDFile: s.PIDFile, Rules: s.Rules, Mode: s.Mode, HoldLock: s.HoldLock,
+		PIDFile: s.PIDFile, Rules: s.Rules, Mode: s.Mode, HoldLock: s.HoldLock, Wait: s.Wait,
 		Held: func() error { return s.course.Held(ctx) },
 	}
 	if s.child, err = child.Reserve(ctx, spec); err != nil {
@@ -115,19 +133,20 @@ func (s *start) prepare(ctx context.Context) (err error) {
 // too.
 func (s *start) launch(ctx context.Context) error {
 	s.began = time.Now()
-	if err := s.child.Hold(s.Command); err != nil {
-		return err
-	}
-	pid := s.child.PID()
-	s.tell("process %d: held", pid)
-	if err := s.child.Record(ctx); err != nil {
-		return err
-	}
+	late := &NotReadyError{After: s.Want.Timeout, Reason: "it was not executed yet"}
 	if s.Want.Shown() && s.Want.Timeout > 0 {
-		late := &NotReadyError{PID: pid, After: s.Want.Timeout, Reason: "it was not executed yet"}
 		bounded, cancel := context.WithTimeoutCause(ctx, s.Want.Timeout, late)
 		defer cancel()
 		ctx = bounded
+	}
+	if err := s.child.Hold(ctx, s.Command); err != nil {
+		return err
+	}
+	pid := s.child.PID()
+	late.PID = pid
+	s.tell("process %d: held", pid)
+	if err := s.child.Record(ctx); err != nil {
+		return err
 	}
 	var keep []*os.File
 	if s.lock != nil {

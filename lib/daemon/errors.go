@@ -27,7 +27,7 @@ func (e *DiedError) Error() string {
 
 // NotReadyError is a daemon that ran and did not become ready in time.
 type NotReadyError struct {
-	PID    int
+	PID    int // 0: it was not even held
 	After  time.Duration
 	Reason string // why it was not taken for ready, as far as known
 	Status string
@@ -37,6 +37,9 @@ type NotReadyError struct {
 
 func (e *NotReadyError) Error() string {
 	text := fmt.Sprintf("process %d was not ready after %s", e.PID, duration.Format(e.After))
+	if e.PID == 0 {
+		text = "not ready after " + duration.Format(e.After)
+	}
 	if e.Reason != "" {
 		text += ": " + e.Reason
 	}

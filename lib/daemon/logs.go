@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
 
 	"pidbox/lib/pidfile"
 	"pidbox/lib/resolve"
@@ -19,7 +20,22 @@ type logs struct {
 
 // logPolicy is the pidfile's, but for those trusted to have written that: they are not to have us write elsewhere.
 func logPolicy(rules pidfile.Rules) resolve.Policy {
-	return resolve.Policy{Insecure: rules.AllowInsecure}
+	return resolve.Policy{Insecure: rules.AllowInsecure, Make: spawn.DirectoryMode, Made: rules.Made}
+}
+
+// ownOutput names this process's own standard output or error.
+const ownOutput = "-"
+
+func openLog(path string, own int, truncate bool, user *spawn.User, policy resolve.Policy) (*os.File, error) {
+	if path != ownOutput {
+		return spawn.OpenLog(path, truncate, user, policy)
+	}
+	fd, err := syscall.Dup(own)
+	if err != nil {
+		return nil, fmt.Errorf("own output, descriptor %d: %w", own, err)
+	}
+	syscall.CloseOnExec(fd)
+	return os.NewFile(uintptr(fd), ownOutput), nil
 }
 
 func openLogs(out, errs string, truncate bool, user *spawn.User, policy resolve.Policy) (l logs, err error) {
@@ -29,12 +45,12 @@ func openLogs(out, errs string, truncate bool, user *spawn.User, policy resolve.
 		}
 	}()
 	if out != "" {
-		if l.out, err = spawn.OpenLog(out, truncate, user, policy); err != nil {
+		if l.out, err = openLog(out, 1, truncate, user, policy); err != nil {
 			return l, err
 		}
 	}
 	if errs != "" {
-		if l.err, err = spawn.OpenLog(errs, truncate, user, policy); err != nil {
+		if l.err, err = openLog(errs, 2, truncate, user, policy); err != nil {
 			return l, err
 		}
 	}
@@ -60,6 +76,9 @@ func (l *logs) tail() (path string, lines []string) {
 	f := l.told()
 	if f == nil {
 		return "", nil
+	}
+	if f.Name() == ownOutput { // there it is
+		return ownOutput, nil
 	}
 	file, err := os.Open(fmt.Sprintf("/dev/fd/%d", f.Fd())) // the same file, though it was renamed
 	if err != nil {

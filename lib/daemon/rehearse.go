@@ -25,7 +25,7 @@ func Rehearse(o Order) error {
 		}
 	}
 	for _, path := range []string{o.Stdout, o.Stderr} {
-		if path == "" {
+		if path == "" || path == ownOutput {
 			continue
 		}
 		if err := resolve.CheckLog(path, logPolicy(o.Rules)); err != nil {

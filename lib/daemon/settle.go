@@ -18,7 +18,8 @@ type settling struct {
 	dead   chan *DiedError
 	ready  bool
 	served bool
-	status string // what it said of itself last
+	fatal  *DiedError // what it may have said of that is still to be heard
+	status string     // what it said of itself last
 }
 
 // settle waits until the daemon counts as started, or has failed to: it is ready, and heard until its barrier was served.
@@ -31,15 +32,13 @@ func (s *start) settle(ctx context.Context) error {
 	w := &settling{start: s, ctx: ctx, dead: make(chan *DiedError), served: !s.Want.Notify || s.Supervisor}
 	go w.watchChild()
 	s.course.Watch(s.child, s.began)
-	for !w.ready || !w.served {
+	for !w.ready || !w.served || w.fatal != nil {
 		var err error
 		select {
 		case e := <-s.course.Events():
 			err = w.happens(e)
 		case e := <-w.dead:
-			if e.PID == s.child.PID() { // the one that the pidfile names
-				err = w.died(e)
-			}
+			err = w.dies(e)
 		case <-ctx.Done():
 			err = context.Cause(ctx)
 		}
@@ -69,11 +68,29 @@ func (w *settling) happens(e ready.Event) error {
 		w.tell("process %d: stopping", pid)
 	case ready.Late, ready.Never:
 		return w.late(e)
+	case ready.Heard:
+		if w.fatal != nil && w.fatal.PID == w.child.PID() {
+			return w.died(w.fatal)
+		}
+		w.fatal = nil // another is the main process
 	case ready.Ignored:
 		w.tell("%s", e.Text)
 	case ready.Failed:
 		return e.Err
 	}
+	return nil
+}
+
+// dies: a process has ended. That counts if the pidfile names it.
+func (w *settling) dies(e *DiedError) error {
+	switch {
+	case e.PID != w.child.PID():
+		return nil
+	case !w.Want.Notify:
+		return w.died(e)
+	}
+	w.fatal = e
+	w.course.Hear()
 	return nil
 }
 

@@ -3,10 +3,12 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"pidbox/lib/proc"
+	"pidbox/lib/resolve"
 	"pidbox/lib/stop"
 )
 
@@ -25,6 +27,13 @@ func (s *start) undo(cause error) error {
 		return fmt.Errorf("%w; %w", cause, err)
 	}
 	return cause
+}
+
+// unmake removes the directories that were made, unless others use them.
+func (s *start) unmake() {
+	for _, dir := range slices.Backward(s.made) {
+		_ = resolve.Unmake(dir, logPolicy(s.Rules))
+	}
 }
 
 // left names what could not be stopped.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -114,6 +115,12 @@ func (s *Socket) Pending() bool {
 	})
 	return n > 0
 }
+
+// Interrupt has a Receive, the one under way or the next, fail with os.ErrDeadlineExceeded, though a message may wait.
+func (s *Socket) Interrupt() { _ = s.conn.SetReadDeadline(time.Unix(1, 0)) }
+
+// Resume ends that.
+func (s *Socket) Resume() { _ = s.conn.SetReadDeadline(time.Time{}) }
 
 // Close closes the socket. A Receive under way ends.
 func (s *Socket) Close() error { return s.conn.Close() }

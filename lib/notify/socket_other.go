@@ -22,5 +22,11 @@ func (*Socket) Receive() (*Message, error) { return nil, net.ErrClosed }
 // Pending is never true.
 func (*Socket) Pending() bool { return false }
 
+// Interrupt does nothing.
+func (*Socket) Interrupt() {}
+
+// Resume does nothing.
+func (*Socket) Resume() {}
+
 // Close does nothing.
 func (*Socket) Close() error { return nil }

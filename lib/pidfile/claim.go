@@ -117,7 +117,8 @@ func Pass(ctx context.Context, h *Holder, p *proc.Handle, mode fs.FileMode, lock
 
 func walk(path string, rules Rules, dry bool) (*resolve.Place, error) {
 	return resolve.Walk(path, resolve.Policy{
-		Insecure: rules.AllowInsecure, Magic: rules.AllowInsecure, Trust: rules.Trust, Make: directoryMode, DryRun: dry,
+		Insecure: rules.AllowInsecure, Magic: rules.AllowInsecure, Trust: rules.Trust, Make: directoryMode, Made: rules.Made,
+		DryRun: dry,
 	})
 }
 

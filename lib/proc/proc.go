@@ -233,6 +233,16 @@ func (h *Handle) State() (State, error) {
 	return st.State, h.wrap(err)
 }
 
+// Executed reports whether the process has executed a program since it was forked; ErrNoProc where that is not known.
+func (h *Handle) Executed() (bool, error) {
+	const forkedNoExec = 0x40 // PF_FORKNOEXEC, which an execve(2) takes away before it closes any descriptor
+	if err := h.usable(); err != nil {
+		return false, err
+	}
+	st, err := h.link.stat()
+	return st.Flags&forkedNoExec == 0, h.wrap(err)
+}
+
 // group is that of the process, also where there is no /proc.
 func (h *Handle) group() (int, error) {
 	st, err := h.link.stat()

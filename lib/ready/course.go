@@ -15,10 +15,11 @@ const (
 	overdue  = 100 * time.Millisecond // what came while this process did not run is heard before a watchdog is missed
 )
 
-// signal is what a descriptor or the health checks show: that the process is ready, or why not.
+// signal is what comes otherwise than by a message: that the process is ready, or why not.
 type signal struct {
 	ready bool
 	never bool
+	heard bool // what was told so far is in
 	text  string
 	err   error
 }
@@ -107,6 +108,8 @@ func (w *watch) settle() {
 
 func (w *watch) show(s signal) {
 	switch {
+	case s.heard:
+		w.post(Event{Kind: Heard})
 	case s.err != nil:
 		w.post(Event{Kind: Failed, Err: s.err})
 	case s.never:

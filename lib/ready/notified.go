@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,12 +31,21 @@ func (c *Course) listen(cmd *spawn.Command) (err error) {
 
 // hear hands on what is told.
 func (c *Course) hear() {
-	for {
+	for heard := false; ; {
+		if heard && !c.socket.Pending() {
+			c.hand(signal{heard: true})
+			heard = false
+		}
 		m, err := c.socket.Receive()
-		if err != nil {
-			if !errors.Is(err, net.ErrClosed) {
-				c.hand(signal{err: err})
-			}
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			c.socket.Resume()
+			heard = true
+			continue
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil:
+			c.hand(signal{err: err})
 			return
 		}
 		select {
@@ -83,7 +93,7 @@ func (w *watch) could(m *notify.Message) bool {
 	}
 	sender, _ := m.Process.Identity() // of which the inode is known though it was reaped
 	first := w.of.Identity()
-	return sender.Inode == 0 || first.Inode == 0 || sender.Inode > first.Inode
+	return sender.Inode == 0 || first.Inode == 0 || sender.Inode >= first.Inode
 }
 
 // name opens the process that MAINPID names, if it is one of the process's.

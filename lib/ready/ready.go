@@ -51,6 +51,7 @@ const (
 	Late                 // it was not ready in time, for the reason Text, if there is one; once
 	Never                // it cannot become ready any more, for the reason Text; once
 	Hung                 // its watchdog was not heard in time, or it said so itself, and Text is how; once
+	Heard                // all that was told before Hear was called has become events; once for each call
 	Ignored              // a message was ignored, for the reason Text
 	Failed               // the watch has failed, by Err; once
 )
@@ -133,6 +134,9 @@ func (c *Course) Watch(of Process, since time.Time) {
 
 // Events are what happens. Nobody is heard while they are not taken.
 func (c *Course) Events() <-chan Event { return c.events }
+
+// Hear is for when the process has ended: it may have said why. It is for Notify only.
+func (c *Course) Hear() { c.socket.Interrupt() }
 
 // Close ends the watch. What the process tells from then on, nobody hears.
 func (c *Course) Close() {

@@ -12,7 +12,8 @@ import (
 const appending = unix.O_WRONLY | unix.O_APPEND
 
 // OpenLog opens a file for appending, after emptying it if told to: then two names for it, or a rotation that
-// truncates, do no harm. It is created, with mode 0644 less the umask, if it is missing; made says so. Links are
+// truncates, do no harm. It is created, with mode 0644 less the umask, if it is missing; made says so. So are missing
+// directories, if the policy says how. Links are
 // followed by the rule of Walk, magic ones too (/dev/stdout). All who determined the place must be able to append to
 // the file themselves, or be among those whom the policy trusts.
 func OpenLog(path string, truncate bool, policy Policy) (f *os.File, made bool, err error) {
@@ -46,9 +47,12 @@ func OpenLog(path string, truncate bool, policy Policy) (f *os.File, made bool, 
 
 // CheckLog fails as OpenLog would, and makes and empties nothing.
 func CheckLog(path string, policy Policy) error {
-	policy.Follow, policy.Magic = true, true
+	policy.Follow, policy.Magic, policy.DryRun = true, true, true
 	p, err := walkTo(path, policy)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && policy.Make != 0:
+		return nil
+	case err != nil:
 		return opening(path, err)
 	}
 	defer p.Close()

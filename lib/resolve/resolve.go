@@ -27,12 +27,13 @@ import (
 // Policy says how a walk goes. The zero value follows links of root and of the caller in the directories of the path,
 // and makes nothing.
 type Policy struct {
-	Insecure bool        // follow any link, make directories anywhere, and name no user: the gate then allows all
-	Make     fs.FileMode // make missing directories with this mode less the umask; 0: do not. Each passes the gate
-	DryRun   bool        // with Make: fs.ErrNotExist where a directory would be made, another error where it could not
-	Trust    []int       // users who count as the caller where directories are made
-	Follow   bool        // the last component may be a link, and is followed by the same rule
-	Magic    bool        // let the kernel enter magic links of /proc (root, cwd, exe, fd/N); else they are refused
+	Insecure bool         // follow any link, make directories anywhere, and name no user: the gate then allows all
+	Make     fs.FileMode  // make missing directories with this mode less the umask; 0: do not. Each passes the gate
+	Made     func(string) // with Make: hears of each directory that was made, by its absolute path; may be nil
+	DryRun   bool         // with Make: fs.ErrNotExist where a directory would be made, another error where it could not
+	Trust    []int        // users who count as the caller where directories are made
+	Follow   bool         // the last component may be a link, and is followed by the same rule
+	Magic    bool         // let the kernel enter magic links of /proc (root, cwd, exe, fd/N); else they are refused
 
 	hook func(call string) // of tests: runs before each system call that looks
 }

@@ -167,8 +167,12 @@ func (w *walker) make(part, name string) error {
 		return missing
 	}
 	w.policy.before("mkdirat")
-	if err := unix.Mkdirat(w.fd, part, uint32(w.policy.Make.Perm())); err != nil && err != unix.EEXIST {
+	err := unix.Mkdirat(w.fd, part, uint32(w.policy.Make.Perm()))
+	if err != nil && err != unix.EEXIST {
 		return &fs.PathError{Op: "make the directory", Path: name, Err: err}
+	}
+	if err == nil && w.policy.Made != nil {
+		w.policy.Made(w.full(part))
 	}
 	return nil
 }

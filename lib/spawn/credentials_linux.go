@@ -21,15 +21,7 @@ func (p *plan) credentials() error {
 		if kept, err = capabilityNumbers(*p.cmd.Capabilities); err != nil {
 			return err
 		}
-		for c := uintptr(0); ; c++ {
-			set, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, c, 0, 0, 0)
-			if err != nil {
-				break // the last one was the one before
-			}
-			if set == 1 && !slices.Contains(kept, c) {
-				p.do(step, fork.Must, unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, c)
-			}
-		}
+		p.bound(step, kept)
 		p.do(step, fork.Must, unix.SYS_PRCTL, unix.PR_SET_KEEPCAPS, 1)
 	}
 	p.become()
@@ -52,24 +44,48 @@ func (p *plan) credentials() error {
 	return nil
 }
 
+// bound keeps the command from more than is kept, by a set-user-ID file for example. A caller without CAP_SETPCAP may not
+// say so, but may have it get nothing at all that way.
+func (p *plan) bound(step string, kept []uintptr) {
+	if !holds(unix.CAP_SETPCAP) {
+		p.do(step, fork.Must, unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1)
+		return
+	}
+	for c := uintptr(0); ; c++ {
+		set, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, c, 0, 0, 0)
+		if err != nil {
+			return // the last one was the one before
+		}
+		if set == 1 && !slices.Contains(kept, c) {
+			p.do(step, fork.Must, unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, c)
+		}
+	}
+}
+
+// become changes the user. One that is the caller already keeps its groups where it may not set them: without privilege,
+// and in a user namespace that denies setgroups(2).
 func (p *plan) become() {
 	u := p.cmd.User
-	if u == nil || u.isCaller() {
+	if u == nil {
 		return
+	}
+	groupsMust := int32(fork.Must)
+	if u.isCaller() {
+		groupsMust = fork.May
 	}
 	step := fmt.Sprintf("become the user %s", u.Name)
 	groups := make([]uint32, len(u.Groups)+1) // never empty, to have an address
 	for i, g := range u.Groups {
 		groups[i] = uint32(g)
 	}
-	p.do(step, fork.Must, setgroups, uintptr(len(u.Groups)), address(p, &groups[0]))
+	p.do(step, groupsMust, setgroups, uintptr(len(u.Groups)), address(p, &groups[0]))
 	p.do(step, fork.Must, setresgid, uintptr(u.GID), uintptr(u.GID), uintptr(u.GID))
 	p.do(step, fork.Must, setresuid, uintptr(u.UID), uintptr(u.UID), uintptr(u.UID))
 }
 
-// isCaller holds for an unprivileged caller that names itself, who may not call setgroups(2) and need not.
+// isCaller holds for a caller that names itself.
 func (u *User) isCaller() bool {
-	return os.Geteuid() != 0 && os.Getuid() == u.UID && os.Geteuid() == u.UID && os.Getgid() == u.GID && os.Getegid() == u.GID
+	return os.Getuid() == u.UID && os.Geteuid() == u.UID && os.Getgid() == u.GID && os.Getegid() == u.GID
 }
 
 func capabilityNumbers(names []string) ([]uintptr, error) {

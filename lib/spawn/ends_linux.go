@@ -36,6 +36,8 @@ func openEnds(cmd Command) (_ *ends, err error) {
 	for place, f := range map[int]*os.File{0: cmd.Stdin, 1: cmd.Stdout, 2: cmd.Stderr} {
 		if f == nil {
 			f = e.null
+		} else if place > 0 {
+			cmd.User.share(f)
 		}
 		e.files[place] = f.Fd()
 	}
@@ -70,6 +72,16 @@ func openEnds(cmd Command) (_ *ends, err error) {
 	return e, nil
 }
 
+// share has the user own a pipe that is to be its output, so that it can open that again as /dev/stdout, where servers in
+// containers log to. A file with a name, or a terminal, stays whose it is.
+func (u *User) share(f *os.File) {
+	const pipes = 0x50495045 // PIPEFS_MAGIC
+	var fs unix.Statfs_t
+	if fd := int(f.Fd()); u != nil && unix.Fstatfs(fd, &fs) == nil && fs.Type == pipes {
+		_ = unix.Fchown(fd, u.UID, -1) // without that right the output is all the same what it was
+	}
+}
+
 // lift moves a descriptor to a number not below floor, if it is.
 func lift(fd, floor int) (int, error) {
 	if fd >= floor {
@@ -78,6 +90,15 @@ func lift(fd, floor int) (int, error) {
 	moved, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, floor)
 	unix.Close(fd)
 	return moved, os.NewSyscallError("fcntl", err)
+}
+
+// free is the lowest number that no descriptor of the child has.
+func (e *ends) free() int {
+	n := 0
+	for _, taken := e.files[n]; taken || n == e.child; _, taken = e.files[n] {
+		n++
+	}
+	return n
 }
 
 // openDescriptors lists what is open here, and all numbers up to a limit where /proc does not tell.

@@ -1,8 +1,10 @@
 package spawn
 
 import (
+	"errors"
 	"os"
 	"runtime"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -20,8 +22,9 @@ func Exec(cmd Command) error {
 		return err
 	}
 	if cmd.OOMScoreAdj != nil {
-		if err := p.scoreOOM(os.Getpid(), *cmd.OOMScoreAdj); err != nil {
-			return err
+		score := strconv.Itoa(*cmd.OOMScoreAdj)
+		if err := os.WriteFile("/proc/self/oom_score_adj", []byte(score), 0); err != nil {
+			return &StepError{"set oom_score_adj " + score, errors.Unwrap(err)}
 		}
 	}
 	for _, f := range cmd.Keep {

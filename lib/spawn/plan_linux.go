@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"syscall"
@@ -78,7 +77,7 @@ func compose(cmd Command, ends *ends, session, detach bool) (*plan, error) {
 		p.do("reset signals", fork.May, unix.SYS_RT_SIGACTION, sig, address(p, &p.None), 0, 8)
 	}
 	p.descriptors(ends)
-	if err := p.properties(); err != nil {
+	if err := errors.Join(p.scoreOOM(ends.free()), p.properties()); err != nil {
 		return nil, err
 	}
 	if cmd.Mortal { // a change of credentials would have cleared it
@@ -132,14 +131,25 @@ func (p *plan) properties() error {
 	return err
 }
 
-// scoreOOM is done by the parent, which has the privilege to lower it.
-func (*plan) scoreOOM(pid, score int) error {
-	err := os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte(strconv.Itoa(score)), 0)
-	if err != nil {
-		return &StepError{fmt.Sprintf("set oom_score_adj %d", score), errors.Unwrap(err)}
+// scoreOOM is for the process itself, whatever its number is in the /proc that is mounted, and while it has the privilege
+// to lower it. free is a descriptor's number that the file is to get: the lowest one.
+func (p *plan) scoreOOM(free int) error {
+	if p.cmd.OOMScoreAdj == nil {
+		return nil
 	}
-	return nil
+	score := strconv.Itoa(*p.cmd.OOMScoreAdj)
+	step := "set oom_score_adj " + score
+	path, err1 := p.text("/proc/self/oom_score_adj")
+	text, err2 := p.text(score)
+	p.do(step, fork.May, unix.SYS_CLOSE, uintptr(free)) // whatever was leaked to it
+	p.do(step, fork.Must, unix.SYS_OPENAT, atCWD, path, unix.O_WRONLY)
+	p.do(step, fork.Must, unix.SYS_WRITE, uintptr(free), text, uintptr(len(score)))
+	p.do(step, fork.May, unix.SYS_CLOSE, uintptr(free))
+	return errors.Join(err1, err2)
 }
+
+// atCWD is unix.AT_FDCWD as a system call takes it.
+const atCWD = ^uintptr(99)
 
 // descriptors puts the files in their places and closes everything else. Those whose number may be another's place go by
 // way of copies above all; others do not, for there may be no more numbers above.

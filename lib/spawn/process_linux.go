@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"syscall"
 	"unsafe"
 
@@ -24,24 +23,28 @@ type Process struct {
 	line   *os.File // the child reports on it, a byte lets it exec, a close ends it; the exec closes the other end
 }
 
-// Start runs cmd as a direct child, held, in a session of its own if asked, else in this process's group.
-func Start(cmd Command, session bool) (*Process, error) { return start(cmd, session, false) }
+// Start runs cmd as a direct child, held, in a session of its own if asked, else in this process's group. With the end of
+// ctx it is given up, though it hangs on its way, in a directory that does not answer for example: it ends by itself then,
+// and the error is the cause of that.
+func Start(ctx context.Context, cmd Command, session bool) (*Process, error) {
+	return start(ctx, cmd, session, false)
+}
 
 // Detach starts cmd by double fork, held: in a session of its own and not its leader, so that it can never get a
 // controlling terminal, but the leader of its process group, so that it can be signalled with its children. While this
 // process lives the child is its own to wait for, by being its subreaper for the moment of the fork; then init or the
 // nearest other subreaper adopts it.
-func Detach(cmd Command) (*Process, error) { return start(cmd, true, true) }
+func Detach(ctx context.Context, cmd Command) (*Process, error) { return start(ctx, cmd, true, true) }
 
-func start(cmd Command, session, detach bool) (*Process, error) {
+func start(ctx context.Context, cmd Command, session, detach bool) (*Process, error) {
 	ends, err := openEnds(cmd)
 	if err != nil {
 		return nil, err
 	}
-	return startWith(cmd, ends, session, detach)
+	return startWith(ctx, cmd, ends, session, detach)
 }
 
-func startWith(cmd Command, ends *ends, session, detach bool) (_ *Process, err error) {
+func startWith(ctx context.Context, cmd Command, ends *ends, session, detach bool) (_ *Process, err error) {
 	defer ends.closeChild()
 	p := &Process{line: ends.parent}
 	defer func() {
@@ -60,30 +63,41 @@ func startWith(cmd Command, ends *ends, session, detach bool) (_ *Process, err e
 		return nil, &StepError{"fork", errno}
 	}
 	ends.closeChild()
-	if err = p.held(); err != nil {
+	if err = p.held(ctx); err != nil {
 		if !detach {
 			p.pid = first
 		}
-		if p.pid != 0 {
-			reap(p.pid)
-		}
+		p.drop(ctx)
 		return nil, err
 	}
 	if p.handle, err = proc.Open(p.pid); err != nil {
 		return nil, err
 	}
-	if cmd.OOMScoreAdj != nil {
-		if err = p.plan.scoreOOM(p.pid, *cmd.OOMScoreAdj); err != nil {
-			return nil, err
-		}
-	}
 	return p, nil
 }
 
+// drop gives up a child that was not held. One that hangs is collected when it comes to an end.
+func (p *Process) drop(ctx context.Context) {
+	if p.pid == 0 {
+		return
+	}
+	if ctx.Err() == nil {
+		reap(p.pid)
+		return
+	}
+	_ = unix.Kill(p.pid, unix.SIGKILL) // our child, and not reaped
+	go reap(p.pid)
+}
+
 // held waits for the report of the child that it is ready to exec.
-func (p *Process) held() error {
+func (p *Process) held(ctx context.Context) error {
+	line := int(p.line.Fd())
+	hangUp := context.AfterFunc(ctx, func() { _ = unix.Shutdown(line, unix.SHUT_RDWR) })
 	word, err := p.read()
-	switch {
+	switch called := !hangUp(); {
+	case called:
+		p.pid = int(word.PID)
+		return context.Cause(ctx)
 	case errors.Is(err, io.EOF):
 		return &StepError{"start the child", errors.New("it was killed")}
 	case err != nil:
@@ -135,16 +149,11 @@ func (p *Process) Executed() error {
 	return nil
 }
 
-// neverRan tells a child that closed its line by dying from one that did by its exec: PF_FORKNOEXEC among the flags of
-// proc_pid_stat(5), which the kernel takes away before it closes anything. Its files are closed before it is a zombie.
+// neverRan tells a child that closed its line by dying from one that did by its exec. Its files are closed before it is a
+// zombie. Without a /proc to tell by, one that runs has executed its command, and so, as far as known, has one that ended.
 func (p *Process) neverRan() bool {
-	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid))
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	var flags uint64
-	if len(fields) > 6 {
-		fmt.Sscan(fields[6], &flags)
-	}
-	return flags&0x40 != 0
+	executed, err := p.handle.Executed()
+	return err == nil && !executed
 }
 
 // Wait waits until the child has ended and collects its exit status, once. With ctx done it gives ctx's error.

@@ -24,10 +24,10 @@ func unsupported() error {
 }
 
 // Start needs Linux.
-func Start(Command, bool) (*Process, error) { return nil, unsupported() }
+func Start(context.Context, Command, bool) (*Process, error) { return nil, unsupported() }
 
 // Detach needs Linux.
-func Detach(Command) (*Process, error) { return nil, unsupported() }
+func Detach(context.Context, Command) (*Process, error) { return nil, unsupported() }
 
 // Release needs Linux.
 func (*Process) Release(...*os.File) error { return unsupported() }

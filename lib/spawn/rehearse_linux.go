@@ -48,12 +48,19 @@ func Rehearse(cmd Command) error {
 }
 
 // mayBecome says whether this process may change its users and groups.
-func mayBecome() bool {
+func mayBecome() bool { return holds(unix.CAP_SETUID, unix.CAP_SETGID) }
+
+// holds says whether all of these capabilities are effective.
+func holds(capabilities ...int) bool {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
 	if err := unix.Capget(&header, &data[0]); err != nil {
 		return os.Geteuid() == 0
 	}
-	const both = 1<<unix.CAP_SETUID | 1<<unix.CAP_SETGID
-	return data[0].Effective&both == both
+	for _, c := range capabilities {
+		if data[c/32].Effective&(1<<(c%32)) == 0 {
+			return false
+		}
+	}
+	return true
 }

@@ -42,9 +42,9 @@ func shell(t *testing.T, script string) (Command, func() string) {
 }
 
 // run starts, lets go and waits.
-func run(t *testing.T, cmd Command, start func(Command) (*Process, error)) Ending {
+func run(t *testing.T, cmd Command, start func(context.Context, Command) (*Process, error)) Ending {
 	t.Helper()
-	p, err := start(cmd)
+	p, err := start(t.Context(), cmd)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,11 +59,11 @@ func run(t *testing.T, cmd Command, start func(Command) (*Process, error)) Endin
 	return end
 }
 
-func direct(cmd Command) (*Process, error) { return Start(cmd, true) }
+func direct(ctx context.Context, cmd Command) (*Process, error) { return Start(ctx, cmd, true) }
 
 func TestEnding(t *testing.T) {
 	for script, want := range map[string]string{"exit 3": "exit status 3", "kill -USR1 $$": "signal USR1", "true": "exit status 0"} {
-		for name, start := range map[string]func(Command) (*Process, error){"direct": direct, "detached": Detach} {
+		for name, start := range map[string]func(context.Context, Command) (*Process, error){"direct": direct, "detached": Detach} {
 			cmd, _ := shell(t, script)
 			if got := run(t, cmd, start).String(); got != want {
 				t.Errorf("%s: %q ended with %s, not %s", name, script, got, want)
@@ -73,7 +73,7 @@ func TestEnding(t *testing.T) {
 }
 
 func TestSession(t *testing.T) {
-	stat := func(start func(Command) (*Process, error)) (pid, ppid, pgrp, sid int) {
+	stat := func(start func(context.Context, Command) (*Process, error)) (pid, ppid, pgrp, sid int) {
 		cmd, out := shell(t, "cat /proc/$$/stat")
 		run(t, cmd, start)
 		text := out()
@@ -116,7 +116,7 @@ func TestDescriptors(t *testing.T) {
 		for place, f := range cmd.ExtraFiles {
 			want[place] = f.Name()
 		}
-		run(t, cmd, func(cmd Command) (*Process, error) {
+		run(t, cmd, func(_ context.Context, cmd Command) (*Process, error) {
 			e, err := openEnds(cmd)
 			if err != nil {
 				t.Fatal(err)
@@ -124,7 +124,7 @@ func TestDescriptors(t *testing.T) {
 			if name == "one by one" {
 				e.leaked = openDescriptors(e.above + len(e.files))
 			}
-			return startWith(cmd, e, true, true)
+			return startWith(context.Background(), cmd, e, true, true)
 		})
 		got := map[int]string{}
 		for line := range strings.Lines(out()) {
@@ -200,8 +200,8 @@ func TestFailures(t *testing.T) {
 		{write("junk", "junk", 0o755), nil, false, "exec format error"},
 		{"/bin/true", huge, false, "argument list too long (10485"},
 	} {
-		for _, start := range []func(Command) (*Process, error){direct, Detach} {
-			p, err := start(Command{Path: c.path, Args: append(c.args, "x")})
+		for _, start := range []func(context.Context, Command) (*Process, error){direct, Detach} {
+			p, err := start(t.Context(), Command{Path: c.path, Args: append(c.args, "x")})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -217,7 +217,7 @@ func TestFailures(t *testing.T) {
 		}
 	}
 	var step *StepError
-	if _, err := Detach(Command{Path: "/bin/true", Args: []string{"true"}, Dir: filepath.Join(dir, "none")}); !errors.As(err, &step) {
+	if _, err := Detach(t.Context(), Command{Path: "/bin/true", Args: []string{"true"}, Dir: filepath.Join(dir, "none")}); !errors.As(err, &step) {
 		t.Error(err)
 	} else if want := "cannot change to the directory " + dir + "/none: no such file or directory"; err.Error() != want {
 		t.Errorf("%q, not %q", err, want)
@@ -230,7 +230,7 @@ func TestHeldChildEndsWithItsHolder(t *testing.T) {
 		"closed":  func(p *Process) error { p.line.Close(); _, err := p.Wait(background(t)); return err },
 	} {
 		cmd, out := shell(t, "echo ran")
-		p, err := Detach(cmd)
+		p, err := Detach(t.Context(), cmd)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -246,7 +246,7 @@ func TestHeldChildEndsWithItsHolder(t *testing.T) {
 
 func TestHandedOver(t *testing.T) {
 	cmd, out := shell(t, "readlink /proc/$$/fd/3")
-	p, err := Detach(cmd)
+	p, err := Detach(t.Context(), cmd)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,7 +261,7 @@ func TestHandedOver(t *testing.T) {
 
 func TestNoRoomForWhatIsHandedOver(t *testing.T) {
 	three := uint64(3)
-	p, err := Detach(Command{Path: "/bin/true", Args: []string{"true"}, Limits: []Limit{{Name: "nofile", Soft: &three}}})
+	p, err := Detach(t.Context(), Command{Path: "/bin/true", Args: []string{"true"}, Limits: []Limit{{Name: "nofile", Soft: &three}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +277,7 @@ func TestNoRoomForWhatIsHandedOver(t *testing.T) {
 }
 
 func TestKilledWhileHeld(t *testing.T) {
-	p, err := Detach(Command{Path: "/bin/true", Args: []string{"true"}})
+	p, err := Detach(t.Context(), Command{Path: "/bin/true", Args: []string{"true"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -299,7 +299,7 @@ func TestKilledWhileHeld(t *testing.T) {
 // The line is closed a moment before a killed child is a zombie.
 func TestKilledWhileLetGo(t *testing.T) {
 	for range 100 {
-		p, err := Detach(Command{Path: "/bin/true", Args: []string{"true"}})
+		p, err := Detach(t.Context(), Command{Path: "/bin/true", Args: []string{"true"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -315,7 +315,7 @@ func TestKilledWhileLetGo(t *testing.T) {
 
 func TestStoppedWhileHeld(t *testing.T) {
 	cmd, out := shell(t, "echo ran")
-	p, err := Detach(cmd)
+	p, err := Detach(t.Context(), cmd)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -349,7 +349,7 @@ func TestForkUnderLoad(t *testing.T) {
 	for i := range 4 {
 		go func() {
 			for range 50 {
-				p, err := start(Command{Path: "/bin/true", Args: []string{"true"}}, true, i%2 == 0)
+				p, err := start(t.Context(), Command{Path: "/bin/true", Args: []string{"true"}}, true, i%2 == 0)
 				if err == nil {
 					if err = p.Go(); err == nil {
 						_, err = p.Wait(context.Background())
@@ -370,4 +370,29 @@ func TestForkUnderLoad(t *testing.T) {
 		}
 	}
 	close(stop)
+}
+
+// A child that hangs on its way, before it can report, is given up with the end of the context.
+func TestHangsBeforeItIsHeld(t *testing.T) {
+	for _, detach := range []bool{false, true} {
+		cmd := Command{Path: "/bin/true", Args: []string{"true"}}
+		e, err := openEnds(cmd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		silent := e.child
+		e.child = pair[0] // where nobody hears it
+		why := errors.New("enough")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(20*time.Millisecond, func() { cancel(why) })
+		if _, err := startWith(ctx, cmd, e, true, detach); err != why {
+			t.Error(err)
+		}
+		unix.Close(silent)
+		unix.Close(pair[1])
+	}
 }

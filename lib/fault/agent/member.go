@@ -142,7 +142,7 @@ func (a *Agent) spawn(cmd spawn.Command) (_ *child.Child, _ reach, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if err = c.Hold(cmd); err == nil && a.group != nil {
+	if err = c.Hold(context.Background(), cmd); err == nil && a.group != nil {
 		if err = a.group.Add(c.PID()); err != nil {
 			err = fmt.Errorf("move the member into its control group: %w", err)
 		}

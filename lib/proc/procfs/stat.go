@@ -31,6 +31,7 @@ type Stat struct {
 	Parent  int
 	Group   int
 	Session int
+	Flags   uint64 // PF_ of the kernel's sched.h
 	Threads int
 	Start   uint64 // clock ticks between boot and start, as seen from the caller's time namespace
 }
@@ -65,6 +66,9 @@ func ParseStat(line []byte) (Stat, error) {
 		return Stat{}, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
 	st.Start = start
+	if st.Flags, err = strconv.ParseUint(string(fields[6]), 10, 64); err != nil {
+		return Stat{}, fmt.Errorf("%w: %w", ErrFormat, err)
+	}
 	return st, nil
 }
 

@@ -11,7 +11,7 @@ const numbersAfterName = "S 1 42 43 0 -1 4194560 13 0 0 0 1 2 3 4 20 0 5 0 98765
 func TestParseStat(t *testing.T) {
 	for _, name := range []string{"cat", "a b", "a) S 9 9 9", ") (", "(sd-pam)", "", "x\ny", "\xff)"} {
 		st, err := ParseStat([]byte("4711 (" + name + ") " + numbersAfterName + "\n"))
-		want := Stat{4711, name, 'S', 1, 42, 43, 5, 98765}
+		want := Stat{4711, name, 'S', 1, 42, 43, 4194560, 5, 98765}
 		if err != nil || st != want {
 			t.Errorf("%q: %+v, %v", name, st, err)
 		}
