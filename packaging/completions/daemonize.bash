@@ -7,7 +7,7 @@ _daemonize() {
 	while ((i < COMP_CWORD)); do
 		case ${COMP_WORDS[i]} in
 		--) ((i++)); break ;;
-		-p|--pid-file|--pidfile|-o|--stdout|-e|--stderr|-c|--chdir|-u|--user|--umask|-E|--env|--env-file|-l|--lock-file|--nice|--oom-score-adj|--limit|--capabilities|--min-uptime|--notify-fd|--ready-url|--ready-timeout|--stop-schedule|--mode|--unrecorded|--match-exec|--match-name|--match-user) [[ ${COMP_WORDS[i+1]} == = ]] && ((i++)); ((i += 2)) ;;
+		-p|--pid-file|--pidfile|-o|--stdout|-e|--stderr|-c|--chdir|-u|--user|--umask|-E|--env|--env-file|-l|--lock-file|--nice|--oom-score-adj|--limit|--capabilities|--min-uptime|--notify-fd|--ready-url|--ready-timeout|--stop-schedule|--wait|--mode|--unrecorded|--match-exec|--match-name|--match-user) [[ ${COMP_WORDS[i+1]} == = ]] && ((i++)); ((i += 2)) ;;
 		=) ((i += 2)) ;;
 		-*) ((i++)) ;;
 		*) break ;;
@@ -43,6 +43,7 @@ _daemonize() {
 	--ready-url) :; return ;;
 	--ready-timeout) :; return ;;
 	--stop-schedule) :; return ;;
+	--wait) :; return ;;
 	--mode) :; return ;;
 	--unrecorded) :; return ;;
 	--match-exec) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
@@ -50,7 +51,7 @@ _daemonize() {
 	--match-user) mapfile -t COMPREPLY < <(compgen -u -- "$cur"); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "-p --pid-file --pidfile -o --stdout -e --stderr -a --append --truncate -c --chdir -u --user --umask -E --env --env-file --clear-env -l --lock-file --hold-lock --nice --oom-score-adj --limit --no-new-privs --capabilities --min-uptime --notify-await --notify-fd --ready-url --ready-shared --ready-timeout --stop-schedule --mode -n --dry-run --allow-insecure --unrecorded --match-exec --match-name --match-user -q --quiet -v --verbose -h --help --version" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "-p --pid-file --pidfile -o --stdout -e --stderr -a --append --truncate -c --chdir -u --user --umask -E --env --env-file --clear-env -l --lock-file --hold-lock --nice --oom-score-adj --limit --no-new-privs --capabilities --min-uptime --notify-await --notify-fd --ready-url --ready-shared --ready-timeout --stop-schedule --wait --mode -n --dry-run --allow-insecure --unrecorded --match-exec --match-name --match-user -q --quiet -v --verbose -h --help --version" -- "$cur")
 	else
 		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
 	fi
