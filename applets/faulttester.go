@@ -47,6 +47,7 @@ func faultTester() *applet.Applet {
 			"do -c FILE [--hold D] [--delay D] [--percent P] [--rate BYTES] ACTION WHOM",
 			"list [-c] FILE [--case GLOB] [--rounds N] [--seed S] [--json]",
 			"lab -c FILE [-- COMMAND [ARG...]]",
+			"up -c FILE [-- COMMAND [ARG...]]",
 			"check [-c] FILE [--json]",
 		},
 		Description: `
@@ -64,8 +65,8 @@ func faultTester() *applet.Applet {
 			If a case fails, the load is stopped first, then on_failure is run, the members' data is moved away where the agents
 			have a directory, everything is healed and the members are started empty.
 
-			FILE has: name; clients, a list of addresses; members (name, agent, addresses, health as a URL or exec, token_file; for lab, command,
-			dir and disk); token_file; tls (ca, cert, key); defaults
+			FILE has: name; clients, a list of addresses; members (name, agent, addresses, health as a URL or exec, token_file; for lab and
+			up, command, dir, disk, and ssh); token_file; tls (ca, cert, key); defaults
 			(hold 5s, recover 60s, timeout 10s); leader, a command that prints the leader's name or address; load, a list of
 			commands that run during a case; check (exec, tries, pause, timeout); on_failure (exec, archive, stacks, stop);
 			rounds; seed; shuffle; cases.
@@ -82,6 +83,7 @@ func faultTester() *applet.Applet {
 			{Name: "do", Text: "do one thing to WHOM (like a case's on) and leave it: " + strings.Join(run.Actions(), ", ")},
 			{Name: "list", Text: "print the cases of each round and the members they hit, without asking any agent"},
 			{Name: "lab", Text: "make the plan's members, their network and their agents on this machine, run COMMAND there, or wait, and take them down"},
+			{Name: "up", Text: "start the agents of the plan over ssh, with this program and a token each, their sockets forwarded; run COMMAND, or wait, and end them"},
 			{Name: "check", Text: "ask every agent, health, the leader and the check once, and change nothing"},
 		},
 		Operands: applet.Operands{Option: "config", Commands: []string{"run", "list", "check"}},
@@ -152,16 +154,16 @@ func (o *faultTesterOptions) run(c *applet.Call) error {
 		return keep(c)
 	}
 	if len(c.Args) == 0 {
-		return applet.Usage("no command given: run, do, list, check or lab")
+		return applet.Usage("no command given: run, do, list, check, lab or up")
 	}
 	commands := map[string]func(*applet.Call, *plan.Plan) error{"run": o.runCases, "do": o.do, "list": o.list, "check": o.check,
-		"lab": o.lab}
+		"lab": o.lab, "up": o.up}
 	command := commands[c.Args[0]]
 	if command == nil {
-		return applet.Usage("unknown command %q: run, do, list, check or lab", c.Args[0])
+		return applet.Usage("unknown command %q: run, do, list, check, lab or up", c.Args[0])
 	}
 	word := c.Args[0]
-	if c.Args = c.Args[1:]; word != "do" && word != "lab" {
+	if c.Args = c.Args[1:]; word != "do" && word != "lab" && word != "up" {
 		if err := c.NoOperands(); err != nil {
 			return err
 		}

@@ -33,8 +33,31 @@ func (o *faultTesterOptions) lab(c *applet.Call, p *plan.Plan) (err error) {
 	if err != nil {
 		return err
 	}
+	return o.within(ctx, c, l, "the lab is up; enter it with "+strings.Join(l.Within([]string{"sh"}), " "))
+}
+
+// up starts the agents of the plan on the machines of their members, and ends them when the command has, or on a signal.
+func (o *faultTesterOptions) up(c *applet.Call, p *plan.Plan) error {
+	ctx, stop := signals.Until(context.Background())
+	defer stop()
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	said, _ := c.Stderr.(*os.File)
+	l, err := lab.Remote(ctx, p, self, said)
+	if is[*lab.PlanError](err) {
+		return applet.Fail(applet.BadUsage, "%s: %w", o.file, err)
+	}
+	if err != nil {
+		return err
+	}
+	return o.within(ctx, c, l, "the agents are up")
+}
+
+func (o *faultTesterOptions) within(ctx context.Context, c *applet.Call, l *lab.Lab, ready string) error {
 	if len(c.Args) == 0 {
-		c.Say("the lab is up; enter it with %s", strings.Join(l.Within([]string{"sh"}), " "))
+		c.Say("%s", ready)
 		<-ctx.Done()
 		return l.Down()
 	}

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -20,7 +21,6 @@ import (
 
 	"pidbox/lib/child"
 	"pidbox/lib/fault/plan"
-	"pidbox/lib/health"
 	"pidbox/lib/signals"
 	"pidbox/lib/spawn"
 )
@@ -30,6 +30,8 @@ type Lab struct {
 	plan   *plan.Plan
 	name   string // of the namespace of the bridge; the members' have numbers behind it
 	agents []*child.Child
+	inputs []*os.File // of agents on other machines: they end when these are closed
+	made   []string   // files of ours
 }
 
 // PlanError is a plan of which no lab can be made.
@@ -38,7 +40,7 @@ type PlanError struct{ Reason string }
 func (e *PlanError) Error() string { return e.Reason }
 
 // Up makes the lab of a plan. The agents are started by the agent's words, and write to out. Of a failure nothing is left.
-func Up(ctx context.Context, path string, p *plan.Plan, agent []string, out *os.File) (l *Lab, err error) {
+func Up(ctx context.Context, path string, p *plan.Plan, agent []string, out *os.File) (_ *Lab, err error) {
 	if err := check(p); err != nil {
 		return nil, err
 	}
@@ -46,7 +48,7 @@ func Up(ctx context.Context, path string, p *plan.Plan, agent []string, out *os.
 		path = absolute
 	}
 	sum := sha256.Sum256([]byte(path))
-	l = &Lab{plan: p, name: fmt.Sprintf("pidbox-lab-%x", sum[:4])}
+	l := &Lab{plan: p, name: fmt.Sprintf("pidbox-lab-%x", sum[:4])}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, l.Down())
@@ -101,11 +103,11 @@ func (l *Lab) network() error {
 			if err != nil {
 				return err
 			}
-			net, last := around(a)
-			lines = append(lines, fmt.Sprintf("ip -n %s addr add %s/%d dev eth0 nodad", ns, a, net.Bits()))
-			if !seen[net] {
-				seen[net] = true
-				lines = append(lines, fmt.Sprintf("ip -n NS addr add %s/%d dev br0 nodad", last, net.Bits()))
+			network, last := around(a)
+			lines = append(lines, fmt.Sprintf("ip -n %s addr add %s/%d dev eth0 nodad", ns, a, network.Bits()))
+			if !seen[network] {
+				seen[network] = true
+				lines = append(lines, fmt.Sprintf("ip -n NS addr add %s/%d dev br0 nodad", last, network.Bits()))
 			}
 		}
 	}
@@ -174,11 +176,7 @@ func (l *Lab) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for i, m := range l.plan.Members {
-		check, err := health.Parse(m.Agent, health.Options{})
-		if err != nil {
-			return err
-		}
-		for check.Check(ctx) != nil {
+		for !answers(ctx, strings.TrimPrefix(m.Agent, "unix:")) {
 			select {
 			case <-l.agents[i].Done():
 				return fmt.Errorf("the agent of %s has ended", m.Name)
@@ -191,10 +189,34 @@ func (l *Lab) await(ctx context.Context) error {
 	return nil
 }
 
+// answers says that an agent does: a socket that is forwarded takes connections before there is one behind it.
+func answers(ctx context.Context, socket string) bool {
+	c, err := new(net.Dialer).DialContext(ctx, "unix", socket)
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	if _, err := io.WriteString(c, "GET /v1/status HTTP/1.0\r\n\r\n"); err != nil {
+		return false
+	}
+	n, _ := c.Read(make([]byte, 1))
+	return n > 0
+}
+
 // Down stops the agents, and the members with them, and removes the namespaces.
 func (l *Lab) Down() error {
 	var errs []error
+	for _, f := range l.inputs {
+		f.Close()
+	}
 	for i, c := range l.agents {
+		if len(l.inputs) > 0 {
+			select {
+			case <-c.Done():
+			case <-time.After(time.Minute):
+			}
+		}
 		schedule, _ := signals.ParseSchedule("TERM/60/KILL/5")
 		errs = append(errs, c.Stop(context.Background(), schedule, nil))
 		if end, err := c.Reap(); err == nil && (end.Code != 0 || end.Signal != 0 && end.Signal != syscall.SIGTERM) {
@@ -202,8 +224,13 @@ func (l *Lab) Down() error {
 		}
 		c.Close()
 	}
-	l.agents = nil
-	l.sweep()
+	l.agents, l.inputs = nil, nil
+	for _, path := range l.made {
+		_ = os.Remove(path)
+	}
+	if l.name != "" {
+		l.sweep()
+	}
 	return errors.Join(errs...)
 }
 
@@ -243,7 +270,9 @@ func output(words []string) (string, error) {
 
 // Run runs a command in the lab, on this process's own streams, until it ends, or ctx does, and says how it ended.
 func (l *Lab) Run(ctx context.Context, words []string) (spawn.Ending, error) {
-	words = l.Within(words)
+	if l.name != "" {
+		words = l.Within(words)
+	}
 	path, err := spawn.LookPath(words[0], os.Getenv("PATH"), "")
 	if err != nil {
 		return spawn.Ending{}, err

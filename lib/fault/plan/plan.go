@@ -41,6 +41,7 @@ type Member struct {
 	Command   Command  `yaml:"command"`    // what the member is, in the foreground; for a lab, which starts it
 	Dir       string   `yaml:"dir"`        // its directory, for a lab
 	Disk      bool     `yaml:"disk"`       // and with faults of the disk
+	SSH       string   `yaml:"ssh"`        // HOST or USER@HOST, for up
 	TokenFile string   `yaml:"token_file"` // of this member's agent, in place of the plan's
 }
 
