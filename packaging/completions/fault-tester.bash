@@ -26,7 +26,7 @@ _fault_tester() {
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "-c --config --case --rounds --seed --json --junit --html --hold --delay --jitter --percent --rate --leave --variant --path --op --tear --flip --cut --direction -q --quiet -v --verbose -h --help --version" -- "$cur")
 	else
-		mapfile -t COMPREPLY < <(compgen -W "run do list lab check" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "run do list lab up check" -- "$cur")
 	fi
 }
 complete -F _fault_tester fault-tester
