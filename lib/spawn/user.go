@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"os/user"
@@ -69,15 +70,17 @@ func (u *User) Environ(base []string) []string {
 
 func lookupUser(name string) (*User, error) {
 	entry, err := user.Lookup(name)
-	if id, isID := parseID(name); err != nil && isID {
-		if entry, err = user.LookupId(name); err != nil {
+	id, isID := parseID(name)
+	if err != nil && isID {
+		entry, err = user.LookupId(name)
+	}
+	switch {
+	case err != nil && unknown(err):
+		u, err := lookupElsewhere(name)
+		if isID && (u == nil || err != nil) {
 			return &User{Name: name, Home: "/", UID: id, GID: id}, nil
 		}
-	}
-	var unknown user.UnknownUserError
-	switch {
-	case errors.As(err, &unknown):
-		return nil, fmt.Errorf("there is no user %q", name)
+		return u, err
 	case err != nil:
 		return nil, fmt.Errorf("cannot look up the user %q: %w", name, err)
 	}
@@ -101,6 +104,39 @@ func lookupUser(name string) (*User, error) {
 	return u, nil
 }
 
+func unknown(err error) bool {
+	var name user.UnknownUserError
+	var id user.UnknownUserIdError
+	return errors.As(err, &name) || errors.As(err, &id) || errors.Is(err, fs.ErrNotExist) // no /etc/passwd
+}
+
+// lookupElsewhere finds a user that is not in /etc/passwd; one that nobody knows is an error.
+func lookupElsewhere(name string) (*User, error) {
+	entry, err := getent("passwd", name)
+	const fields = 7 // passwd(5)
+	switch {
+	case errors.Is(err, errNoGetent):
+		return nil, fmt.Errorf("there is no user %q: %w", name, err)
+	case err != nil:
+		return nil, fmt.Errorf("cannot look up the user %q: %w", name, err)
+	case len(entry) < fields:
+		return nil, fmt.Errorf("there is no user %q", name)
+	}
+	uid, isUID := parseID(entry[2])
+	gid, isGID := parseID(entry[3])
+	if !isUID || !isGID {
+		return nil, fmt.Errorf("user %q has the strange numbers %q and %q", name, entry[2], entry[3])
+	}
+	groups, err := groupIDs(entry[0])
+	if err != nil {
+		return nil, fmt.Errorf("cannot look up the groups of the user %q: %w", name, err)
+	}
+	return &User{
+		Name: name, Login: entry[0], Home: cmp.Or(entry[5], "/"), Shell: cmp.Or(entry[6], "/bin/sh"),
+		UID: uid, GID: gid, Groups: groups,
+	}, nil
+}
+
 // loginShell is the last field of a passwd(5) entry, which package os/user keeps to itself; an empty one stands for /bin/sh.
 func loginShell(login string) string {
 	const field = 6
@@ -119,6 +155,18 @@ func lookupGroup(name string) (int, error) {
 	}
 	if id, ok := parseID(name); ok {
 		return id, nil
+	}
+	entry, err := getent("group", name)
+	if err != nil && !errors.Is(err, errNoGetent) {
+		return 0, fmt.Errorf("cannot look up the group %q: %w", name, err)
+	}
+	if len(entry) > 2 { // group(5)
+		if id, ok := parseID(entry[2]); ok {
+			return id, nil
+		}
+	}
+	if err != nil {
+		return 0, fmt.Errorf("there is no group %q: %w", name, err)
 	}
 	return 0, fmt.Errorf("there is no group %q", name)
 }
