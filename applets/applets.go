@@ -20,6 +20,7 @@ func List() []applet.Entry {
 		{Name: "pid-claim", New: pidClaim},
 		{Name: "pid-kill", New: pidKill},
 		{Name: "sipid", New: sipid},
+		{Name: "start-stop-daemon", New: startStopDaemon, DropIn: true},
 		{Name: "wait-healthy", New: waitHealthy},
 	}
 }

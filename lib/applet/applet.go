@@ -38,8 +38,9 @@ type Applet struct {
 
 // Entry names an applet and makes it: only the applet that is called is ever made.
 type Entry struct {
-	Name string
-	New  func() *Applet
+	Name   string
+	New    func() *Applet
+	DropIn bool // it has the name of another program: no link is made for it unless asked for, and one may have an ending
 }
 
 // Item is a name and its meaning.

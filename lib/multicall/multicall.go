@@ -76,7 +76,7 @@ func choose(args []string, list []applet.Entry) (string, func() *applet.Applet, 
 
 func find(name string, list []applet.Entry) func() *applet.Applet {
 	for _, e := range list {
-		if e.Name == name {
+		if e.Name == name || e.DropIn && strings.HasPrefix(name, e.Name+".") {
 			return e.New
 		}
 	}

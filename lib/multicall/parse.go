@@ -77,7 +77,16 @@ func raw(a *applet.Applet, call *applet.Call) error {
 			return err
 		}
 	}
-	return a.Run(call)
+	switch err := a.Run(call); err {
+	case applet.ErrHelp:
+		_, err := io.WriteString(call.Stdout, manual.Help(a))
+		return err
+	case applet.ErrVersion:
+		_, err := fmt.Fprintf(call.Stdout, "%s (pidbox) %s\n", a.Name, Version())
+		return err
+	default:
+		return err
+	}
 }
 
 // flags makes a flag of each option as it is spelled in words, which are of spell. Of all others it makes none: cli

@@ -9,11 +9,11 @@ import (
 
 // Self describes the binary under its own name, whose applets are list.
 func Self(list []applet.Entry) *applet.Applet {
-	var names, install, hard bool
+	var names, install, hard, dropIns bool
 	return &applet.Applet{
 		Name:     "pidbox",
 		Summary:  "one binary, many applets, each doing one part of a process's life correctly",
-		Synopsis: []string{"APPLET [ARG...]", "--list", "--install [--hard] DIR"},
+		Synopsis: []string{"APPLET [ARG...]", "--list [--drop-ins]", "--install [--hard] [--drop-ins] DIR"},
 		Description: `
 			pidbox is the binary behind every applet.
 			Called by the name of an applet, through a link, it is that applet.
@@ -23,13 +23,14 @@ func Self(list []applet.Entry) *applet.Applet {
 		`,
 		Commands: commands(list),
 		Options: []applet.Option{
-			applet.Switch(&names, "list", "print the names of the applets, one per line"),
+			applet.Switch(&names, "list", "print the names of the applets, one per line, without the drop-ins"),
 			applet.Switch(&install, "install",
-				"make a link for each applet in DIR; a file that is not a link to pidbox is left alone and reported"),
+				"make a link for each applet but the drop-ins in DIR; a file that is not a link to pidbox is left alone and reported"),
 			applet.Switch(&hard, "hard", "with --install, make hard links instead of symbolic ones"),
+			applet.Switch(&dropIns, "drop-ins", "with --install or --list, include those that have the name of another program"),
 		},
 		Exclusive: [][]string{{"list", "install"}},
-		Requires:  []applet.Need{{Option: "hard", OneOf: []string{"install"}}},
+		Requires:  []applet.Need{{Option: "hard", OneOf: []string{"install"}}, {Option: "drop-ins", OneOf: []string{"install", "list"}}},
 		Statuses: []applet.Item{
 			{Name: "0", Text: "done"},
 			{Name: "1", Text: "--install: a file that is not a link to pidbox was left alone"},
@@ -58,7 +59,7 @@ func Self(list []applet.Entry) *applet.Applet {
 		Run: func(call *applet.Call) error {
 			switch {
 			case install && len(call.Args) == 1:
-				return installLinks(call, call.Args[0], hard, list)
+				return installLinks(call, call.Args[0], hard, dropIns, list)
 			case install:
 				return applet.Usage("--install takes one directory")
 			case !names:
@@ -68,6 +69,9 @@ func Self(list []applet.Entry) *applet.Applet {
 				return err
 			}
 			for _, e := range list {
+				if e.DropIn && !dropIns {
+					continue
+				}
 				if _, err := fmt.Fprintln(call.Stdout, e.Name); err != nil {
 					return err
 				}
@@ -94,13 +98,16 @@ func pages(list []applet.Entry) []string {
 	return all
 }
 
-func installLinks(call *applet.Call, dir string, hard bool, list []applet.Entry) error {
+func installLinks(call *applet.Call, dir string, hard, dropIns bool, list []applet.Entry) error {
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this binary: %w", err)
 	}
 	left := 0
 	for _, e := range list {
+		if e.DropIn && !dropIns {
+			continue
+		}
 		did, err := link(self, dir, e.Name, hard)
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -44,6 +45,12 @@ type GarbageError struct {
 
 func (e *GarbageError) Error() string {
 	return fmt.Sprintf("%s: %s is not a PID", e.Path, e.Text)
+}
+
+// Numbered says that it begins with a PID all the same, which a laxer reader takes for one.
+func (e *GarbageError) Numbered() bool {
+	digits := strings.TrimLeft(strings.TrimPrefix(e.Text, `"`), " +0")
+	return digits != "" && digits[0] >= '1' && digits[0] <= '9'
 }
 
 // HeldError is a pidfile whose process is alive. The holder is open and belongs to the receiver of the error.

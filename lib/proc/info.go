@@ -42,8 +42,9 @@ type Info struct {
 	Group   int
 	Session int
 
-	file   fileID // of Exec
-	caught uint64 // the signals that have a handler: bit n-1 is signal n
+	file      fileID // of Exec
+	elsewhere bool   // Exec was deleted, and is a path in another mount namespace
+	caught    uint64 // the signals that have a handler: bit n-1 is signal n
 }
 
 type fileID struct{ device, inode uint64 }
@@ -134,7 +135,7 @@ func (info Info) runs(path string) bool {
 		path = resolved
 	}
 	absolute, err := filepath.Abs(path)
-	return err == nil && info.Deleted && absolute == info.Exec
+	return err == nil && info.Deleted && !info.elsewhere && absolute == info.Exec
 }
 
 func userID(name string) (int, error) {

@@ -22,6 +22,11 @@ func readInfo(dir int, prefix string, pid int) (Info, error) {
 	}
 	info.Exec, info.Deleted = procfs.Exec(dir, prefix+"exe")
 	info.file, _ = fileIn(dir, prefix+"exe")
+	if info.Deleted { // its path may be of other mounts than ours, in a container
+		theirs, ok := fileIn(dir, prefix+"ns/mnt")
+		ours, _ := fileAt("/proc/self/ns/mnt")
+		info.elsewhere = ok && theirs != ours
+	}
 	return info, nil
 }
 

@@ -117,11 +117,17 @@ func (p *plan) properties() error {
 	if err := p.limits(); err != nil {
 		return err
 	}
+	if err := p.scheduling(); err != nil {
+		return err
+	}
 	if err := p.credentials(); err != nil {
 		return err
 	}
 	if cmd.NoNewPrivs {
 		p.do("set no_new_privs", fork.Must, unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1)
+	}
+	for _, fd := range cmd.Shut {
+		p.do("close descriptors", fork.May, unix.SYS_CLOSE, uintptr(fd))
 	}
 	if cmd.Dir == "" {
 		return nil

@@ -25,10 +25,16 @@ type Command struct {
 	Keep                  []*os.File       // by Exec only: stay open across it, on their numbers
 	ExtraFiles            map[int]*os.File // by the number that the child sees; every other one is closed
 	User                  *User
-	Nice                  *int // -20 to 19
+	Root                  string // made the root directory, before Dir is entered; Path and Dir are in it
+	Nice                  *int   // -20 to 19
+	Scheduler             *Scheduler
+	IOPriority            *int // as ioprio_set(2) has it: the class in the bits from 13 on
 	OOMScoreAdj           *int // -1000 to 1000
 	Limits                []Limit
 	NoNewPrivs            bool
+	SecureBits            *int      // capabilities(7)
+	Session               bool      // by Exec: in a session of its own, where it can be
+	Shut                  []int     // by Exec: descriptors that it does not get
 	Mortal                bool      // killed when the thread that started it ends (PR_SET_PDEATHSIG), not for Exec
 	Capabilities          *[]string // keep only these, as "net_bind_service" or "CAP_NET_BIND_SERVICE"; nil keeps all
 }

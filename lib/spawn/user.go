@@ -176,3 +176,10 @@ func parseID(s string) (int, bool) {
 	n, err := strconv.ParseUint(s, 10, 32)
 	return int(n), err == nil && n != math.MaxUint32
 }
+
+// Current is the user that this process runs as, with the groups that it has.
+func Current() (*User, error) {
+	groups, err := os.Getgroups()
+	uid := os.Geteuid()
+	return &User{Name: strconv.Itoa(uid), Home: "/", UID: uid, GID: os.Getegid(), Groups: groups}, err
+}
