@@ -1,7 +1,6 @@
 package applets
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -26,7 +25,6 @@ type ssdPlan struct {
 	schedule signals.Schedule // nil: the signal alone
 	timeout  time.Duration
 	wait     time.Duration
-	nice     *int
 	sched    *spawn.Scheduler
 	schedAs  string
 	io       *int
@@ -128,7 +126,7 @@ func (o *ssd) resolve() error {
 			file = o.root + "/" + o.exec
 		}
 		if _, err := os.Stat(file); err != nil && (o.dialect.name == "dpkg" || o.action == "start") {
-			return fmt.Errorf("unable to stat %s (%w)", file, proseOf(err))
+			return fmt.Errorf("unable to stat %s (%w)", file, spawn.Words(err))
 		}
 		if p.pattern.Exec = file; o.interpreted {
 			p.pattern.Exec = interpreter(file)
@@ -224,16 +222,6 @@ func ssdPID(what, s string) (int, error) {
 func unsigned(s string, base int) (int, bool) {
 	n, err := strconv.ParseInt(strings.TrimPrefix(strings.TrimSpace(s), "+"), base, 64)
 	return int(n), err == nil && n >= 0 && n <= math.MaxInt32
-}
-
-// proseOf is what the system says of an error, without the call and the path.
-func proseOf(err error) error {
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
-		text := errno.Error()
-		return errors.New(strings.ToUpper(text[:1]) + text[1:])
-	}
-	return err
 }
 
 func interpreter(file string) string {

@@ -50,7 +50,7 @@ func (o *ssd) values() (err error) {
 	}{
 		{"oom-score-adj", o.oom, -1000, 1000, func(n int) { p.oom = &n }},
 		{"nice level", o.nice, -20, 19, func(int) {}},
-		{"wait", o.wait, 0, 1 << 31, func(n int) { p.wait = time.Duration(n) * time.Millisecond }},
+		{"wait", o.wait, 0, 1<<31 - 1, func(n int) { p.wait = time.Duration(n) * time.Millisecond }},
 		{"secbits", o.secbits, 0, 0xff, func(n int) { p.secbits = &n }},
 	} {
 		if v.text == "" {
@@ -97,7 +97,7 @@ func (o *ssd) descriptors(c *applet.Call, order *daemon.Order) (close func(), er
 	if o.stdin != "" {
 		f, err := os.Open(o.stdin)
 		if err != nil {
-			return closeAll, fmt.Errorf("unable to open the input `%s': %w", o.stdin, proseOf(err))
+			return closeAll, fmt.Errorf("unable to open the input `%s': %w", o.stdin, spawn.Words(err))
 		}
 		files, order.Command.Stdin = append(files, f), f
 	}
@@ -110,7 +110,7 @@ func (o *ssd) descriptors(c *applet.Call, order *daemon.Order) (close func(), er
 			return closeAll, err
 		}
 		files, *to = append(files, r, w), w
-		p, err := spawn.Detach(spawn.Command{Path: "/bin/sh", Args: []string{"sh", "-c", *command}, Env: os.Environ(), Dir: "/", Stdin: r})
+		p, err := spawn.Detach(context.Background(), spawn.Command{Path: "/bin/sh", Args: []string{"sh", "-c", *command}, Env: os.Environ(), Dir: "/", Stdin: r})
 		if err == nil {
 			err = p.Go()
 		}

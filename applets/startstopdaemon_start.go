@@ -220,9 +220,9 @@ func (o *ssd) started(c *applet.Call, err error) error {
 	case errors.As(err, &held): // by another start at the same time, or it does not match what it holds
 		return o.already(c)
 	case errors.As(err, &exec):
-		return fmt.Errorf("unable to start %s (%w)", o.program(), proseOf(err))
+		return fmt.Errorf("unable to start %s (%w)", o.program(), spawn.Words(err))
 	case errors.As(err, &step) && strings.HasPrefix(step.Step, "change to the directory "):
-		return fmt.Errorf("unable to chdir() to %s (%w)", o.dir, proseOf(err))
+		return fmt.Errorf("unable to chdir() to %s (%w)", o.dir, spawn.Words(err))
 	case errors.As(err, &caught):
 		return err
 	}

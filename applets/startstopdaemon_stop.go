@@ -10,6 +10,7 @@ import (
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
 	"pidbox/lib/signals"
+	"pidbox/lib/spawn"
 	"pidbox/lib/stop"
 )
 
@@ -184,7 +185,7 @@ func (o *ssd) wouldStop(c *applet.Call, found *matched) error {
 func (o *ssd) tellSignal(c *applet.Call, found *matched, s syscall.Signal, retry int) (failed int) {
 	for pid, err := range found.Denied() {
 		if failed++; s != 0 {
-			c.Say("warning: failed to kill %d: %v", pid, proseOf(err))
+			c.Say("warning: failed to kill %d: %v", pid, spawn.Words(err))
 		}
 	}
 	if o.verbose && len(found.Sent()) > 0 && o.dialect.name == "dpkg" {

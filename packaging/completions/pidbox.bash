@@ -8,9 +8,9 @@ _pidbox() {
 		return
 	fi
 	if [[ $cur == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "--list --install --hard -q --quiet -v --verbose -h --help --version" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "--list --install --hard --drop-ins -q --quiet -v --verbose -h --help --version" -- "$cur")
 	else
-		mapfile -t COMPREPLY < <(compgen -W "daemonize fault-agent fault-tester keep-alive pid-alive pid-claim pid-kill sipid wait-healthy" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "daemonize fault-agent fault-tester keep-alive pid-alive pid-claim pid-kill sipid start-stop-daemon wait-healthy" -- "$cur")
 	fi
 }
 complete -F _pidbox pidbox
