@@ -65,7 +65,7 @@ func faultTester() *applet.Applet {
 			If a case fails, the load is stopped first, then on_failure is run, the members' data is moved away where the agents
 			have a directory, everything is healed and the members are started empty.
 
-			FILE has: name; clients, a list of addresses; members (name, agent, addresses, health as a URL or exec, token_file; for lab and
+			FILE has: name; clients, a list of addresses; members, or {exec: COMMAND} that prints them (zone, name, agent, addresses, health as a URL or exec, token_file; for lab and
 			up, command, dir, disk, and ssh); token_file; tls (ca, cert, key); defaults
 			(hold 5s, recover 60s, timeout 10s); leader, a command that prints the leader's name or address; load, a list of
 			commands that run during a case; check (exec, tries, pause, timeout); on_failure (exec, archive, stacks, stop);
@@ -73,7 +73,7 @@ func faultTester() *applet.Applet {
 
 			A case has: name; fault (kill, stop, pause, wipe, isolate, partition, slow, rate, loss, reset, reorder, garble, fill, power, corrupt, eio, enospc, slow-fsync, exec,
 			none); on (one,
-			follower, leader, minority, majority, all, or names); shape of a partition (halves, ring, bridge), or its sides or links (lists
+			follower, leader, minority, majority, all, zone, or names); shape of a partition (halves, ring, bridge, zones), or its sides or links (lists
 			of names); from (members, clients, all); hold, or until
 			(exec, timeout); recover; percent, delay, jitter, rate, leave, direction, variant, paths, ops, tear, flip, cut; inject and undo of exec; effect.
 			A command is a list of words, or one text for sh -c.

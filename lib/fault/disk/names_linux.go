@@ -85,11 +85,14 @@ func (w *with) create() (p reply, err error) {
 	name, _ := w.name(16)
 	var f *os.File
 	p, err = w.make(name, func(path string) (err error) {
-		if f, err = openFile(path, flags|syscall.O_CREAT, w.u32(4)&0o7777); err == nil {
+		if f, err = openFile(path, flags|syscall.O_CREAT|syscall.O_EXCL, w.u32(4)&0o7777); err == nil {
 			err = w.own(path)
 		}
 		return err
 	})
+	if errors.Is(err, syscall.EEXIST) && flags&syscall.O_EXCL == 0 { // the kernel did not know of it
+		p, f, err = w.openThere(name, flags)
+	}
 	if err != nil {
 		if f != nil {
 			f.Close()
@@ -106,6 +109,23 @@ func (w *with) create() (p reply, err error) {
 	p.u64(w.tree.opened(n, &handle{file: f, synced: lasting(flags)}))
 	p.u32(0, 0)
 	return p, nil
+}
+
+// openThere opens a file that was there when it was to be made.
+func (w *with) openThere(name string, flags uint32) (p reply, f *os.File, err error) {
+	rel := filepath.Join(w.rel, name)
+	if f, err = openFile(w.tree.path(rel), flags&^(syscall.O_CREAT|syscall.O_TRUNC), 0); err != nil {
+		return p, nil, err
+	}
+	if flags&syscall.O_TRUNC != 0 {
+		if err = w.cut(f, rel, 0); err == nil {
+			err = f.Truncate(0)
+		}
+	}
+	if err == nil {
+		p, err = w.entry(name)
+	}
+	return p, f, err
 }
 
 func (w *with) unlink() (p reply, err error) {

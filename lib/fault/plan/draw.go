@@ -17,10 +17,11 @@ const (
 	Minority = "minority"
 	Majority = "majority"
 	All      = "all"
+	Zone     = "zone" // all members of one
 )
 
 func reserved(name string) bool {
-	return slices.Contains([]string{One, Follower, Leader, Minority, Majority, All}, name)
+	return slices.Contains([]string{One, Follower, Leader, Minority, Majority, All, Zone}, name)
 }
 
 // On says who is hit: a choice, or names.
@@ -77,6 +78,8 @@ func (p *Plan) Draw(c Case, round int, leader string) ([]string, error) {
 	switch c.On.Choice {
 	case "":
 		return nil, nil
+	case Zone:
+		return p.zone(c, round)
 	case All:
 		size = n
 	case One:
@@ -113,6 +116,7 @@ func (p *Plan) Draw(c Case, round int, leader string) ([]string, error) {
 const (
 	Halves = "halves" // two sides that do not see each other, the smaller one first
 	Ring   = "ring"   // each sees only its two neighbours; from four members on
+	Zones  = "zones"  // the members of one zone do not see those of another
 	Bridge = "bridge" // two sides that do not see each other, and one member that sees all; from three on
 )
 
@@ -121,10 +125,13 @@ func (p *Plan) Sides(c Case, round int) (map[string][]string, error) {
 	if len(c.Sides)+len(c.Links) > 0 {
 		return p.drawn(c)
 	}
+	if c.Shape == Zones {
+		return p.apart()
+	}
 	n := len(p.Members)
 	least := map[string]int{Halves: 2, Ring: 4, Bridge: 3}[c.Shape]
 	if least == 0 {
-		return nil, fmt.Errorf("shape %q is none of halves, ring, bridge", c.Shape)
+		return nil, fmt.Errorf("shape %q is none of halves, ring, bridge, zones", c.Shape)
 	}
 	if n < least {
 		return nil, fmt.Errorf("a %s needs %d members, there are %d", c.Shape, least, n)

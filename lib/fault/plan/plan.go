@@ -17,7 +17,7 @@ import (
 // Plan is a whole file.
 type Plan struct {
 	Name      string    `yaml:"name"`
-	Members   []Member  `yaml:"members"`
+	Members   Members   `yaml:"members"`
 	Clients   []string  `yaml:"clients"`    // addresses of those that use the cluster
 	TokenFile string    `yaml:"token_file"` // the agents' token, on the file's first line
 	TLS       TLS       `yaml:"tls"`
@@ -38,9 +38,11 @@ type Member struct {
 	Agent     string   `yaml:"agent"`     // unix:PATH, HOST:PORT, http://HOST:PORT or https://HOST:PORT
 	Addresses []string `yaml:"addresses"` // by which the others reach it; for network faults
 	Health    Health   `yaml:"health"`
-	Command   Command  `yaml:"command"`    // what the member is, in the foreground; for a lab, which starts it
-	Dir       string   `yaml:"dir"`        // its directory, for a lab
-	Disk      bool     `yaml:"disk"`       // and with faults of the disk
+	Zone      string   `yaml:"zone"`    // whatever may fail together
+	Command   Command  `yaml:"command"` // what the member is, in the foreground; for a lab, which starts it
+	Dir       string   `yaml:"dir"`     // its directory, for a lab
+	Disk      bool     `yaml:"disk"`    // and with faults of the disk
+	inventory Command  // in place of the list: prints it
 	SSH       string   `yaml:"ssh"`        // HOST or USER@HOST, for up
 	TokenFile string   `yaml:"token_file"` // of this member's agent, in place of the plan's
 }
@@ -144,13 +146,13 @@ func Faults() []string {
 	return []string{Kill, Stop, Pause, Wipe, Isolate, Partition, Slow, Rate, Loss, Reset, Reorder, Garble, Fill, Power, Corrupt, EIO, NoSpace, SlowSync, Exec, None}
 }
 
-// Load reads a plan from a file.
+// Load reads a plan from a file, and runs the command that lists its members, if there is one.
 func Load(path string) (*Plan, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	p, err := Parse(b)
+	p, err := parsed(b, true)
 	if err != nil {
 		return nil, fmt.Errorf("%s:%w", path, err)
 	}

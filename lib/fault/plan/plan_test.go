@@ -314,3 +314,42 @@ cases: [` + text + "]\n"))
 		}
 	}
 }
+
+// Members may be what a command prints, and stand in zones.
+func TestInventory(t *testing.T) {
+	load := func(text string) (*Plan, error) {
+		file := filepath.Join(t.TempDir(), "plan.yaml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return Load(file)
+	}
+	list := `for i in 1 2 3 4 5 6; do echo "{\"name\": \"m$i\", \"agent\": \"h:$i\", \"zone\": \"z$((i % 3))\", \"addresses\": [\"10.0.0.$i\"], \"health\": {\"exec\": \"true\"}}"; done | sed "s/^/- /"`
+	p, err := load("name: x\nmembers: {exec: '" + list + "'}\ncases: [{fault: kill, on: zone}, {fault: partition, shape: zones}]\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, err := p.Draw(p.Cases[0], 1, "")
+	if err != nil || len(names) != 2 || p.Member(names[0]).Zone != p.Member(names[1]).Zone {
+		t.Error(names, err)
+	}
+	sides, err := p.Sides(p.Cases[1], 1)
+	if err != nil || len(sides) != 6 || strings.Join(sides["m1"], " ") != "m2 m3 m5 m6" {
+		t.Error(sides, err)
+	}
+	for text, want := range map[string]string{
+		"members: {exec: 'exit 3'}\ncases: [{fault: none}]\n":                                            ":1:10: members of sh: exit status 3",
+		"members: {exec: 'echo hello'}\ncases: [{fault: none}]\n":                                        "members of sh: at 1:1: ",
+		"members: {exec: 'echo []'}\ncases: [{fault: none}]\n":                                           "no members",
+		"members: {exec: './nothing here'}\ncases: [{fault: none}]\n":                                    "exit status 127",
+		"members: {exec: 'echo [{nam: x}]'}\ncases: [{fault: none}]\n":                                   "unknown field",
+		"members: [{name: a, agent: 'h:1', health: {exec: 'true'}}]\ncases: [{fault: kill, on: zone}]\n": "no member has one",
+	} {
+		if _, err := load(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+	if _, err := Parse([]byte("members: {exec: 'echo []'}\ncases: [{fault: none}]\n")); err == nil {
+		t.Error("a plan without a file ran a command")
+	}
+}

@@ -15,31 +15,69 @@ import (
 	"pidbox/lib/health"
 )
 
-// Parse reads a plan. Its errors begin with "line:column: ".
-func Parse(b []byte) (p *Plan, err error) {
+// Parse reads a plan, whose members are a list. Its errors begin with "line:column: ".
+func Parse(b []byte) (*Plan, error) { return parsed(b, false) }
+
+func parsed(b []byte, generate bool) (p *Plan, err error) {
 	defer func() {
 		if recover() != nil { // the YAML library's, which expects no tags
 			p, err = nil, errors.New("1:1: this YAML cannot be read")
 		}
 	}()
-	p = new(Plan)
-	if err := yaml.UnmarshalWithOptions(b, p, yaml.Strict()); err != nil {
-		var y yaml.Error
-		if errors.As(err, &y) && y.GetToken() != nil {
-			at := y.GetToken().Position
-			return nil, fmt.Errorf("%d:%d: %s", at.Line, at.Column, strings.Join(strings.Fields(y.GetMessage()), " "))
+	p, err = read(b)
+	if err != nil {
+		return nil, err
+	}
+	if generate {
+		if err := p.inventoried().in(b); err != nil {
+			return nil, err
 		}
-		return nil, fmt.Errorf("1:1: %s", strings.Join(strings.Fields(err.Error()), " "))
+	}
+	if err := p.finish(b); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// read reads the text, of which nothing is checked yet.
+func read(b []byte) (*Plan, error) {
+	p := new(Plan)
+	if err := strict(b, p); err != nil {
+		return nil, err
 	}
 	if file, err := parser.ParseBytes(b, 0); err == nil && len(file.Docs) > 1 {
 		return nil, errors.New("1:1: more than one document")
 	}
-	p.defaults()
-	if f := p.check(); f != nil {
-		line, column := locate(b, f.path)
-		return nil, fmt.Errorf("%d:%d: %s", line, column, strings.Join(strings.Fields(f.text), " "))
-	}
 	return p, nil
+}
+
+// finish fills in what the text does not say, and checks it.
+func (p *Plan) finish(b []byte) error {
+	p.defaults()
+	return p.check().in(b)
+}
+
+// in is the error with its place in the text; nil of none.
+func (f *flaw) in(b []byte) error {
+	if f == nil {
+		return nil
+	}
+	line, column := locate(b, f.path)
+	return fmt.Errorf("%d:%d: %s", line, column, strings.Join(strings.Fields(f.text), " "))
+}
+
+// strict reads YAML, without fields that are not known. Its errors begin with "line:column: ".
+func strict(b []byte, to any) error {
+	err := yaml.UnmarshalWithOptions(b, to, yaml.Strict())
+	if err == nil {
+		return nil
+	}
+	var y yaml.Error
+	if errors.As(err, &y) && y.GetToken() != nil {
+		at := y.GetToken().Position
+		return fmt.Errorf("%d:%d: %s", at.Line, at.Column, strings.Join(strings.Fields(y.GetMessage()), " "))
+	}
+	return fmt.Errorf("1:1: %s", strings.Join(strings.Fields(err.Error()), " "))
 }
 
 // locate finds the place of a path such as $.cases[2].on, or of the nearest one above it that is there.

@@ -137,6 +137,9 @@ func (c *client) do(ctx context.Context, method, path string, body any) (fault.S
 		if json.Unmarshal(b, &p) != nil || p.Error == "" {
 			p.Error = "it answered " + answer.Status
 		}
+		if answer.StatusCode == http.StatusNotFound {
+			p.Error = fmt.Sprintf("it does not know %s: it may be of another version", path)
+		}
 		return s, &RefusedError{answer.StatusCode, fmt.Sprintf("agent of %s: %s", c.member, p.Error)}
 	}
 	if err := json.Unmarshal(b, &s); err != nil || s.State == "" {

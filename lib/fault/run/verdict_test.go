@@ -3,12 +3,16 @@
 package run
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"pidbox/lib/fault"
+	"pidbox/lib/fault/plan"
 	"pidbox/lib/fault/report"
 )
 
@@ -43,5 +47,31 @@ func TestMemberThatEndsDuringTheCheck(t *testing.T) {
 	got := w.one("check: {exec: 'touch " + checked + "'}\ncases: [{fault: kill, on: m1}]")
 	if got.Outcome != report.Fail || !strings.Contains(got.Reason, "m2 died unexpectedly") {
 		t.Errorf("got %s %q", got.Outcome, got.Reason)
+	}
+}
+
+// An agent that does not know what it is asked for is named as one of another version, and so is what is no agent at all.
+func TestAgentOfAnotherVersion(t *testing.T) {
+	old := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/v1/status":
+			fmt.Fprint(w, `{"state":"running","tomorrow":{"is":"another day"}}`)
+		case "/v1/stop":
+			fmt.Fprint(w, `{}`)
+		default:
+			w.WriteHeader(http.StatusNotFound)
+			fmt.Fprint(w, `{"error":"not found"}`)
+		}
+	}))
+	defer old.Close()
+	c := newClient(plan.Member{Name: "m1", Agent: old.URL}, "", nil)
+	if s, err := c.status(t.Context()); err != nil || s.State != fault.Running {
+		t.Error(s, err)
+	}
+	if _, err := c.order(t.Context(), "power", fault.Order{}); err == nil || !strings.Contains(err.Error(), "agent of m1: it does not know power: it may be of another version") {
+		t.Error(err)
+	}
+	if _, err := c.order(t.Context(), "stop", fault.Order{}); err == nil || !strings.Contains(err.Error(), "does not answer like an agent") {
+		t.Error(err)
 	}
 }
