@@ -328,7 +328,7 @@ func locked(t *testing.T, path string) bool {
 	return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil
 }
 
-// A real nginx in the foreground is ready when it answers, and a real redis when it says so.
+// A real nginx in the foreground is ready when it answers, and a real redis, HAProxy and gunicorn when they say so.
 func TestRealDaemons(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -347,9 +347,20 @@ func TestRealDaemons(t *testing.T) {
 	if err := os.WriteFile(in("nginx.conf"), []byte(config), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	for file, text := range map[string]string{
+		"haproxy.cfg": "defaults\nmode http\ntimeout connect 1s\ntimeout client 1s\ntimeout server 1s\nfrontend f\nbind unix@" +
+			in("haproxy.socket") + "\nhttp-request return status 200\n",
+		"app.py": "def app(environ, start):\n    start('200 OK', [])\n    return [b'fine']\n",
+	} {
+		if err := os.WriteFile(in(file), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for name, words := range map[string][]string{
+		"haproxy":      {"--notify-await", "haproxy", "-Ws", "-f", in("haproxy.cfg")},
+		"gunicorn":     {"--notify-await", "gunicorn", "--chdir", dir, "--bind", "unix:" + in("gunicorn.socket"), "app:app"},
 		"nginx":        {"--ready-url", "http://" + address + "/", "nginx", "-c", in("nginx.conf")},
-		"redis-server": {"--notify-await", "redis-server", "--port", "0", "--unixsocket", in("socket"), "--dir", dir, "--save", "", "--supervised", "systemd"},
+		"redis-server": {"--notify-await", "redis-server", "--port", "0", "--unixsocket", in("redis-server.socket"), "--dir", dir, "--save", "", "--supervised", "systemd"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := exec.LookPath(name); err != nil {
@@ -363,7 +374,7 @@ func TestRealDaemons(t *testing.T) {
 				if own, pid := number(t, dir, "own.pid"), number(t, dir, "nginx.pid"); own != pid {
 					t.Errorf("nginx says that it is %d, the pidfile %d", own, pid)
 				}
-			} else if conn, err := net.Dial("unix", in("socket")); err != nil {
+			} else if conn, err := net.Dial("unix", in(name+".socket")); err != nil {
 				t.Error(err)
 			} else {
 				conn.Close()
