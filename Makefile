@@ -78,6 +78,9 @@ faults: build peers ## a table of faults, and who comes through; writes testscri
 peers: ## the tools that pidbox is measured against, from Debian
 	testscripts/bench/peers
 
+waits: build peers ## wait-healthy and its peers before the same services; writes packaging/docs/waiting.md (root)
+	$(GO) run ./testscripts/waits -out packaging/docs/waiting.md ./$(BINARY)
+
 soak: build ## random lives of processes for D, with a checker that knows who owns what
 	$(GO) run ./testscripts/soak -for $(D) ./$(BINARY)
 
@@ -99,4 +102,4 @@ clean: ## what was built here
 help: ## this list
 	@sed -n 's/^test-%/test-PLACE/; s/^\([A-Za-z-]*\):.*## /\1	/p' Makefile | expand -t 17
 
-.PHONY: build demo test deps vet check lint race fuzz bench faults peers soak generate install uninstall dist clean help
+.PHONY: build demo test deps vet check lint race fuzz bench waits faults peers soak generate install uninstall dist clean help
