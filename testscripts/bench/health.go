@@ -59,7 +59,7 @@ func probe() (lag float64, err error) {
 	}
 	address := hold.Addr().String()
 	hold.Close()
-	reached := make(chan time.Duration)
+	reached := make(chan int64)
 	go func() {
 		for {
 			if conn, err := net.Dial("tcp", address); err == nil {
