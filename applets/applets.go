@@ -12,6 +12,7 @@ import (
 // List is every applet, by name. Adding one is its file, its line here, its scripts, and make generate.
 func List() []applet.Entry {
 	return []applet.Entry{
+		{Name: "chpst", Also: []string{"envdir", "envuidgid", "setlock", "setuidgid", "softlimit"}, New: chpst, DropIn: true},
 		{Name: "daemonize", New: daemonize},
 		{Name: "fault-agent", New: faultAgent},
 		{Name: "fault-tester", New: faultTester},

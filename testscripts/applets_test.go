@@ -20,3 +20,11 @@ func appletNames() (names []string) {
 	}
 	return names
 }
+
+// aliases are the further names that applets have.
+func aliases() (names []string) {
+	for _, entry := range applets.List() {
+		names = append(names, entry.Also...)
+	}
+	return names
+}

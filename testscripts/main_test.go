@@ -28,7 +28,7 @@ import (
 func TestMain(m *testing.M) {
 	commands := fixtures()
 	maps.Copy(commands, hostiles())
-	for _, name := range append(appletNames(), "pidbox") {
+	for _, name := range append(append(appletNames(), "pidbox"), aliases()...) {
 		commands[name] = func() { os.Exit(pidbox()) }
 	}
 	if commands[filepath.Base(os.Args[0])] == nil {

@@ -40,7 +40,8 @@ type Applet struct {
 type Entry struct {
 	Name   string
 	New    func() *Applet
-	DropIn bool // it has the name of another program: no link is made for it unless asked for, and one may have an ending
+	Also   []string // further names of the same applet, which its Call is told
+	DropIn bool     // it has the name of another program: no link is made for it unless asked for, and one may have an ending
 }
 
 // Item is a name and its meaning.
@@ -55,6 +56,7 @@ type Example struct {
 // Call is one run of an applet: its operands and where it may write. Stdout carries data only.
 type Call struct {
 	Name    string   // the applet's name, which starts every message
+	As      string   // the name that it was called by, where it has several
 	Line    []string // the whole command line, as the process was given it
 	Args    []string // the operands, a leading -- taken off
 	Stdin   io.Reader

@@ -8,6 +8,7 @@ import (
 	"io"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"pidbox/lib/applet"
@@ -35,7 +36,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer, list []apple
 		return int(report(call, unknownApplet(name, list), applet.Failed, judge))
 	}
 	a := fresh()
-	call.Name = a.Name
+	call.Name, call.As = a.Name, name
 	failure := a.Failure
 	if failure == applet.OK {
 		failure = applet.Failed
@@ -76,7 +77,7 @@ func choose(args []string, list []applet.Entry) (string, func() *applet.Applet, 
 
 func find(name string, list []applet.Entry) func() *applet.Applet {
 	for _, e := range list {
-		if e.Name == name || e.DropIn && strings.HasPrefix(name, e.Name+".") {
+		if e.Name == name || slices.Contains(e.Also, name) || e.DropIn && strings.HasPrefix(name, e.Name+".") {
 			return e.New
 		}
 	}

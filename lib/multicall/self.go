@@ -68,17 +68,24 @@ func Self(list []applet.Entry) *applet.Applet {
 			if err := call.NoOperands(); err != nil {
 				return err
 			}
-			for _, e := range list {
-				if e.DropIn && !dropIns {
-					continue
-				}
-				if _, err := fmt.Fprintln(call.Stdout, e.Name); err != nil {
+			for _, name := range offered(list, dropIns) {
+				if _, err := fmt.Fprintln(call.Stdout, name); err != nil {
 					return err
 				}
 			}
 			return nil
 		},
 	}
+}
+
+// offered are the names of the applets, those of other programs only if asked for.
+func offered(list []applet.Entry, dropIns bool) (names []string) {
+	for _, e := range list {
+		if !e.DropIn || dropIns {
+			names = append(append(names, e.Name), e.Also...)
+		}
+	}
+	return names
 }
 
 func commands(list []applet.Entry) []applet.Item {
@@ -104,20 +111,17 @@ func installLinks(call *applet.Call, dir string, hard, dropIns bool, list []appl
 		return fmt.Errorf("find this binary: %w", err)
 	}
 	left := 0
-	for _, e := range list {
-		if e.DropIn && !dropIns {
-			continue
-		}
-		did, err := link(self, dir, e.Name, hard)
+	for _, name := range offered(list, dropIns) {
+		did, err := link(self, dir, name, hard)
 		if err != nil {
 			return err
 		}
 		if did == leftAlone {
 			left++
-			call.Say("left %s/%s: it is not a link to pidbox", dir, e.Name)
+			call.Say("left %s/%s: it is not a link to pidbox", dir, name)
 			continue
 		}
-		call.Tell("%s %s/%s", did, dir, e.Name)
+		call.Tell("%s %s/%s", did, dir, name)
 	}
 	if left > 0 {
 		return applet.Exit(applet.No)

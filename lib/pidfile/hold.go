@@ -1,6 +1,7 @@
 package pidfile
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -13,7 +14,10 @@ import (
 // HoldLock takes the lock of the file at path at once, or fails with ErrBusy. The file is made if need be, with mode 0600:
 // who can open it can lock it. It is held until every copy of the descriptor is closed: a process that inherits it holds
 // it for its lifetime. (The flock package, which the short locks of this package are made with, shows no descriptor.)
-func HoldLock(path string) (*os.File, error) {
+func HoldLock(path string) (*os.File, error) { return AwaitLock(context.Background(), path, false) }
+
+// AwaitLock is HoldLock, which waits for the lock, until the end of ctx, if wait says so.
+func AwaitLock(ctx context.Context, path string, wait bool) (*os.File, error) {
 	p, err := resolve.Walk(path, resolve.Policy{})
 	if err != nil {
 		return nil, err

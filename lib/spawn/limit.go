@@ -13,6 +13,7 @@ import (
 type Limit struct {
 	Name       string // nofile
 	Soft, Hard *uint64
+	Lenient    bool // a soft bound above the hard one is the hard one
 }
 
 // Unlimited is the value of a bound that is none.

@@ -40,6 +40,9 @@ func (p *plan) limits() error {
 		if l.Hard != nil {
 			bounds.Max = *l.Hard
 		}
+		if l.Lenient {
+			bounds.Cur = min(bounds.Cur, bounds.Max)
+		}
 		p.do("set the limit "+l.Name, fork.Must, unix.SYS_PRLIMIT64, 0, uintptr(resource), address(p, &bounds))
 	}
 	return nil
