@@ -1,4 +1,5 @@
 # fish completion for pidbox
+complete -c pidbox -f -n __fish_use_subcommand -a chpst -d 'run a command with a changed process state, compatible with runit\'s'
 complete -c pidbox -f -n __fish_use_subcommand -a daemonize -d 'detach a command, and report truthfully whether it runs'
 complete -c pidbox -f -n __fish_use_subcommand -a fault-agent -d 'start, stop, pause, isolate and wipe a member of a cluster on request'
 complete -c pidbox -f -n __fish_use_subcommand -a fault-tester -d 'break a cluster on purpose, case by case, and judge its recovery'
