@@ -59,6 +59,9 @@ func (t *Table) add(c *nftables.Conn, table *nftables.Table, id string, r Rule, 
 			c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: agentPort(t.port, destinationPort)})
 			c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: neighbours()})
 		}
+		if r.Kind == fault.Reset {
+			c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: resets()})
+		}
 		for i, v := range versions() {
 			if r.Kind == fault.Reset {
 				c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: append(match(v, sets[i], in), reset(id)...)})
@@ -114,6 +117,19 @@ func match(v version, set *nftables.Set, in bool) []expr.Any {
 		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{v.proto}},
 		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: offset, Len: uint32(v.bits / 8)},
 		&expr.Lookup{SourceRegister: 1, SetName: set.Name, SetID: set.ID},
+	}
+}
+
+// resets are packets that reset a connection: the kernel's own, by which a packet that came in is answered, must get out.
+func resets() []expr.Any {
+	const flags, rst = 13, 4 // the place in the header of TCP, and the flag
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{unix.IPPROTO_TCP}},
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: flags, Len: 1},
+		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 1, Mask: []byte{rst}, Xor: []byte{0}},
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: []byte{0}},
+		&expr.Verdict{Kind: expr.VerdictAccept},
 	}
 }
 
