@@ -124,8 +124,21 @@ func (p *pidfd) held() (bool, error) {
 	return false, err
 }
 
+// signal falls back on the number where a filter allows pidfd_open(2) and not this: of a process that is seen to run right
+// before. One that has ended counts as reaped there.
 func (p *pidfd) signal(s syscall.Signal) error {
 	err := p.with(func(fd int) error { return unix.PidfdSendSignal(fd, s, nil, 0) })
+	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) {
+		alive, failed := p.alive()
+		switch {
+		case failed != nil:
+			return failed
+		case alive:
+			err = unix.Kill(p.pid, s)
+		case errors.Is(err, unix.ENOSYS):
+			err = unix.ESRCH
+		}
+	}
 	return found(err)
 }
 
