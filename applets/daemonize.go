@@ -136,14 +136,16 @@ func (o *daemonizeOptions) run(c *applet.Call) error {
 	if err := o.check(c); err != nil {
 		return err
 	}
+	if !o.dryRun { // before anything is read, which may be there but once
+		if done, err := apart(c); done {
+			return err
+		}
+	}
 	if err := o.command(c); err != nil {
 		return err
 	}
 	if o.dryRun {
 		return o.rehearse(c)
-	}
-	if done, err := apart(c); done {
-		return err
 	}
 	ctx, stop := signals.Until(context.Background())
 	defer stop()

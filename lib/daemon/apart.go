@@ -15,18 +15,23 @@ func Crowded() bool {
 	return some
 }
 
-// Apart runs a program, this one for instance, as a child in the same process group with the same standard descriptors,
+// Apart runs a program, this one for instance, as a child in the same process group with the same descriptors,
 // and says how it ended. That one has no children but those it starts. Only such a process can have the orphans of a
 // daemon come to it and know them by that: where there are others before, theirs would come as well. TERM, INT, HUP and
 // QUIT are passed on, and it does not outlive us.
 func Apart(path string, args []string) (spawn.Ending, error) {
 	runtime.LockOSThread() // the child dies with this thread
 	defer runtime.UnlockOSThread()
+	std, others, done, err := spawn.Inherited()
+	if err != nil {
+		return spawn.Ending{}, err
+	}
+	defer done()
 	ctx, stop := signals.Until(context.Background())
 	defer stop()
 	p, err := spawn.Start(context.Background(), spawn.Command{
 		Path: path, Args: args, Env: os.Environ(), Mortal: true,
-		Stdin: os.NewFile(0, "stdin"), Stdout: os.NewFile(1, "stdout"), Stderr: os.NewFile(2, "stderr"),
+		Stdin: std[0], Stdout: std[1], Stderr: std[2], ExtraFiles: others,
 	}, false)
 	if err != nil {
 		return spawn.Ending{}, err
