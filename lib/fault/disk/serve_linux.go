@@ -85,7 +85,8 @@ func Serve(c Config, out io.Writer) error {
 		place.Close()
 		return err
 	}
-	defer l.Close()
+	closing := sync.OnceFunc(func() { l.Close() })
+	defer closing()
 	under := fmt.Sprintf("/proc/self/fd/%d", dir.Fd())
 	rubbish, err := newTrash(under)
 	if err != nil {
@@ -101,7 +102,10 @@ func Serve(c Config, out io.Writer) error {
 	ended := make(chan struct{})
 	go func() { s.run(); close(ended) }()
 	fmt.Fprintln(out, "ready")
-	go s.listen(l, func() error { return unmount(c.Dir) })
+	go s.listen(l, func() error {
+		defer closing() // before the answer: the next agent is not to take us for a file system that serves it
+		return unmount(c.Dir)
+	})
 	<-ended // unmounted, by us or by an administrator
 	s.handling.Wait()
 	s.journal.syncAll()
