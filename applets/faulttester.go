@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pidbox/lib/applet"
+	"pidbox/lib/fault/history"
 	"pidbox/lib/fault/plan"
 	"pidbox/lib/fault/report"
 	"pidbox/lib/fault/run"
@@ -28,6 +29,13 @@ type faultTesterOptions struct {
 	percent       float64
 	delay, jitter time.Duration
 	rate, leave   uint64
+	noSkip        bool
+	wait          time.Duration
+	lasting       time.Duration // of rounds
+	limit         time.Duration
+	evidence      string
+	model         string
+	memory        uint64
 	variant       string
 	paths, ops    []string
 	tear          bool
@@ -38,7 +46,7 @@ type faultTesterOptions struct {
 // faultTester breaks a cluster by its agents, in cases that a file describes, and judges how it recovers. Whatever
 // ends it, the faults are healed: by itself, or by the agents when its lease or their hold is over.
 func faultTester() *applet.Applet {
-	o := &faultTesterOptions{hold: 5 * time.Second}
+	o := &faultTesterOptions{hold: 5 * time.Second, rounds: -1, memory: 512 << 20}
 	return &applet.Applet{
 		Name:    "fault-tester",
 		Summary: "break a cluster on purpose, case by case, and judge its recovery",
@@ -84,13 +92,21 @@ func faultTester() *applet.Applet {
 			{Name: "list", Text: "print the cases of each round and the members they hit, without asking any agent"},
 			{Name: "lab", Text: "make the plan's members, their network and their agents on this machine, run COMMAND there, or wait, and take them down"},
 			{Name: "up", Text: "start the agents of the plan over ssh, with this program and a token each, their sockets forwarded; run COMMAND, or wait, and end them"},
+			{Name: "judge", Text: "say whether HISTORY, in lines of JSON or Jepsen's EDN, is one that the model allows; - is standard input"},
 			{Name: "check", Text: "ask every agent, health, the leader and the check once, and change nothing"},
 		},
 		Operands: applet.Operands{Option: "config", Commands: []string{"run", "list", "check"}},
 		Options: []applet.Option{
 			applet.String(&o.file, "config c", "FILE", "the members and the cases").As(applet.File),
 			applet.String(&o.pattern, "case", "GLOB", "only the cases with a matching name"),
-			applet.Parsed(&o.rounds, "rounds", "N", "how often to run the cases (default: what FILE says)", applet.Int(1, 1<<31-1)),
+			applet.Parsed(&o.rounds, "rounds", "N", "how often to run the cases (default: what FILE says); 0 for until something ends it", rounds),
+			applet.Duration(&o.lasting, "for", "D", "begin rounds until D is over, whatever FILE says"),
+			applet.Duration(&o.limit, "limit", "D", "end the whole run after D, with status 124; judge: give up after D (default 1m)"),
+			applet.Duration(&o.wait, "wait", "D", "wait up to D for another fault-tester to leave the members"),
+			applet.Switch(&o.noSkip, "no-skip", "a case that is skipped is a failure"),
+			applet.String(&o.evidence, "evidence", "DIR", "keep the plan, the histories, the outputs and the report in DIR, which is made (default: a temporary directory, removed if nothing went wrong)").As(applet.Dir),
+			applet.Set("model", "M", "judge: what the store promises: "+strings.Join(history.Models(), ", "), o.setModel),
+			applet.Parsed(&o.memory, "memory", "BYTES", "judge: use no more memory (default 512MiB)", plan.ParseSize),
 			applet.Parsed(&o.seed, "seed", "S", "draw from this number (default: what FILE says)", parseSeed),
 			applet.Switch(&o.json, "json", "report in lines of JSON"),
 			applet.String(&o.junit, "junit", "F", "write the outcome to F in JUnit's XML").As(applet.File),
@@ -111,11 +127,12 @@ func faultTester() *applet.Applet {
 		},
 		Statuses: []applet.Item{
 			{Name: "0", Text: "all passed, or were skipped"},
-			{Name: "1", Text: "a case failed; check: something is unhealthy"},
-			{Name: "4", Text: "an agent cannot be reached, serves another tester or refuses, or the cluster is unhealthy at the start"},
+			{Name: "1", Text: "a case failed; check: something is unhealthy; judge: the model does not allow the history"},
+			{Name: "4", Text: "it cannot be told whether a case or a history is fine; an agent cannot be reached, serves another tester or refuses, or the cluster is unhealthy at the start"},
 			{Name: "64", Text: "usage, or the file is wrong"},
+			{Name: "124", Text: "the limit of the run is over"},
 			{Name: "125", Text: "own failure, or not on Linux"},
-			{Name: "128+n", Text: "killed by signal n, everything healed"},
+			{Name: "128+n", Text: "killed by signal n; what was not seen to be healed is named"},
 		},
 		Examples: []applet.Example{
 			{Text: "Kill, stop and isolate members of etcd, and look at the report:", Lines: []string{
@@ -154,13 +171,17 @@ func (o *faultTesterOptions) run(c *applet.Call) error {
 		return keep(c)
 	}
 	if len(c.Args) == 0 {
-		return applet.Usage("no command given: run, do, list, check, lab or up")
+		return applet.Usage("no command given: run, do, list, check, lab, up or judge")
+	}
+	if c.Args[0] == "judge" {
+		c.Args = c.Args[1:]
+		return o.judge(c)
 	}
 	commands := map[string]func(*applet.Call, *plan.Plan) error{"run": o.runCases, "do": o.do, "list": o.list, "check": o.check,
 		"lab": o.lab, "up": o.up}
 	command := commands[c.Args[0]]
 	if command == nil {
-		return applet.Usage("unknown command %q: run, do, list, check, lab or up", c.Args[0])
+		return applet.Usage("unknown command %q: run, do, list, check, lab, up or judge", c.Args[0])
 	}
 	word := c.Args[0]
 	if c.Args = c.Args[1:]; word != "do" && word != "lab" && word != "up" {
@@ -178,7 +199,7 @@ func (o *faultTesterOptions) run(c *applet.Call) error {
 	if err != nil {
 		return applet.Fail(applet.BadUsage, "%w", err)
 	}
-	if o.rounds > 0 {
+	if o.rounds >= 0 {
 		p.Rounds = o.rounds
 	}
 	if o.seed != nil {
@@ -199,7 +220,8 @@ func keep(c *applet.Call) error {
 
 func (o *faultTesterOptions) options(c *applet.Call) run.Options {
 	host, _ := os.Hostname()
-	return run.Options{Case: o.pattern, Owner: fmt.Sprintf("the fault-tester on %s, process %d", host, os.Getpid()),
+	return run.Options{Case: o.pattern, Wait: o.wait, For: o.lasting, Ever: o.rounds == 0 && o.lasting == 0, Limit: o.limit,
+		Evidence: o.evidence, Lease: os.Getenv(run.LeaseVariable), Owner: fmt.Sprintf("the fault-tester on %s, process %d", host, os.Getpid()),
 		Step: func(s string) { c.Tell("%s", s) },
 		Ended: func(r report.Case) {
 			if !c.Quiet {
@@ -245,8 +267,10 @@ func (o *faultTesterOptions) runCases(c *applet.Call, p *plan.Plan) error {
 		return testerError(errors.Join(failure, err), r.Count(report.Fail) > 0)
 	case err != nil:
 		return err
-	case r.Count(report.Fail) > 0:
+	case r.Count(report.Fail) > 0, o.noSkip && r.Count(report.Skip) > 0:
 		return applet.Exit(applet.No) // the lines and the table have reported it
+	case r.Count(report.Unknown) > 0:
+		return applet.Exit(applet.Unsafe)
 	}
 	return nil
 }
@@ -261,6 +285,8 @@ func create(name string) (*os.File, error) {
 // testerError gives what ended a run its words, and, where a case had failed before the cluster became unhealthy, its status.
 func testerError(err error, failed bool) error {
 	switch {
+	case is[*run.LeftError](err):
+		return err
 	case is[*signals.Caught](err):
 		return fmt.Errorf("%w, everything healed", err)
 	case is[*run.UnhealthyError](err) && failed:

@@ -83,6 +83,7 @@ type Active struct {
 	Packets uint64    `json:"packets"` // met by it so far
 	Bytes   uint64    `json:"bytes"`   // of those packets, or of the file that fills
 	Hits    uint64    `json:"hits"`    // of the disk: operations that met it
+	Free    uint64    `json:"free"`    // fill: what is free all the same
 }
 
 // Exit is how a process ended.

@@ -15,6 +15,7 @@ import (
 type filler struct {
 	file  *os.File
 	bytes uint64
+	leave uint64
 }
 
 func fill(root *os.Root, leave uint64) (*filler, error) {
@@ -31,37 +32,39 @@ func fill(root *os.Root, leave uint64) (*filler, error) {
 		return nil, fmt.Errorf("fill: %w", err)
 	}
 	f := &filler{file: os.NewFile(uintptr(fd), "filler")}
-	for {
-		var s unix.Statfs_t
-		if err := unix.Fstatfs(fd, &s); err != nil {
-			f.close()
-			return nil, fmt.Errorf("fill: %w", err)
+	f.leave = leave
+	if _, err := f.top(); err != nil && f.bytes == 0 {
+		f.close()
+		if errors.Is(err, unix.EOPNOTSUPP) {
+			return nil, refuse(501, "fill: %w: this file system does not support fallocate", cut.ErrUnsupported)
 		}
-		free := s.Bavail
-		if leave == 0 && os.Geteuid() == 0 {
-			free = s.Bfree // the reserve as well, for the member may be root too
-		}
-		left := free * uint64(s.Bsize)
-		if left <= leave {
-			break
-		}
-		took, err := f.take(left-leave, uint64(s.Bsize))
-		if err != nil && f.bytes == 0 {
-			f.close()
-			if errors.Is(err, unix.EOPNOTSUPP) {
-				return nil, refuse(501, "fill: %w: this file system does not support fallocate", cut.ErrUnsupported)
-			}
-			return nil, fmt.Errorf("fill: %w", err)
-		}
-		if !took {
-			break
-		}
+		return nil, fmt.Errorf("fill: %w", err)
 	}
 	if f.bytes == 0 {
 		f.close()
 		return nil, refuse(409, "fill: less than %d bytes are free", leave)
 	}
 	return f, nil
+}
+
+// top takes what is free, also what has become free since, and returns what it could not get.
+func (f *filler) top() (free uint64, err error) {
+	for {
+		var s unix.Statfs_t
+		if err := unix.Fstatfs(int(f.file.Fd()), &s); err != nil {
+			return 0, err
+		}
+		blocks := s.Bavail
+		if f.leave == 0 && os.Geteuid() == 0 {
+			blocks = s.Bfree // the reserve as well, for the member may be root too
+		}
+		if free = blocks * uint64(s.Bsize); free <= f.leave {
+			return free, nil
+		}
+		if took, err := f.take(free-f.leave, uint64(s.Bsize)); err != nil || !took {
+			return free, err
+		}
+	}
 }
 
 // take takes n bytes, or as much less as the file system gives, and says whether it took any.

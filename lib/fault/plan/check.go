@@ -71,8 +71,8 @@ func (p *Plan) check() *flaw {
 	if (p.TLS.Cert == "") != (p.TLS.Key == "") {
 		return at("$.tls", "cert and key go together")
 	}
-	if p.Check != nil && len(p.Check.Exec) == 0 {
-		return at("$.check", "check has no exec")
+	if f := p.checkTraffic(); f != nil {
+		return f
 	}
 	if p.Rounds < 0 {
 		return at("$.rounds", "rounds %d is negative", p.Rounds)
@@ -149,6 +149,9 @@ func (p *Plan) checkCase(here string, c Case) *flaw {
 		return at(here+".on", "'on' is not allowed with partition")
 	}
 	if f := checkParameters(here, c); f != nil {
+		return f
+	}
+	if f := p.checkCaseTraffic(here, c); f != nil {
 		return f
 	}
 	if c.Fault == Partition {

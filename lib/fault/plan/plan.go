@@ -23,13 +23,17 @@ type Plan struct {
 	TLS       TLS       `yaml:"tls"`
 	Defaults  Defaults  `yaml:"defaults"`
 	Leader    Command   `yaml:"leader"` // prints the leader's name, or one of its addresses, as first word
-	Load      []Command `yaml:"load"`   // run while a case lasts; must not fail
+	Load      Loads     `yaml:"load"`   // the traffic of a case
+	KV        *KV       `yaml:"kv"`     // one more load: a client of a store made of one-line commands
+	Setup     Command   `yaml:"setup"`  // run once the members were started empty
 	Check     *Check    `yaml:"check"`
 	OnFailure OnFailure `yaml:"on_failure"`
 	Rounds    int       `yaml:"rounds"`
 	Seed      uint64    `yaml:"seed"`
 	Shuffle   bool      `yaml:"shuffle"` // the order of the cases, anew in each round
 	Cases     []Case    `yaml:"cases"`
+
+	Source []byte `yaml:"-"` // the file
 }
 
 // Member is one server of the cluster.
@@ -58,21 +62,35 @@ type TLS struct {
 type Defaults struct {
 	Hold    Duration `yaml:"hold"`    // 5s
 	Recover Duration `yaml:"recover"` // 60s
-	Timeout Duration `yaml:"timeout"` // of one run of leader, inject, undo and effect: 10s
+	Timeout Duration `yaml:"timeout"` // of one run of leader, inject, undo, effect and hooks: 10s
+	Traffic `yaml:",inline"`
 }
 
-// Check judges the cluster once it is healthy and the load has stopped: exit status 0 is fine.
+// Traffic is what the loads of a case are held to, and for how long all members must be healthy after it.
+type Traffic struct {
+	Warmup    *Duration `yaml:"warmup"`     // the loads run for so long before the fault: 2s
+	Cooldown  *Duration `yaml:"cooldown"`   // and for so long after the recovery: 2s
+	MinOK     *int      `yaml:"min_ok"`     // operations that must succeed before the fault, and again after the recovery: 1
+	MaxFailed *int      `yaml:"max_failed"` // operations that may fail, or be of unknown outcome, in the whole case; no limit
+	Stable    *Duration `yaml:"stable"`     // all members must be healthy at one moment, for so long: 3s
+}
+
+// Check judges the cluster once it is healthy and the loads have stopped: exec must exit with 0, and the histories that the
+// loads have printed must be those of the model.
 type Check struct {
 	Exec    Command  `yaml:"exec"`
 	Tries   int      `yaml:"tries"`   // 1
 	Pause   Duration `yaml:"pause"`   // between tries: 1s
 	Timeout Duration `yaml:"timeout"` // of a try: 30s
+	Model   string   `yaml:"model"`   // register, cas, set, queue, append, counter
+	Within  Duration `yaml:"within"`  // the time to judge a history: 60s
+	Memory  Size     `yaml:"memory"`  // and the memory, for reading and for judging: 512MiB
 }
 
 // OnFailure says what to do once a case has failed, the load being stopped.
 type OnFailure struct {
 	Exec    Command `yaml:"exec"`    // run first, as the cluster stands
-	Archive *bool   `yaml:"archive"` // move the members' data away and start them empty; true where the agents can
+	Archive bool    `yaml:"archive"` // move the members' data away and start them empty, where the agents can
 	Stacks  bool    `yaml:"stacks"`  // archive by QUIT, at which Go and Java programs print their stacks
 	Stop    bool    `yaml:"stop"`    // run no further case
 }
@@ -91,6 +109,15 @@ type Case struct {
 	Hold    *Duration `yaml:"hold"`
 	Until   *Until    `yaml:"until"`
 	Recover *Duration `yaml:"recover"`
+	Traffic `yaml:",inline"`
+	Load    *Loads   `yaml:"load"`     // false for none, or others than the plan's
+	During  string   `yaml:"during"`   // available or unavailable: what the loads must meet while the fault holds
+	Limit   Duration `yaml:"limit"`    // by when, after the injection, and how long an interruption may last: half of hold
+	MayExit string   `yaml:"may_exit"` // target: a target that exits by itself has not failed
+
+	Before Command `yaml:"before"` // hooks, run under the tester's lease: before the fault is set,
+	Held   Command `yaml:"held"`   // once it is,
+	After  Command `yaml:"after"`  // and once it is healed
 
 	Direction fault.Direction `yaml:"direction"`
 	Percent   float64         `yaml:"percent"`
@@ -156,6 +183,7 @@ func Load(path string) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s:%w", path, err)
 	}
+	p.Source = b
 	return p, nil
 }
 
@@ -176,6 +204,53 @@ func (p *Plan) RecoverOf(c Case) time.Duration {
 		return time.Duration(*c.Recover)
 	}
 	return time.Duration(p.Defaults.Recover)
+}
+
+// TrafficOf is what a case's loads are held to: each field is set but MaxFailed.
+func (p *Plan) TrafficOf(c Case) Traffic {
+	t := c.Traffic
+	for _, one := range []struct {
+		own      **Duration
+		given    *Duration
+		standard time.Duration
+	}{{&t.Warmup, p.Defaults.Warmup, 2 * time.Second}, {&t.Cooldown, p.Defaults.Cooldown, 2 * time.Second}, {&t.Stable, p.Defaults.Stable, 3 * time.Second}} {
+		if *one.own == nil {
+			if *one.own = one.given; one.given == nil {
+				standard := Duration(one.standard)
+				*one.own = &standard
+			}
+		}
+	}
+	if t.MinOK == nil {
+		if t.MinOK = p.Defaults.MinOK; t.MinOK == nil {
+			one := 1
+			t.MinOK = &one
+		}
+	}
+	if t.MaxFailed == nil {
+		t.MaxFailed = p.Defaults.MaxFailed
+	}
+	return t
+}
+
+// LoadsOf are a case's loads, those apart that run across cases.
+func (p *Plan) LoadsOf(c Case) []Client {
+	all := slices.Clone(p.Load.List)
+	if c.Load != nil {
+		all = slices.Clone(c.Load.List)
+	}
+	if p.KV != nil && c.Load == nil {
+		all = append(all, Client{KV: p.KV})
+	}
+	return slices.DeleteFunc(all, func(l Client) bool { return l.Across })
+}
+
+// LimitOf is by when a case's during must hold.
+func (p *Plan) LimitOf(c Case) time.Duration {
+	if c.Limit > 0 {
+		return time.Duration(c.Limit)
+	}
+	return p.HoldOf(c) / 2
 }
 
 // Member finds a member by its name or by one of its addresses, nil if there is none.
@@ -211,6 +286,10 @@ func (p *Plan) defaults() {
 		c.Tries = max(c.Tries, 1)
 		fill(&c.Pause, time.Second)
 		fill(&c.Timeout, 30*time.Second)
+		fill(&c.Within, time.Minute)
+		if c.Memory == 0 {
+			c.Memory = 512 << 20
+		}
 	}
 	for i := range p.Cases {
 		c := &p.Cases[i]

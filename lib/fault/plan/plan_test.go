@@ -40,7 +40,7 @@ cases:
 - {fault: partition, shape: bridge}
 - {fault: none}
 `)
-	if got, want := p.Load[0], (Command{"sh", "-c", "while :; do :; done"}); !reflect.DeepEqual(got, want) {
+	if got, want := p.Load.List[0].Exec, (Command{"sh", "-c", "while :; do :; done"}); !reflect.DeepEqual(got, want) {
 		t.Errorf("load %q", got)
 	}
 	var names []string
@@ -101,7 +101,7 @@ func TestFlaws(t *testing.T) {
 		{members + "cases:\n- {fault: kill, on: one, direction: in}\n", "6:37: case kill-one: direction is of network faults"},
 		{members + "cases:\n- {fault: slow, on: one, delay: 1s, leave: 1}\n", "case slow-one: leave is of fault fill"},
 		{members + "cases:\n- {fault: exec}\n", "fault exec has no inject"},
-		{members + "check: {tries: 2}\n" + one, "check has no exec"},
+		{members + "check: {tries: 2}\n" + one, "check has neither exec nor model"},
 		{members + "load: ['']\n" + one, "an empty command"},
 		{"members: [\n", "1:"},
 		{"a: 1\na: 2\n", "2:1: "},

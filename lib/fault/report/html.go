@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -25,12 +26,15 @@ func HTML(w io.Writer, r *Run) error {
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>%s</title><style>%s</style></head><body>
 <h1>%s</h1>
-<p class="sum"><b class="PASS">%d passed</b> <b class="FAIL">%d failed</b> <b class="SKIP">%d skipped</b>
+<p class="sum"><b class="PASS">%d passed</b> <b class="FAIL">%d failed</b> <b class="SKIP">%d skipped</b> <b class="UNKNOWN">%d unknown</b>
 <span>%s to %s, %s, seed %d</span></p>
-`, title, style, escape(dash(r.Name)), r.Count(Pass), r.Count(Fail), r.Count(Skip), r.Started.Format(time.DateTime),
+`, title, style, escape(dash(r.Name)), r.Count(Pass), r.Count(Fail), r.Count(Skip), r.Count(Unknown), r.Started.Format(time.DateTime),
 		r.Ended.Format(time.TimeOnly), r.Ended.Sub(r.Started).Round(time.Second), r.Seed)
 	if r.Error != "" {
 		fmt.Fprintf(&b, "<p class=\"error\">The run ended early: %s</p>\n", escape(r.Error))
+	}
+	if len(r.NotRun) > 0 {
+		fmt.Fprintf(&b, "<p class=\"error\">Not run: %s</p>\n", escape(strings.Join(r.NotRun, ", ")))
 	}
 	timeline(&b, r)
 	table(&b, r)
@@ -40,17 +44,20 @@ func HTML(w io.Writer, r *Run) error {
 }
 
 func table(b *strings.Builder, r *Run) {
-	b.WriteString("<h2>Cases</h2>\n<table><thead><tr><th>Round<th>Case<th>Fault<th>On<th>Outcome<th>Failover<th>Recovery<th>Packets<th>Check<th>Why</tr></thead><tbody>\n")
+	b.WriteString("<h2>Cases</h2>\n<div class=\"scroll\"><table><thead><tr><th>Round<th>Case<th>Fault<th>On<th>Outcome<th>Failover<th>Recovery<th>Served<th>Packets<th>Check<th>Traffic<th>Why</tr></thead><tbody>\n")
 	for _, c := range r.Cases {
 		why := escape(dash(c.Reason))
 		if len(c.Archives) > 0 {
 			why += "<br><small>archived: " + escape(strings.Join(c.Archives, ", ")) + "</small>"
 		}
-		fmt.Fprintf(b, "<tr><td>%d<td>%s<td>%s<td>%s<td><b class=\"%s\">%s</b><td>%s<td>%s<td>%s<td>%s<td>%s</tr>\n", c.Round,
+		if c.Picture != "" {
+			why += "<br><a href=\"" + escape("file://"+(&url.URL{Path: c.Picture}).EscapedPath()) + "\">the history, drawn by porcupine</a>"
+		}
+		fmt.Fprintf(b, "<tr><td>%d<td>%s<td>%s<td>%s<td><b class=\"%s\">%s</b><td>%s<td>%s<td>%s<td>%s<td>%s<td>%s<td>%s</tr>\n", c.Round,
 			escape(c.Name), escape(c.Fault), escape(dash(strings.Join(c.Targets, ", "))), c.Outcome, c.Outcome,
-			seconds(c.Failover), seconds(c.Recover), count(c.Packets), c.check(), why)
+			seconds(c.Failover), seconds(c.Recover), seconds(c.FirstOK), count(c.Packets), c.check(), phases(c), why)
 	}
-	b.WriteString("</tbody></table>\n")
+	b.WriteString("</tbody></table></div>\n")
 }
 
 func timeline(b *strings.Builder, r *Run) {
@@ -60,7 +67,7 @@ func timeline(b *strings.Builder, r *Run) {
 		return left + width*min(max(t.Sub(r.Started).Seconds()/total.Seconds(), 0), 1)
 	}
 	member := 3*row + gap
-	height := top + len(r.Members)*member
+	height := top + (len(r.Members)+1)*member
 	fmt.Fprintf(b, "<h2>Timeline</h2>\n<div class=\"scroll\"><svg width=\"%.0f\" height=\"%d\" role=\"img\" aria-label=\"timeline of the members\">\n",
 		left+width+20, height+24)
 	for i, c := range r.Cases {
@@ -82,6 +89,7 @@ func timeline(b *strings.Builder, r *Run) {
 			}
 		}
 	}
+	flow(b, r, x, top+len(r.Members)*member)
 	step := tick(total)
 	for t := time.Duration(0); t <= total; t += step {
 		at := left + width*t.Seconds()/total.Seconds()

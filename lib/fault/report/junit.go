@@ -11,13 +11,13 @@ import (
 // JUnit writes the cases as JUnit's XML, as CI systems read it.
 func JUnit(w io.Writer, r *Run) error {
 	var b strings.Builder
-	errors := 0
+	unknown, errors := r.Count(Unknown), r.Count(Unknown)
 	if r.Error != "" {
-		errors = 1
+		errors++
 	}
 	fmt.Fprintf(&b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n")
 	fmt.Fprintf(&b, "  <testsuite name=\"%s\" tests=\"%d\" failures=\"%d\" skipped=\"%d\" errors=\"%d\" time=\"%.3f\" timestamp=\"%s\">\n",
-		escape(dash(r.Name)), len(r.Cases)+errors, r.Count(Fail), r.Count(Skip), errors, r.Ended.Sub(r.Started).Seconds(),
+		escape(dash(r.Name)), len(r.Cases)+len(r.NotRun)+errors-unknown, r.Count(Fail), r.Count(Skip)+len(r.NotRun), errors, r.Ended.Sub(r.Started).Seconds(),
 		r.Started.UTC().Format("2006-01-02T15:04:05"))
 	for _, c := range r.Cases {
 		fmt.Fprintf(&b, "    <testcase classname=\"%s.round%d\" name=\"%s\" time=\"%.3f\">", escape(dash(r.Name)), c.Round,
@@ -25,11 +25,17 @@ func JUnit(w io.Writer, r *Run) error {
 		switch c.Outcome {
 		case Fail:
 			fmt.Fprintf(&b, "<failure message=\"%s\"/>", escape(c.Reason))
+		case Unknown:
+			fmt.Fprintf(&b, "<error message=\"%s\"/>", escape(c.Reason))
 		case Skip:
 			fmt.Fprintf(&b, "<skipped message=\"%s\"/>", escape(c.Reason))
 		}
-		fmt.Fprintf(&b, "<system-out>targets %s, failover %s, recovery %s, packets %d, %s</system-out></testcase>\n",
-			escape(dash(strings.Join(c.Targets, ","))), seconds(c.Failover), seconds(c.Recover), c.Packets, c.check())
+		fmt.Fprintf(&b, "<system-out>targets %s, failover %s, recovery %s, packets %d, %s, traffic %s</system-out></testcase>\n",
+			escape(dash(strings.Join(c.Targets, ","))), seconds(c.Failover), seconds(c.Recover), c.Packets, c.check(), escape(dash(c.traffic())))
+	}
+	for _, n := range r.NotRun {
+		fmt.Fprintf(&b, "    <testcase classname=\"%s\" name=\"%s\" time=\"0\"><skipped message=\"not run\"/></testcase>\n",
+			escape(dash(r.Name)), escape(n))
 	}
 	if r.Error != "" {
 		fmt.Fprintf(&b, "    <testcase classname=\"%s\" name=\"run\" time=\"0\"><error message=\"%s\"/></testcase>\n",

@@ -14,11 +14,12 @@ import (
 // Outcome is what a case came to.
 type Outcome string
 
-// The outcomes. A fault that cannot be had is Skip, never Pass.
+// The outcomes. A fault that cannot be had is Skip, and a history that cannot be judged is Unknown: neither is Pass.
 const (
-	Pass Outcome = "PASS"
-	Fail Outcome = "FAIL"
-	Skip Outcome = "SKIP"
+	Pass    Outcome = "PASS"
+	Fail    Outcome = "FAIL"
+	Skip    Outcome = "SKIP"
+	Unknown Outcome = "UNKNOWN"
 )
 
 // Case is one case of one round.
@@ -38,6 +39,10 @@ type Case struct {
 	Packets  uint64        `json:"packets,omitempty"`     // that the fault met
 	Tries    int           `json:"check_tries,omitempty"` // of the check; 0: none was run
 	Archives []string      `json:"archives,omitempty"`    // where the data of a failed case went
+	Phases   []Phase       `json:"phases,omitempty"`      // of the loads
+	FirstOK  time.Duration `json:"first_ok_ns,omitempty"` // from injection until an operation succeeded that began after it; 0: none
+	Flow     []Point       `json:"-"`
+	Picture  string        `json:"picture,omitempty"` // of a history that breaks its model
 }
 
 // Span is a stretch of a member's time.
@@ -69,6 +74,10 @@ type Run struct {
 	Cases   []Case    `json:"-"`
 	Spans   []Span    `json:"-"`
 	Error   string    `json:"error,omitempty"` // what ended it early
+
+	ID       string   `json:"run,omitempty"`      // FAULT_RUN of its commands
+	NotRun   []string `json:"not_run,omitempty"`  // cases that were planned
+	Evidence string   `json:"evidence,omitempty"` // the directory, if it was kept
 }
 
 // Count is how many cases came to o.
@@ -95,6 +104,9 @@ func (c Case) Line() string {
 	if c.Recover > 0 {
 		fmt.Fprintf(&b, ", recovered in %s", seconds(c.Recover))
 	}
+	if c.FirstOK > 0 {
+		fmt.Fprintf(&b, ", served again in %s", seconds(c.FirstOK))
+	}
 	if c.Reason != "" {
 		fmt.Fprintf(&b, ": %s", c.Reason)
 	}
@@ -111,13 +123,28 @@ func seconds(d time.Duration) string {
 // Table writes all cases and the sum.
 func Table(w io.Writer, r *Run) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "ROUND\tCASE\tON\tOUTCOME\tFAILOVER\tRECOVERY\tPACKETS\tCHECK\tWHY")
+	fmt.Fprintln(t, "ROUND\tCASE\tON\tOUTCOME\tFAILOVER\tRECOVERY\tSERVED\tPACKETS\tCHECK\tTRAFFIC\tWHY")
 	for _, c := range r.Cases {
-		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Round, c.Name, dash(strings.Join(c.Targets, ",")), c.Outcome,
-			seconds(c.Failover), seconds(c.Recover), count(c.Packets), c.check(), dash(strings.Join(strings.Fields(c.Reason), " ")))
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Round, c.Name, dash(short(c.Targets)), c.Outcome,
+			seconds(c.Failover), seconds(c.Recover), seconds(c.FirstOK), count(c.Packets), c.check(), dash(c.traffic()), dash(strings.Join(strings.Fields(c.Reason), " ")))
+	}
+	for _, n := range r.NotRun {
+		fmt.Fprintf(t, "not run: %s\n", n)
 	}
 	fmt.Fprintln(t, r.sum())
+	if r.Evidence != "" {
+		fmt.Fprintf(t, "evidence in %s\n", r.Evidence)
+	}
 	return t.Flush()
+}
+
+// short is names that fit into a column.
+func short(names []string) string {
+	const most = 6
+	if len(names) > most {
+		return fmt.Sprintf("%s,... %d members", strings.Join(names[:most], ","), len(names))
+	}
+	return strings.Join(names, ",")
 }
 
 func (c Case) check() string {
@@ -131,7 +158,14 @@ func (c Case) check() string {
 }
 
 func (r *Run) sum() string {
-	return fmt.Sprintf("%d passed, %d failed, %d skipped in %s (seed %d)", r.Count(Pass), r.Count(Fail), r.Count(Skip),
+	more := ""
+	if n := r.Count(Unknown); n > 0 {
+		more = fmt.Sprintf(", %d unknown", n)
+	}
+	if len(r.NotRun) > 0 {
+		more += ", not all were run"
+	}
+	return fmt.Sprintf("%d passed, %d failed, %d skipped%s in %s (seed %d)", r.Count(Pass), r.Count(Fail), r.Count(Skip), more,
 		r.Ended.Sub(r.Started).Round(time.Second), r.Seed)
 }
 
@@ -162,7 +196,10 @@ type Summary struct {
 	Passed  int `json:"passed"`
 	Failed  int `json:"failed"`
 	Skipped int `json:"skipped"`
+	Unknown int `json:"unknown"`
 }
 
 // Summary counts the cases.
-func (r *Run) Summary() Summary { return Summary{*r, r.Count(Pass), r.Count(Fail), r.Count(Skip)} }
+func (r *Run) Summary() Summary {
+	return Summary{*r, r.Count(Pass), r.Count(Fail), r.Count(Skip), r.Count(Unknown)}
+}

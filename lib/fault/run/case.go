@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,9 +24,15 @@ type trial struct {
 	peers   map[string][]string // of a network fault: for each target the addresses that are cut off
 	leader  *plan.Member        // before the fault; nil: nobody, or not asked
 	before  map[string]fault.Status
-	loads   []*job
+	loads   []*load
+	stopped []*load            // those of this case that have ended
+	traffic plan.Traffic       // what they are held to
+	number  int                // of the case in its round
 	changed chan time.Duration // the fail-over, once seen
-	scratch string             // a directory for the case's commands
+	scratch string             // the case's directory in the evidence, and for its commands
+	undoing *job               // of a fault exec: what will run its undo
+
+	flowing, struck, recoveredAt time.Time // since when the loads run, the fault is set, and all is well again
 }
 
 // skip is a case that cannot be run here.
@@ -37,17 +42,16 @@ func (s skip) Error() string { return s.reason }
 
 // runCase runs one case to its verdict. Its error ends the run: an agent is gone, ctx is done, or the cluster does not
 // come back.
-func (c *Cluster) runCase(ctx context.Context, one plan.Case, round int) (result report.Case, fatal error) {
+func (c *Cluster) runCase(ctx context.Context, one plan.Case, round, number int) (result report.Case, fatal error) {
 	// the targets are never nil, which each would take for all
-	t := &trial{Cluster: c, Case: one, hold: c.plan.HoldOf(one), changed: make(chan time.Duration, 1)}
+	t := &trial{Cluster: c, Case: one, hold: c.plan.HoldOf(one), traffic: c.plan.TrafficOf(one), number: number, changed: make(chan time.Duration, 1)}
 	t.result = report.Case{Name: one.Name, Round: round,
 		Fault: strings.TrimSpace(one.Fault + " " + one.Shape), Targets: []string{},
 		Outcome: report.Fail, Started: time.Now()}
-	if t.scratch, fatal = os.MkdirTemp("", "fault-tester-"); fatal != nil {
+	if t.scratch, fatal = c.evidence.forCase(round, number, one.Name); fatal != nil {
 		t.result.Reason, t.result.Ended = fatal.Error(), time.Now()
 		return t.result, fatal
 	}
-	defer os.RemoveAll(t.scratch)
 	defer func() {
 		if p := recover(); p != nil {
 			t.stopLoads()
@@ -60,10 +64,14 @@ func (c *Cluster) runCase(ctx context.Context, one plan.Case, round int) (result
 	}()
 	err := t.judge(ctx)
 	t.stopLoads()
+	t.count()
 	if err != nil {
 		t.result.Reason = err.Error()
 	}
 	t.undo(ctx)
+	if bad := (*violation)(nil); errors.As(err, &bad) {
+		t.result.Picture = bad.picture
+	}
 	if err == nil {
 		t.result.Outcome = report.Pass
 		return result, nil
@@ -79,18 +87,29 @@ func (c *Cluster) runCase(ctx context.Context, one plan.Case, round int) (result
 		_ = c.Heal()
 		return result, err
 	}
+	if open := (unsure{}); errors.As(err, &open) {
+		t.result.Outcome = report.Unknown
+	}
 	return result, t.afterFailure(ctx)
 }
 
 // judge is the case itself. Nil is PASS.
 func (t *trial) judge(ctx context.Context) error {
-	if err := t.Healthy(ctx, t.plan.RecoverOf(t.Case)); err != nil {
+	if err := t.Healthy(ctx, t.plan.RecoverOf(t.Case), 0); err != nil {
 		return fmt.Errorf("before the fault: %w", err)
 	}
 	if err := t.aim(ctx); err != nil {
 		return err
 	}
+	t.note("before", t.before)
+	t.flowing = time.Now()
 	if err := t.startLoads(); err != nil {
+		return err
+	}
+	if err := t.flow(ctx, t.flowing, time.Duration(*t.traffic.Warmup), "before the fault"); err != nil {
+		return err
+	}
+	if err := t.hook(ctx, "before", t.Before); err != nil {
 		return err
 	}
 	t.options.Step(fmt.Sprintf("%s: %s on %s", t.Name, t.result.Fault, strings.Join(t.result.Targets, ",")))
@@ -100,10 +119,14 @@ func (t *trial) judge(ctx context.Context) error {
 	if err := t.inject(ctx); err != nil {
 		return t.unless501(err)
 	}
+	t.struck = time.Now()
 	if t.leader != nil && slices.Contains(t.result.Targets, t.leader.Name) {
 		go t.watchLeader(ended)
 	}
 	if err := t.settled(ctx, "no effect"); err != nil {
+		return err
+	}
+	if err := t.hook(ctx, "held", t.Held); err != nil {
 		return err
 	}
 	if err := t.holdOn(ctx); err != nil {
@@ -113,21 +136,52 @@ func (t *trial) judge(ctx context.Context) error {
 		return err
 	}
 	t.result.Healed = time.Now()
+	served := t.served()
 	if err := t.heal(ctx); err != nil {
 		return fmt.Errorf("heal: %w", err)
 	}
 	t.options.Step(t.Name + ": healed")
+	if err := t.hook(ctx, "after", t.After); err != nil {
+		return err
+	}
 	if err := t.recovered(ctx); err != nil {
 		return err
 	}
+	t.recoveredAt = t.result.Healed.Add(t.result.Recover)
 	t.failover(ctx)
+	if err := t.flow(ctx, time.Now(), time.Duration(*t.traffic.Cooldown), "after the recovery"); err != nil {
+		return err
+	}
 	if err := t.stopLoads(); err != nil {
+		return err
+	}
+	t.count()
+	if served != nil {
+		return served
+	}
+	if err := t.spoiled(); err != nil {
 		return err
 	}
 	if err := t.check(ctx); err != nil {
 		return err
 	}
+	if err := t.judgeHistories(t.stopped, t.scratch); err != nil {
+		return err
+	}
 	return t.strangers(ctx)
+}
+
+// hook runs a command of the plan's, which may give orders to the agents under this run's lease.
+func (t *trial) hook(ctx context.Context, name string, argv plan.Command) error {
+	if len(argv) == 0 {
+		return nil
+	}
+	to, done := t.log(name)
+	defer done()
+	if err := callKept(ctx, argv, t.env(), time.Duration(t.plan.Defaults.Timeout), to); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
 }
 
 func (t *trial) unless501(err error) error {
@@ -139,24 +193,27 @@ func (t *trial) unless501(err error) error {
 
 // undo heals what no agent would: a fault exec that is still in force.
 func (t *trial) undo(ctx context.Context) {
-	if t.Fault == plan.Exec && !t.result.Injected.IsZero() && t.result.Healed.IsZero() {
+	if t.undoing != nil {
 		t.also("undo", t.heal(context.WithoutCancel(ctx)))
 	}
 }
 
-// afterFailure keeps what shows the failure, and brings the cluster back for the next case: with its data moved away
-// where the agents can do that, for what failed once would otherwise fail all that follows.
+// afterFailure keeps what shows the failure, and brings the cluster back for the next case: with its data moved away if
+// the plan says so, and made anew by setup.
 func (t *trial) afterFailure(ctx context.Context) error {
 	on := t.plan.OnFailure
 	if len(on.Exec) > 0 {
-		t.also("on_failure", callKept(ctx, on.Exec, append(t.env(), "FAULT_REASON="+t.result.Reason), 5*time.Minute))
+		to, done := t.log("on_failure")
+		t.also("on_failure", callKept(ctx, on.Exec, append(t.env(), "FAULT_REASON="+t.result.Reason), 5*time.Minute, to))
+		done()
 	}
 	statuses, err := t.Statuses(ctx)
 	if err != nil {
 		_ = t.Heal()
 		return err
 	}
-	archive := on.Archive == nil || *on.Archive
+	t.note("failed", statuses)
+	archive := on.Archive
 	for _, s := range statuses {
 		archive = archive && s.Dir
 	}
@@ -177,7 +234,12 @@ func (t *trial) afterFailure(ctx context.Context) error {
 	if err := t.Heal(); err != nil {
 		return fmt.Errorf("heal after case %s: %w", t.Name, err)
 	}
-	if err := t.Healthy(ctx, t.plan.RecoverOf(t.Case)); err != nil {
+	if archive && len(t.plan.Setup) > 0 {
+		if err := t.hook(ctx, "setup", t.plan.Setup); err != nil {
+			return err
+		}
+	}
+	if err := t.Healthy(ctx, t.plan.RecoverOf(t.Case), 0); err != nil {
 		return fmt.Errorf("after case %s the cluster did not come back: %w", t.Name, err)
 	}
 	return nil
@@ -192,7 +254,7 @@ func (t *trial) also(what string, err error) {
 
 func (t *trial) env() []string {
 	return []string{"FAULT_CASE=" + t.Name, "FAULT_ROUND=" + strconv.Itoa(t.result.Round),
-		"FAULT_DIR=" + t.scratch, "FAULT_TARGETS=" + strings.Join(t.result.Targets, " "),
+		"FAULT_DIR=" + t.scratch, "FAULT_RUN=" + t.run, LeaseVariable + "=" + t.lease, "FAULT_TARGETS=" + strings.Join(t.result.Targets, " "),
 		"FAULT_MEMBERS=" + strings.Join(t.names(), " ")}
 }
 

@@ -34,9 +34,10 @@ func Unsupported(err error) bool { return refused(err, http.StatusNotImplemented
 // Wrong says whether err is an agent's word that no agent would do what it was asked for.
 func Wrong(err error) bool { return refused(err, http.StatusBadRequest) }
 
+// refused says whether err is an agent's answer of that status of HTTP; 0 for any.
 func refused(err error, status int) bool {
 	var refused *RefusedError
-	return errors.As(err, &refused) && refused.Status == status
+	return errors.As(err, &refused) && (refused.Status == status || status == 0)
 }
 
 // UnreachableError is an agent that does not answer.
@@ -57,8 +58,15 @@ type client struct {
 	http   *http.Client
 }
 
-// Longer than any order lasts: a stop waits for its grace.
-const orderTimeout = 5 * time.Minute
+// An order may last, for a stop waits for its grace; but as long as it does, the agent answers other questions.
+const (
+	orderTimeout = 5 * time.Minute
+	askTimeout   = 5 * time.Second
+	askEvery     = 2 * time.Second
+)
+
+// ErrHung is an agent that takes connections, or even orders, and says nothing.
+var ErrHung = errors.New("no answer")
 
 func newClient(m plan.Member, token string, secure *tls.Config) *client {
 	transport := &http.Transport{TLSClientConfig: secure, DisableCompression: true, MaxIdleConns: 4, IdleConnTimeout: 30 * time.Second}
@@ -125,6 +133,9 @@ func (c *client) do(ctx context.Context, method, path string, body any) (fault.S
 		if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
 			err = wrapped.Err
 		}
+		if errors.Is(err, context.DeadlineExceeded) || errors.Is(context.Cause(ctx), ErrHung) {
+			err = ErrHung
+		}
 		return s, &UnreachableError{c.member, err}
 	}
 	defer answer.Body.Close()
@@ -149,11 +160,36 @@ func (c *client) do(ctx context.Context, method, path string, body any) (fault.S
 }
 
 func (c *client) status(ctx context.Context) (fault.Status, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	return c.do(ctx, "GET", "status", nil)
 }
 
+// order gives an order, and gives it up when the agent answers nothing at all any more.
 func (c *client) order(ctx context.Context, name string, o fault.Order) (fault.Status, error) {
-	return c.do(ctx, "POST", name, o)
+	return c.alive(ctx, func(ctx context.Context) (fault.Status, error) { return c.do(ctx, "POST", name, o) })
+}
+
+// put sets a fault, in the same way, and remove takes it away.
+func (c *client) put(ctx context.Context, id string, s fault.Spec) error {
+	_, err := c.alive(ctx, func(ctx context.Context) (fault.Status, error) { return c.do(ctx, "PUT", "faults/"+id, s) })
+	return err
+}
+
+func (c *client) remove(ctx context.Context, id string) error {
+	_, err := c.alive(ctx, func(ctx context.Context) (fault.Status, error) { return c.do(ctx, "DELETE", "faults/"+id, nil) })
+	return err
+}
+
+func (c *client) alive(ctx context.Context, do func(context.Context) (fault.Status, error)) (fault.Status, error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	go func() {
+		for sleep(ctx, askEvery); ctx.Err() == nil; sleep(ctx, askEvery) {
+			if _, err := c.status(ctx); err != nil && ctx.Err() == nil && !refused(err, 0) {
+				stop(ErrHung)
+			}
+		}
+	}()
+	return do(ctx)
 }

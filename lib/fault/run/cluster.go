@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,6 +24,11 @@ type Cluster struct {
 	clients map[string]*client
 	stop    context.CancelFunc // of the renewals
 	renewed sync.WaitGroup
+
+	run      string // an id of this run, for keys that no other run has
+	lease    string
+	evidence *evidence
+	across   []*load // that run from the first case to the last
 }
 
 // Connect asks every agent how its member is, without taking it over.
@@ -105,6 +112,7 @@ func (c *Cluster) names() []string {
 // Take takes the lease of every member, and keeps it until Leave. A member that is in other hands is refused.
 func (c *Cluster) Take(ctx context.Context) error {
 	id := rand.Text()
+	c.lease = id
 	owner := c.options.Owner
 	if owner == "" {
 		owner = "another fault-tester"
@@ -116,9 +124,15 @@ func (c *Cluster) Take(ctx context.Context) error {
 	take := func(ctx context.Context) error {
 		return c.each(nil, func(a *client) error { _, err := a.do(ctx, "PUT", "lease", lease); return err })
 	}
-	if err := take(ctx); err != nil {
+	for end := time.Now().Add(c.options.Wait); ; sleep(ctx, 200*time.Millisecond) {
+		err := take(ctx)
+		if err == nil {
+			break
+		}
 		c.Leave()
-		return err
+		if !refused(err, http.StatusConflict) || time.Now().After(end) || ctx.Err() != nil {
+			return err
+		}
 	}
 	renewing, stop := context.WithCancel(context.Background())
 	c.stop = stop
@@ -143,59 +157,117 @@ func (c *Cluster) Take(ctx context.Context) error {
 func (c *Cluster) Leave() {
 	c.stop()
 	c.renewed.Wait()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
 	defer cancel()
 	_ = c.each(nil, func(a *client) error { _, err := a.do(ctx, "DELETE", "lease", nil); return err })
 }
 
-// Heal ends all faults, and starts what was stopped. It does what it can with the agents that answer.
+// Heal ends all faults, starts what was stopped, and sees that this is so. It does what it can with the agents that answer;
+// its error names each member of which it could not be seen.
 func (c *Cluster) Heal() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	return c.each(nil, func(a *client) error {
-		if _, err := a.order(ctx, "heal", fault.Order{}); err != nil {
-			return err
+	var mu sync.Mutex
+	var left []string
+	_ = c.each(nil, func(a *client) error {
+		_, err := a.order(ctx, "heal", fault.Order{})
+		if err == nil {
+			_, err = a.order(ctx, "start", fault.Order{})
 		}
-		_, err := a.order(ctx, "start", fault.Order{})
-		return err
+		if err == nil {
+			var s fault.Status
+			if s, err = a.status(ctx); err == nil && (len(s.Faults) > 0 || s.State == fault.Paused || s.State == fault.Stopped || s.State == fault.Wiped) {
+				err = fmt.Errorf("%s is %s, with %d faults in force", a.member, s.State, len(s.Faults))
+			}
+		}
+		if err != nil {
+			mu.Lock()
+			defer mu.Unlock()
+			left = append(left, err.Error())
+		}
+		return nil
 	})
+	if len(left) > 0 {
+		slices.Sort(left)
+		return &LeftError{left}
+	}
+	return nil
 }
 
-// Healthy waits until every member is healthy.
-func (c *Cluster) Healthy(ctx context.Context, limit time.Duration) error {
+// LeftError is a cluster that was not seen to be healed.
+type LeftError struct{ Left []string }
+
+func (e *LeftError) Error() string { return "not everything is healed: " + strings.Join(e.Left, "; ") }
+
+// Healthy waits until every member is healthy at one moment, and stays so for some time.
+func (c *Cluster) Healthy(ctx context.Context, limit, stable time.Duration) error {
+	_, err := c.healthyFor(ctx, limit, stable)
+	return err
+}
+
+// healthyFor is Healthy, and says since when.
+func (c *Cluster) healthyFor(ctx context.Context, limit, stable time.Duration) (since time.Time, err error) {
+	const every = 100 * time.Millisecond
+	limited, cancel := context.WithTimeout(ctx, limit+stable)
+	defer cancel()
+	for {
+		within, done := context.WithTimeout(limited, limit)
+		ill, err := c.healthy(within, false)
+		done()
+		if ctx.Err() != nil {
+			return since, context.Cause(ctx)
+		}
+		if err != nil {
+			return since, &UnhealthyError{fmt.Sprintf("not healthy within %v: %s", limit, ill)}
+		}
+		since = time.Now()
+		for ill = ""; time.Since(since) < stable; sleep(ctx, every) {
+			if ill, err = c.healthy(ctx, true); err != nil {
+				break
+			}
+		}
+		switch {
+		case ctx.Err() != nil:
+			return since, context.Cause(ctx)
+		case ill == "":
+			return since, nil
+		case limited.Err() != nil:
+			return since, &UnhealthyError{fmt.Sprintf("not healthy for %v at a time within %v: %s", stable, limit, ill)}
+		}
+		sleep(ctx, every)
+	}
+}
+
+// healthy asks until all are, or once, and says who is not.
+func (c *Cluster) healthy(ctx context.Context, once bool) (ill string, err error) {
 	var checks []health.Check
 	for _, m := range c.plan.Members {
 		check, err := m.Health.Check()
 		if err != nil {
-			return err
+			return err.Error(), err
 		}
 		checks = append(checks, check)
 	}
-	limited, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	result, err := health.Until(limited, checks, health.Pace{TryTimeout: 2 * time.Second}, nil)
+	result, err := health.Until(ctx, checks, health.Pace{TryTimeout: 2 * time.Second, Once: once}, nil)
 	if err == nil {
-		return nil
+		return "", nil
 	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	var ill []string
+	var all []string
 	for i, t := range result.Targets {
 		if !t.Settled {
 			why := "no answer"
 			if t.Reason != nil {
 				why = t.Reason.Error()
 			}
-			ill = append(ill, fmt.Sprintf("%s: %s", c.plan.Members[i].Name, why))
+			all = append(all, fmt.Sprintf("%s: %s", c.plan.Members[i].Name, why))
 		}
 	}
-	return &UnhealthyError{fmt.Sprintf("not healthy within %v: %s", limit, strings.Join(ill, "; "))}
+	return strings.Join(all, "; "), err
 }
 
 // Leader asks who leads; nil if nobody does, or nobody can tell.
 func (c *Cluster) Leader(ctx context.Context) (*plan.Member, error) {
-	out, err := call(ctx, c.plan.Leader, nil, time.Duration(c.plan.Defaults.Timeout))
+	out, err := call(ctx, c.plan.Leader, nil, time.Duration(c.plan.Defaults.Timeout), sinks{})
 	if err != nil {
 		return nil, fmt.Errorf("leader command: %w", err)
 	}

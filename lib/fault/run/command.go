@@ -20,29 +20,43 @@ import (
 	"pidbox/lib/spawn"
 )
 
-// outputLimit is how much of a command's output is kept; the rest is read and dropped.
+// outputLimit is how much of a command's output is kept to read in; all of it goes to the evidence, if to anything.
 const outputLimit = 64 << 10
+
+// tail keeps the end of what is written to it.
+type tail struct{ bytes.Buffer }
+
+func (t *tail) Write(b []byte) (int, error) {
+	n, err := t.Buffer.Write(b)
+	if t.Len() > 2*outputLimit {
+		t.Next(t.Len() - outputLimit)
+	}
+	return n, err
+}
 
 // job is a command that runs in a session of its own.
 type job struct {
 	child  *child.Child
 	ending spawn.Ending
 	err    error
-	out    bytes.Buffer // standard output
-	errs   bytes.Buffer
+	out    tail // standard output
+	errs   tail
 	life   *os.File // of one with a keeper: closing it ends the command
 	done   chan struct{}
 }
 
-func begin(argv plan.Command, env []string) (*job, error) {
+// sinks are where a command's output goes besides; nil for nowhere. What they return is not looked at.
+type sinks struct{ out, errs io.Writer }
+
+func begin(argv plan.Command, env []string, to sinks) (*job, error) {
 	path, err := spawn.LookPath(argv[0], os.Getenv("PATH"), "")
 	if err != nil {
 		return nil, err
 	}
-	return launch(path, argv, env, nil)
+	return launch(path, argv, env, nil, to)
 }
 
-func launch(path string, argv, env []string, stdin *os.File) (*job, error) {
+func launch(path string, argv, env []string, stdin *os.File, to sinks) (*job, error) {
 	j := &job{done: make(chan struct{})}
 	outRead, outWrite, err := os.Pipe()
 	if err != nil {
@@ -66,11 +80,18 @@ func launch(path string, argv, env []string, stdin *os.File) (*job, error) {
 		return nil, err
 	}
 	var kept sync.WaitGroup
-	for from, to := range map[*os.File]*bytes.Buffer{outRead: &j.out, errRead: &j.errs} {
+	for _, one := range []struct {
+		from *os.File
+		to   *tail
+		also io.Writer
+	}{{outRead, &j.out, to.out}, {errRead, &j.errs, to.errs}} {
 		kept.Go(func() {
-			defer from.Close()
-			_, _ = io.CopyN(to, from, outputLimit)
-			_, _ = io.Copy(io.Discard, from)
+			defer one.from.Close()
+			all := io.Writer(one.to)
+			if one.also != nil {
+				all = io.MultiWriter(one.to, lenient{one.also})
+			}
+			_, _ = io.Copy(all, one.from)
 		})
 	}
 	go func() {
@@ -82,6 +103,14 @@ func launch(path string, argv, env []string, stdin *os.File) (*job, error) {
 		close(j.done)
 	}()
 	return j, nil
+}
+
+// lenient takes all that is written: a full disk must not stop a command at its output.
+type lenient struct{ io.Writer }
+
+func (l lenient) Write(b []byte) (int, error) {
+	_, _ = l.Writer.Write(b)
+	return len(b), nil
 }
 
 // ofASession is how a command is kept: what it leaves in its session is ended with it.
@@ -138,17 +167,17 @@ func lastLine(s string) string {
 }
 
 // call runs a command to its end, or kills it at the limit, and returns its standard output.
-func call(ctx context.Context, argv plan.Command, env []string, limit time.Duration) (string, error) {
-	j, err := begin(argv, env)
+func call(ctx context.Context, argv plan.Command, env []string, limit time.Duration, to sinks) (string, error) {
+	j, err := begin(argv, env, to)
 	if err != nil {
 		return "", err
 	}
 	return j.finish(ctx, limit)
 }
 
-// callKept is call with a keeper; all that the command prints counts as standard error.
-func callKept(ctx context.Context, argv plan.Command, env []string, limit time.Duration) error {
-	j, err := beginKept(argv, env)
+// callKept is call with a keeper.
+func callKept(ctx context.Context, argv plan.Command, env []string, limit time.Duration, to sinks) error {
+	j, err := beginKept(argv, env, to)
 	if err != nil {
 		return err
 	}

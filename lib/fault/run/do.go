@@ -39,10 +39,16 @@ func Do(ctx context.Context, p *plan.Plan, o Options, one plan.Case, hold time.D
 	if err != nil {
 		return nil, err
 	}
-	if err := c.Take(ctx); err != nil {
-		return nil, err
+	if o.Lease != "" {
+		for _, a := range c.clients {
+			a.lease = o.Lease
+		}
+	} else {
+		if err := c.Take(ctx); err != nil {
+			return nil, err
+		}
+		defer c.Leave()
 	}
-	defer c.Leave()
 	var placed map[string]fault.Spec
 	whom := names
 	if plan.Networked(one.Fault) || one.Fault == plan.Fill || plan.OnDisk(one.Fault) {
@@ -63,7 +69,7 @@ func Do(ctx context.Context, p *plan.Plan, o Options, one plan.Case, hold time.D
 		case plan.Ends(one.Fault) || one.Fault == plan.Pause:
 			_, err = a.order(ctx, one.Fault, p.Told(one, hold))
 		default:
-			_, err = a.do(ctx, "PUT", "faults/by-hand", placed[a.member])
+			err = a.put(ctx, "by-hand", placed[a.member])
 		}
 		return err
 	})
@@ -122,11 +128,11 @@ func Check(ctx context.Context, p *plan.Plan, o Options) ([]Finding, error) {
 		}
 		add("leader", name, err)
 	}
-	if p.Check != nil {
+	if p.Check != nil && len(p.Check.Exec) > 0 {
 		scratch, err := os.MkdirTemp("", "fault-tester-")
 		if err == nil {
 			defer os.RemoveAll(scratch)
-			err = callKept(ctx, p.Check.Exec, []string{"FAULT_CASE=check", "FAULT_ROUND=0", "FAULT_DIR=" + scratch}, time.Duration(p.Check.Timeout))
+			err = callKept(ctx, p.Check.Exec, []string{"FAULT_CASE=check", "FAULT_ROUND=0", "FAULT_DIR=" + scratch}, time.Duration(p.Check.Timeout), sinks{})
 		}
 		add("check", "fine", err)
 	}

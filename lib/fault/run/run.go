@@ -4,8 +4,10 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
+	"strings"
 	"time"
 
 	"pidbox/lib/fault"
@@ -15,10 +17,17 @@ import (
 
 // Options say which part of a plan is run, and who hears of it.
 type Options struct {
-	Case  string            // pattern of names as in path.Match; "" is all
-	Owner string            // of the lease, for the message that other testers get
-	Step  func(string)      // each step
-	Ended func(report.Case) // each case
+	Case  string        // pattern of names as in path.Match; "" is all
+	Owner string        // of the lease, for the message that other testers get
+	Wait  time.Duration // for a lease that another tester has
+	Lease string        // Do: that of the run on whose behalf it acts
+	For   time.Duration // begin rounds for so long, whatever the plan says; 0: as many as it says
+	Ever  bool          // begin rounds until something ends the run
+	Limit time.Duration // of the whole run; 0: none
+
+	Evidence string            // the directory for it; "" is one that is removed after a run in which nothing went wrong
+	Step     func(string)      // each step
+	Ended    func(report.Case) // each case
 }
 
 // HoldError is a hold that an agent does not allow.
@@ -41,6 +50,9 @@ const (
 // for a loaded machine.
 const margin = 5 * time.Second
 
+// LeaseVariable is the environment variable by which a hook's "fault-tester do" acts for the run that has called it.
+const LeaseVariable = "FAULT_LEASE"
+
 // faultID is the name under which the tester puts its faults.
 const faultID = "fault-tester"
 
@@ -57,6 +69,11 @@ func Run(ctx context.Context, p *plan.Plan, o Options) (r *report.Run, err error
 			r.Error = err.Error()
 		}
 	}()
+	if o.Limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, o.Limit, &DeadlineError{o.Limit})
+		defer cancel()
+	}
 	c, err := Connect(ctx, p, o)
 	if err != nil {
 		return r, err
@@ -73,38 +90,79 @@ func Run(ctx context.Context, p *plan.Plan, o Options) (r *report.Run, err error
 		return r, err
 	}
 	defer c.Leave()
+	if c.evidence, err = c.gather(); err != nil {
+		return r, err
+	}
+	c.run = strings.ToLower(c.lease[:8])
+	r.ID = c.run
 	defer func() {
-		if healed := c.Heal(); healed != nil && err == nil {
-			err = fmt.Errorf("heal: %w", healed)
+		if r.Ended = time.Now(); err != nil {
+			r.Error = err.Error()
+		}
+		clean := err == nil && r.Count(report.Fail)+r.Count(report.Unknown) == 0
+		err = errors.Join(err, c.evidence.finish(r, clean))
+	}()
+	defer func() {
+		if healed := c.Heal(); healed != nil {
+			err = errors.Join(err, healed)
 		}
 	}()
 	c.options.Step("starting the members that do not run")
 	if err := c.each(nil, func(a *client) error { _, err := a.order(ctx, "start", fault.Order{}); return err }); err != nil {
 		return r, err
 	}
-	if err := c.Healthy(ctx, time.Duration(p.Defaults.Recover)); err != nil {
+	if err := c.Healthy(ctx, time.Duration(p.Defaults.Recover), 0); err != nil {
 		return r, err
 	}
 	watch := c.watch()
 	defer func() { r.Spans = watch.end() }()
-	return r, c.rounds(ctx, r, cases)
+	err = c.startAcross()
+	if err == nil {
+		err = c.rounds(ctx, r, cases)
+	}
+	c.stopAcross(r)
+	return r, err
 }
 
+// DeadlineError is a run that took longer than it may.
+type DeadlineError struct{ Limit time.Duration }
+
+func (e *DeadlineError) Error() string { return fmt.Sprintf("the run was ended after %v", e.Limit) }
+
+// Unwrap says that it is a time limit.
+func (e *DeadlineError) Unwrap() error { return context.DeadlineExceeded }
+
+// rounds runs the cases, and notes those that never came to run.
 func (c *Cluster) rounds(ctx context.Context, r *report.Run, cases []plan.Case) error {
-	for round := 1; round <= c.plan.Rounds; round++ {
-		for _, i := range c.plan.Order(len(cases), round) {
-			result, err := c.runCase(ctx, cases[i], round)
+	for round := 1; c.another(round, r.Started); round++ {
+		order := c.plan.Order(len(cases), round)
+		for n, i := range order {
+			result, err := c.runCase(ctx, cases[i], round, n+1)
 			r.Cases = append(r.Cases, result)
 			c.options.Ended(result)
-			if err != nil {
-				return err
+			if err == nil && (result.Outcome != report.Fail || !c.plan.OnFailure.Stop) {
+				continue
 			}
-			if result.Outcome == report.Fail && c.plan.OnFailure.Stop {
-				return nil
+			for _, left := range order[n+1:] {
+				r.NotRun = append(r.NotRun, fmt.Sprintf("round %d %s", round, cases[left].Name))
 			}
+			if later := c.plan.Rounds - round; later > 0 && c.options.For == 0 && !c.options.Ever {
+				r.NotRun = append(r.NotRun, fmt.Sprintf("rounds %d to %d", round+1, c.plan.Rounds))
+			}
+			return err
 		}
 	}
 	return nil
+}
+
+func (c *Cluster) another(round int, began time.Time) bool {
+	switch {
+	case c.options.Ever:
+		return true
+	case c.options.For > 0:
+		return round == 1 || time.Since(began) < c.options.For
+	}
+	return round <= c.plan.Rounds
 }
 
 // chosen are the cases that the pattern names; their holds must be allowed.

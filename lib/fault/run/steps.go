@@ -84,7 +84,16 @@ func (t *trial) hit(hold time.Duration) ([]string, map[string]fault.Spec) {
 func (t *trial) inject(ctx context.Context) error {
 	hold := t.hold + margin
 	if t.Fault == plan.Exec {
-		_, err := call(ctx, t.Inject, t.env(), time.Duration(t.plan.Defaults.Timeout))
+		to, done := t.log("inject")
+		defer done()
+		if len(t.Undo) > 0 {
+			undoing, err := undoLater(t.Undo, t.env(), sinks{})
+			if err != nil {
+				return err
+			}
+			t.undoing = undoing
+		}
+		_, err := call(ctx, t.Inject, t.env(), time.Duration(t.plan.Defaults.Timeout), to)
 		return err
 	}
 	whom, placed := t.hit(hold)
@@ -97,7 +106,7 @@ func (t *trial) inject(ctx context.Context) error {
 			long := min(fault.Duration(t.hold+time.Minute), t.before[a.member].MaxHold)
 			_, err = a.order(ctx, t.Fault, t.plan.Told(t.Case, time.Duration(long)))
 		default:
-			_, err = a.do(ctx, "PUT", "faults/"+faultID, placed[a.member])
+			err = a.put(ctx, faultID, placed[a.member])
 		}
 		return err
 	})
@@ -131,7 +140,7 @@ func (t *trial) holdOn(ctx context.Context) error {
 	var last error
 	for end := time.Now().Add(t.hold); time.Now().Before(end); {
 		limit := min(time.Duration(t.plan.Defaults.Timeout), time.Until(end)+time.Millisecond)
-		if _, last = call(ctx, t.Until.Exec, t.env(), limit); last == nil {
+		if _, last = call(ctx, t.Until.Exec, t.env(), limit, sinks{}); last == nil {
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -142,10 +151,13 @@ func (t *trial) holdOn(ctx context.Context) error {
 	return fmt.Errorf("until: not true within %v: %w", t.hold, last)
 }
 
+// fullEnough is what a full disk may have free for all that: blocks that no file gets.
+const fullEnough = 256 << 10
+
 // effective checks that the fault did something, at the end of its hold.
 func (t *trial) effective(ctx context.Context) error {
 	if len(t.Effect) > 0 {
-		if _, err := call(ctx, t.Effect, t.env(), time.Duration(t.plan.Defaults.Timeout)); err != nil {
+		if _, err := call(ctx, t.Effect, t.env(), time.Duration(t.plan.Defaults.Timeout), sinks{}); err != nil {
 			return fmt.Errorf("no effect: %w", err)
 		}
 	}
@@ -156,6 +168,7 @@ func (t *trial) effective(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	t.note("held", statuses)
 	whom, placed := t.hit(0)
 	spread := cut.OnReceipt(fault.Kind(t.Fault)) // over agents of which some may have nothing to receive
 	for _, n := range whom {
@@ -169,6 +182,8 @@ func (t *trial) effective(ctx context.Context) error {
 			}
 		case !spread && statuses[n].Faults[i].Packets == 0 && statuses[n].Faults[i].Bytes == 0:
 			return fmt.Errorf("no effect: %s on %s met no packet of %s", statuses[n].Faults[i].Kind, n, strings.Join(placed[n].Peers, ", "))
+		case t.Fault == plan.Fill && statuses[n].Faults[i].Free > uint64(t.Case.Leave)+fullEnough:
+			return fmt.Errorf("no effect: the disk of %s is not full, %d bytes are free", n, statuses[n].Faults[i].Free)
 		}
 		t.result.Packets += statuses[n].Faults[i].Packets
 	}
@@ -178,25 +193,31 @@ func (t *trial) effective(ctx context.Context) error {
 	return nil
 }
 
-func (t *trial) heal(ctx context.Context) error {
-	if t.Fault == plan.Exec {
-		if len(t.Undo) == 0 {
-			return nil
+func (t *trial) heal(ctx context.Context) (err error) {
+	if undoing := t.undoing; undoing != nil {
+		t.undoing = nil
+		undoing.life.Close()
+		if _, err := undoing.finish(ctx, time.Duration(t.plan.Defaults.Timeout)); err != nil {
+			return err
 		}
-		_, err := call(ctx, t.Undo, t.env(), time.Duration(t.plan.Defaults.Timeout))
-		return err
 	}
 	whom, _ := t.hit(0)
-	return t.each(whom, func(a *client) error {
-		var err error
+	return t.each(whom, func(a *client) (err error) {
+		if t.MayExit != "" {
+			defer func() {
+				if err == nil {
+					_, err = a.order(ctx, "start", fault.Order{})
+				}
+			}()
+		}
 		switch t.Fault {
-		case plan.None:
+		case plan.None, plan.Exec:
 		case plan.Kill, plan.Stop, plan.Wipe, plan.Power, plan.Corrupt:
 			_, err = a.order(ctx, "start", fault.Order{Variant: t.Variant})
 		case plan.Pause:
 			_, err = a.order(ctx, "resume", fault.Order{})
 		default:
-			_, err = a.do(ctx, "DELETE", "faults/"+faultID, nil)
+			err = a.remove(ctx, faultID)
 		}
 		return err
 	})
@@ -214,8 +235,8 @@ func (t *trial) recovered(ctx context.Context) error {
 			}
 		}
 	}()
-	err := t.Healthy(waiting, t.plan.RecoverOf(t.Case))
-	took := time.Since(t.result.Healed)
+	well, err := t.healthyFor(waiting, t.plan.RecoverOf(t.Case), time.Duration(*t.traffic.Stable))
+	took := well.Sub(t.result.Healed)
 	if died := t.strangers(ctx); died != nil {
 		return died
 	}
@@ -233,6 +254,9 @@ func (t *trial) strangers(ctx context.Context) error {
 		return err
 	}
 	for _, n := range t.names() {
+		if t.MayExit != "" && slices.Contains(t.result.Targets, n) {
+			continue
+		}
 		if s := after[n]; s.Unexpected > t.before[n].Unexpected {
 			how := ""
 			if s.Exit != nil {
@@ -246,11 +270,13 @@ func (t *trial) strangers(ctx context.Context) error {
 
 func (t *trial) check(ctx context.Context) (err error) {
 	c := t.plan.Check
-	if c == nil {
+	if c == nil || len(c.Exec) == 0 {
 		return nil
 	}
+	to, done := t.log("check")
+	defer done()
 	for t.result.Tries = 1; ; t.result.Tries++ {
-		if err = callKept(ctx, c.Exec, t.env(), time.Duration(c.Timeout)); err == nil {
+		if err = callKept(ctx, c.Exec, t.env(), time.Duration(c.Timeout), to); err == nil {
 			return nil
 		}
 		if t.result.Tries == c.Tries || ctx.Err() != nil {

@@ -29,7 +29,7 @@ func TestRecoveryIsOfAllMembers(t *testing.T) {
 		}
 		return 0, nil
 	}
-	got := w.one("cases: [{fault: kill, on: m2, recover: 5s}]")
+	got := w.one("on_failure: {archive: true}\ncases: [{fault: kill, on: m2, recover: 5s}]")
 	if got.Outcome != report.Fail || !strings.HasPrefix(got.Reason, "after the fault: not healthy within 5s: m3") {
 		t.Errorf("got %s %q", got.Outcome, got.Reason)
 	}
@@ -44,7 +44,7 @@ func TestMemberThatEndsDuringTheCheck(t *testing.T) {
 		}
 		return 0, nil
 	}
-	got := w.one("check: {exec: 'touch " + checked + "'}\ncases: [{fault: kill, on: m1}]")
+	got := w.one("on_failure: {archive: true}\ncheck: {exec: 'touch " + checked + "'}\ncases: [{fault: kill, on: m1}]")
 	if got.Outcome != report.Fail || !strings.Contains(got.Reason, "m2 died unexpectedly") {
 		t.Errorf("got %s %q", got.Outcome, got.Reason)
 	}
