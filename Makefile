@@ -40,7 +40,7 @@ test-%: build ## PLACE: supervisor, cluster, systemd, arm64, dropins, packages; 
 
 test-supervisor test-cluster: test-%:
 	packaging/deps $*
-	$(GOTEST) -tags $(TAGS),$* -run '^Test(Supervisor|FaultCluster)' ./testscripts
+	TOY_RUNS=20 $(GOTEST) -tags $(TAGS),$* -run '^Test(Supervisor|Fault(Cluster|ToyStore))' ./testscripts
 
 test-packages: test-arm64
 

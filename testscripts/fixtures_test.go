@@ -38,6 +38,8 @@ func fixtures() map[string]func() {
 		"herald":   herald,
 		"dies":     dies,
 		"server":   server,
+		"toystore": toystore,
+		"toyload":  toyload,
 	}
 }
 

@@ -1,0 +1,117 @@
+//go:build linux
+
+package testscripts
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Every bug of the toy store fails a case, and the store without one passes all: as often in a row as TOY_RUNS says, which
+// make test-cluster does at length.
+func TestFaultToyStore(t *testing.T) {
+	t.Parallel()
+	runs, _ := strconv.Atoi(os.Getenv("TOY_RUNS"))
+	bugs := []string{"early", "forgets", "rejoins", "stale", "flaps", "corrupt", "double", "overlap"}
+	for range max(runs, 1) {
+		bugs = append(bugs, "")
+	}
+	for i, bug := range bugs {
+		t.Run(fmt.Sprint(i, bug), func(t *testing.T) {
+			t.Parallel()
+			w := newToy(t, bug)
+			want := map[bool]int{true: 0, false: 1}[bug == ""]
+			status, said := w.run()
+			if status != want {
+				t.Errorf("status %d, want %d: %s", status, want, said)
+			}
+			if bug != "" && bug != "flaps" && !strings.Contains(said, "not a history of register") {
+				t.Errorf("it failed for another reason: %s", said)
+			}
+			if bug == "flaps" && !strings.Contains(said, "not healthy ") {
+				t.Errorf("it failed for another reason: %s", said)
+			}
+			if bug == "overlap" { // one at a time it is as good as the clean one
+				for _, name := range []string{"kill-one", "pause-one"} {
+					if strings.Contains(said, "FAIL round 1 "+name) {
+						t.Errorf("%s fails alone: %s", name, said)
+					}
+				}
+			}
+			t.Logf("%q: %s", bug, said)
+		})
+	}
+}
+
+type toyWorld struct {
+	*testing.T
+	dir, plan string
+}
+
+// newToy is three members of the toy store, each with an agent.
+func newToy(t *testing.T, bug string) *toyWorld {
+	w := &toyWorld{T: t, dir: t.TempDir()}
+	if err := os.Chmod(w.dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	members := ""
+	for m := 1; m <= 3; m++ {
+		name := fmt.Sprintf("m%d", m)
+		socket := filepath.Join(w.dir, name+".sock")
+		agent := exec.Command("fault-agent", "-p", filepath.Join(w.dir, name+".pid"), "--listen", "unix:"+socket, "--start", "--",
+			"toystore", "-me", strconv.Itoa(m), "-dir", w.dir, "-bug", bug)
+		var said strings.Builder
+		agent.Stderr = &said
+		if err := agent.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			agent.Process.Signal(syscall.SIGTERM)
+			if err := agent.Wait(); err != nil && agent.ProcessState.ExitCode() != -1 {
+				t.Errorf("agent: %v: %s", err, said.String())
+			}
+		})
+		for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+			if _, err := os.Stat(socket); err == nil {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("the agent does not listen: %s", said.String())
+			}
+		}
+		members += fmt.Sprintf("- {name: %s, agent: \"unix:%s\", health: {exec: [wait-healthy, --once, -q, --unix-socket, \"%s\", \"http://toy/health\"]}}\n", name, socket, filepath.Join(w.dir, fmt.Sprintf("kv%d.sock", m)))
+	}
+	keys := "'5'"
+	if bug == "overlap" { // what was lost must be read before it is written again
+		keys = "'30'"
+	}
+	w.plan = filepath.Join(w.dir, "plan.yaml")
+	text := "name: toy\nmembers:\n" + members + `
+defaults: {hold: 1s, recover: 8s, warmup: 500ms, cooldown: 500ms, stable: 1200ms}
+load: [{exec: [toyload, -dir, "` + w.dir + `", -keys, ` + keys + `]}]
+check: {model: register}
+on_failure: {stop: true}
+cases:
+- {name: kill-one, fault: kill, on: one}
+- {name: pause-one, fault: pause, on: one}
+- {name: two-at-once, fault: kill, on: m1, hold: 3s, held: "fault-tester do -c ` + w.plan + ` --hold 3s pause m2"}
+- {name: kill-all, fault: kill, on: all}
+`
+	if err := os.WriteFile(w.plan, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w *toyWorld) run() (int, string) {
+	cmd := exec.Command("fault-tester", "run", "-c", w.plan, "--evidence", filepath.Join(w.dir, "evidence"))
+	out, _ := cmd.CombinedOutput()
+	return cmd.ProcessState.ExitCode(), string(out)
+}
