@@ -71,6 +71,7 @@ func documents(t *testing.T) map[string]string {
 	parts := manual.Parts(everything()[1:])
 	maps.Copy(parts, measured(t))
 	parts["foreign"] = migration(List())
+	parts["plan"] = planTables(t)
 	used := map[string]bool{}
 	part := func(name string) (string, error) {
 		used[name] = true
@@ -111,6 +112,7 @@ func TestUpToDate(t *testing.T) {
 		files[filepath.Join("../packaging", path)] = text
 	}
 	maps.Copy(files, documents(t))
+	files["../packaging/man/fault-tester.5"] = planPage(t, edition(t))
 	for _, pattern := range []string{"../packaging/man/*", "../packaging/completions/*"} {
 		there, _ := filepath.Glob(pattern)
 		for _, path := range there {

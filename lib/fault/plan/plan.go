@@ -16,36 +16,36 @@ import (
 
 // Plan is a whole file.
 type Plan struct {
-	Name      string    `yaml:"name"`
-	Members   Members   `yaml:"members"`
+	Name      string    `yaml:"name"`       // of the report
+	Members   Members   `yaml:"members"`    // at least one, or exec and a command that prints the list
 	Clients   []string  `yaml:"clients"`    // addresses of those that use the cluster
 	TokenFile string    `yaml:"token_file"` // the agents' token, on the file's first line
-	TLS       TLS       `yaml:"tls"`
-	Defaults  Defaults  `yaml:"defaults"`
-	Leader    Command   `yaml:"leader"` // prints the leader's name, or one of its addresses, as first word
-	Load      Loads     `yaml:"load"`   // the traffic of a case
-	KV        *KV       `yaml:"kv"`     // one more load: a client of a store made of one-line commands
-	Setup     Command   `yaml:"setup"`  // run once the members were started empty
-	Check     *Check    `yaml:"check"`
-	OnFailure OnFailure `yaml:"on_failure"`
-	Rounds    int       `yaml:"rounds"`
-	Seed      uint64    `yaml:"seed"`
-	Shuffle   bool      `yaml:"shuffle"` // the order of the cases, anew in each round
-	Cases     []Case    `yaml:"cases"`
+	TLS       TLS       `yaml:"tls"`        // for agents over https
+	Defaults  Defaults  `yaml:"defaults"`   // of the cases
+	Leader    Command   `yaml:"leader"`     // prints the leader's name, or one of its addresses, as first word
+	Load      Loads     `yaml:"load"`       // the traffic of a case
+	KV        *KV       `yaml:"kv"`         // one more load: a client of a store made of one-line commands
+	Setup     Command   `yaml:"setup"`      // run once the members were started empty
+	Check     *Check    `yaml:"check"`      // what must be true after each case
+	OnFailure OnFailure `yaml:"on_failure"` // what to do after a case that failed
+	Rounds    int       `yaml:"rounds"`     // how often the cases are run: 1
+	Seed      uint64    `yaml:"seed"`       // what the targets are drawn from: 0
+	Shuffle   bool      `yaml:"shuffle"`    // the order of the cases, anew in each round
+	Cases     []Case    `yaml:"cases"`      // at least one
 
 	Source []byte `yaml:"-"` // the file
 }
 
 // Member is one server of the cluster.
 type Member struct {
-	Name      string   `yaml:"name"`
+	Name      string   `yaml:"name"`      // letters, digits, dots, dashes and underscores
 	Agent     string   `yaml:"agent"`     // unix:PATH, HOST:PORT, http://HOST:PORT or https://HOST:PORT
 	Addresses []string `yaml:"addresses"` // by which the others reach it; for network faults
-	Health    Health   `yaml:"health"`
-	Zone      string   `yaml:"zone"`    // whatever may fail together
-	Command   Command  `yaml:"command"` // what the member is, in the foreground; for a lab, which starts it
-	Dir       string   `yaml:"dir"`     // its directory, for a lab
-	Disk      bool     `yaml:"disk"`    // and with faults of the disk
+	Health    Health   `yaml:"health"`    // as wait-healthy takes it
+	Zone      string   `yaml:"zone"`      // whatever may fail together
+	Command   Command  `yaml:"command"`   // what the member is, in the foreground; for a lab, which starts it
+	Dir       string   `yaml:"dir"`       // its directory, for a lab
+	Disk      bool     `yaml:"disk"`      // and with faults of the disk
 	inventory Command  // in place of the list: prints it
 	SSH       string   `yaml:"ssh"`        // HOST or USER@HOST, for up
 	TokenFile string   `yaml:"token_file"` // of this member's agent, in place of the plan's
@@ -53,15 +53,15 @@ type Member struct {
 
 // TLS is how the tester shows itself to agents over https.
 type TLS struct {
-	CA   string `yaml:"ca"`
-	Cert string `yaml:"cert"`
-	Key  string `yaml:"key"`
+	CA   string `yaml:"ca"`   // file of the authority that the agents' certificates are of
+	Cert string `yaml:"cert"` // file of the tester's own certificate
+	Key  string `yaml:"key"`  // and of its key
 }
 
 // Defaults are of cases that do not say themselves.
 type Defaults struct {
-	Hold    Duration `yaml:"hold"`    // 5s
-	Recover Duration `yaml:"recover"` // 60s
+	Hold    Duration `yaml:"hold"`    // how long a fault lasts: 5s
+	Recover Duration `yaml:"recover"` // by when the members must be healthy again: 60s
 	Timeout Duration `yaml:"timeout"` // of one run of leader, inject, undo, effect and hooks: 10s
 	Traffic `yaml:",inline"`
 }
@@ -78,8 +78,8 @@ type Traffic struct {
 // Check judges the cluster once it is healthy and the loads have stopped: exec must exit with 0, and the histories that the
 // loads have printed must be those of the model.
 type Check struct {
-	Exec    Command  `yaml:"exec"`
-	Tries   int      `yaml:"tries"`   // 1
+	Exec    Command  `yaml:"exec"`    // exit status 0 is fine
+	Tries   int      `yaml:"tries"`   // how often exec is tried: 1
 	Pause   Duration `yaml:"pause"`   // between tries: 1s
 	Timeout Duration `yaml:"timeout"` // of a try: 30s
 	Model   string   `yaml:"model"`   // register, cas, set, queue, append, counter
@@ -97,18 +97,18 @@ type OnFailure struct {
 
 // Case is one way to break the cluster.
 type Case struct {
-	Name  string `yaml:"name"`
-	Fault string `yaml:"fault"`
-	Shape string `yaml:"shape"` // of a partition
+	Name  string `yaml:"name"`  // of its fault, shape and on
+	Fault string `yaml:"fault"` // kill, stop, pause, wipe, isolate, partition, slow, ..., exec or none
+	Shape string `yaml:"shape"` // of a partition: halves, ring or bridge
 
 	Sides [][]string `yaml:"sides"` // of a partition, in place of a shape: no member of one sees one of another
 	Links [][]string `yaml:"links"` // and pairs that do not see each other; with direction, as the first one is hit
 	From  string     `yaml:"from"`  // of isolate and the like: members, clients or all
 
-	On      On        `yaml:"on"`
-	Hold    *Duration `yaml:"hold"`
-	Until   *Until    `yaml:"until"`
-	Recover *Duration `yaml:"recover"`
+	On      On        `yaml:"on"`      // one, follower, leader, minority, majority, all, or names
+	Hold    *Duration `yaml:"hold"`    // that of defaults
+	Until   *Until    `yaml:"until"`   // in place of hold: until a command exits with 0
+	Recover *Duration `yaml:"recover"` // that of defaults
 	Traffic `yaml:",inline"`
 	Load    *Loads   `yaml:"load"`     // false for none, or others than the plan's
 	During  string   `yaml:"during"`   // available or unavailable: what the loads must meet while the fault holds
@@ -119,13 +119,13 @@ type Case struct {
 	Held   Command `yaml:"held"`   // once it is,
 	After  Command `yaml:"after"`  // and once it is healed
 
-	Direction fault.Direction `yaml:"direction"`
-	Percent   float64         `yaml:"percent"`
-	Delay     Duration        `yaml:"delay"`
-	Jitter    Duration        `yaml:"jitter"`
-	Rate      Size            `yaml:"rate"`
-	Leave     Size            `yaml:"leave"`
-	Variant   string          `yaml:"variant"` // of the command, for the start after a kill, stop, wipe, power or corrupt
+	Direction fault.Direction `yaml:"direction"` // of network faults, seen from the target: both
+	Percent   float64         `yaml:"percent"`   // of loss and the like: of the packets
+	Delay     Duration        `yaml:"delay"`     // of slow
+	Jitter    Duration        `yaml:"jitter"`    // of slow: the delay varies by as much
+	Rate      Size            `yaml:"rate"`      // of rate: bytes a second
+	Leave     Size            `yaml:"leave"`     // of fill: bytes left free, 0
+	Variant   string          `yaml:"variant"`   // of the command, for the start after a kill, stop, wipe, power or corrupt
 
 	Paths []string `yaml:"paths"` // of the disk: patterns of names, or of paths in the member's directory; none is all
 	Ops   []string `yaml:"ops"`   // of eio: read, write, fsync; none is all
@@ -133,14 +133,14 @@ type Case struct {
 	Flip  int      `yaml:"flip"`  // of corrupt: so many bits of each file
 	Cut   Size     `yaml:"cut"`   // of corrupt: so many bytes from the end of each file
 
-	Inject Command `yaml:"inject"` // of fault exec
-	Undo   Command `yaml:"undo"`
+	Inject Command `yaml:"inject"` // of fault exec: sets it
+	Undo   Command `yaml:"undo"`   // and takes it away, also if the tester is killed
 	Effect Command `yaml:"effect"` // must exit with 0 while the fault holds
 }
 
 // Until holds a fault until a command exits with 0, asked each second.
 type Until struct {
-	Exec    Command  `yaml:"exec"`
+	Exec    Command  `yaml:"exec"`    // asked each second
 	Timeout Duration `yaml:"timeout"` // 60s
 }
 

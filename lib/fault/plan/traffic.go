@@ -11,8 +11,8 @@ import (
 
 // Client is a command whose output says what it did, or a client of a store.
 type Client struct {
-	Exec   Command `yaml:"exec"`
-	KV     *KV     `yaml:"kv"`
+	Exec   Command `yaml:"exec"`   // prints ok, fail or info for each operation, or a history
+	KV     *KV     `yaml:"kv"`     // in place of exec
 	Across bool    `yaml:"across"` // it runs from the first case to the last, not for each anew
 }
 
@@ -20,12 +20,12 @@ type Client struct {
 // {key}, {value} and {old}. Exit status 0 is success; get prints the value, or nothing. What fails may have been done,
 // except by a get.
 type KV struct {
-	Put     Command  `yaml:"put"`
-	Get     Command  `yaml:"get"`
+	Put     Command  `yaml:"put"`     // writes
+	Get     Command  `yaml:"get"`     // prints the value
 	CAS     Command  `yaml:"cas"`     // exit status 1: the value was another, and nothing was changed
-	Clients int      `yaml:"clients"` // 5
+	Clients int      `yaml:"clients"` // at one time: 5
 	Rate    float64  `yaml:"rate"`    // operations a second by all clients together: 50
-	Keys    int      `yaml:"keys"`    // 10
+	Keys    int      `yaml:"keys"`    // of each case: 10
 	Timeout Duration `yaml:"timeout"` // of one operation: 2s
 }
 

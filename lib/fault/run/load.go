@@ -32,7 +32,7 @@ func startLoad(one plan.Client, name, dir string, env []string, space string) (*
 	if err != nil {
 		return nil, fmt.Errorf("evidence: %w", err)
 	}
-	errs, err := os.Create(strings.TrimSuffix(l.path, ".out")+".err")
+	errs, err := os.Create(strings.TrimSuffix(l.path, ".out") + ".err")
 	if err != nil {
 		out.Close()
 		return nil, fmt.Errorf("evidence: %w", err)
