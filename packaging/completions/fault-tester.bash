@@ -7,6 +7,12 @@ _fault_tester() {
 	-c|--config) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	--case) :; return ;;
 	--rounds) :; return ;;
+	--for) :; return ;;
+	--limit) :; return ;;
+	--wait) :; return ;;
+	--evidence) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
+	--model) :; return ;;
+	--memory) :; return ;;
 	--seed) :; return ;;
 	--junit) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	--html) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
@@ -24,9 +30,9 @@ _fault_tester() {
 	--direction) :; return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "-c --config --case --rounds --seed --json --junit --html --hold --delay --jitter --percent --rate --leave --variant --path --op --tear --flip --cut --direction -q --quiet -v --verbose -h --help --version" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "-c --config --case --rounds --for --limit --wait --no-skip --evidence --model --memory --seed --json --junit --html --hold --delay --jitter --percent --rate --leave --variant --path --op --tear --flip --cut --direction -q --quiet -v --verbose -h --help --version" -- "$cur")
 	else
-		mapfile -t COMPREPLY < <(compgen -W "run do list lab up check" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "run do list lab up judge check" -- "$cur")
 	fi
 }
 complete -F _fault_tester fault-tester
