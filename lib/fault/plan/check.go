@@ -247,6 +247,9 @@ func (p *Plan) checkOn(here string, c Case) *flaw {
 		return at(here, "'on' is required for %s", c.Fault)
 	}
 	for i, n := range c.On.Names {
+		if slices.Contains(c.On.Names[:i], n) {
+			return at(here+".on", "%s is there twice", n)
+		}
 		if p.Member(n) == nil || p.Member(n).Name != n {
 			return at(fmt.Sprintf("%s.on", here), "no member is called %s", c.On.Names[i])
 		}

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/goccy/go-yaml/ast"
+
 	"pidbox/lib/child"
 	"pidbox/lib/spawn"
 )
@@ -19,7 +21,9 @@ type Members []Member
 
 // UnmarshalYAML reads either form. Of a command it makes one member without a name, whose command that is, until Load has run
 // it.
-func (m *Members) UnmarshalYAML(decode func(any) error) error {
+func (m *Members) UnmarshalYAML(n ast.Node) error { return placed(n, m.read) }
+
+func (m *Members) read(decode func(any) error) error {
 	var from struct {
 		Exec Command `yaml:"exec"`
 	}

@@ -60,9 +60,9 @@ type TLS struct {
 
 // Defaults are of cases that do not say themselves.
 type Defaults struct {
-	Hold    Duration `yaml:"hold"`    // how long a fault lasts: 5s
-	Recover Duration `yaml:"recover"` // by when the members must be healthy again: 60s
-	Timeout Duration `yaml:"timeout"` // of one run of leader, inject, undo, effect and hooks: 10s
+	Hold    *Duration `yaml:"hold"`    // how long a fault lasts: 5s
+	Recover Duration  `yaml:"recover"` // by when the members must be healthy again: 60s
+	Timeout Duration  `yaml:"timeout"` // of one run of leader, inject, undo, effect and hooks: 10s
 	Traffic `yaml:",inline"`
 }
 
@@ -195,7 +195,10 @@ func (p *Plan) HoldOf(c Case) time.Duration {
 	case c.Hold != nil:
 		return time.Duration(*c.Hold)
 	}
-	return time.Duration(p.Defaults.Hold)
+	if p.Defaults.Hold != nil {
+		return time.Duration(*p.Defaults.Hold)
+	}
+	return 5 * time.Second
 }
 
 // RecoverOf is how long a case's recovery may last.
@@ -276,7 +279,6 @@ func (p *Plan) defaults() {
 			*d = Duration(to)
 		}
 	}
-	fill(&p.Defaults.Hold, 5*time.Second)
 	fill(&p.Defaults.Recover, time.Minute)
 	fill(&p.Defaults.Timeout, 10*time.Second)
 	if p.Rounds == 0 {

@@ -17,6 +17,20 @@ const members = `members:
 - {name: m3, agent: "https://10.0.0.3:9", addresses: [10.0.0.3, "fd00::3"], health: "http://10.0.0.3/health"}
 `
 
+// bomb is some hundred bytes that would be a million lists.
+const bomb = "x-a: &a [1,1,1,1,1,1,1,1,1,1]\nx-b: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nx-c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\n" +
+	"x-d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\nx-e: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nload: [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]\n"
+
+// Pieces stand under keys that begin with x-, are named, and are merged under what is given beside them.
+func TestPieces(t *testing.T) {
+	p := parse(t, "\ufeffx-member: &member {health: 'tcp://10.0.0.1:1', agent: 'unix:/run/x'}\nx-kill: &kill {fault: kill, hold: 3s, on: one}\n"+
+		"members:\n- {<<: *member, name: m1}\n- {name: m2, <<: *member, agent: 'unix:/run/y'}\n"+
+		"cases:\n- {<<: *kill, name: a}\n- {<<: [*kill], name: b, hold: 4s}\n")
+	if p.Members[1].Agent != "unix:/run/y" || p.Members[1].Health.URL == "" || p.HoldOf(p.Cases[1]) != 4*time.Second || p.Cases[0].Fault != Kill {
+		t.Errorf("%+v", p)
+	}
+}
+
 func parse(t *testing.T, text string) *Plan {
 	t.Helper()
 	p, err := Parse([]byte(text))
@@ -103,6 +117,23 @@ func TestFlaws(t *testing.T) {
 		{members + "cases:\n- {fault: exec}\n", "fault exec has no inject"},
 		{members + "check: {tries: 2}\n" + one, "check has neither exec nor model"},
 		{members + "load: ['']\n" + one, "an empty command"},
+		{members + "cases:\n- {name: a, fault: kill, on: one,\n   hold: 3 seconds}\n", `7:10: "3 seconds" is not a duration`},
+		{members + "cases:\n- {name: a, fault: kill, on: one}\nload:\n- ''\n", "8:3: an empty command"},
+		{members + "cases:\n- {name: a, fault: rate, on: one,\n   rate: fast}\n", `7:10: "fast" is not a number of bytes`},
+		{members + "cases:\n- {name: a, fault: kill, on: {x: 1}}\n", "6:31: on is one,"},
+		{members + "cases: [{fault: kill, on: [m1, m1]}]\n", "m1 is there twice"},
+		{members + "check: {model: tree}\n" + one, `5:16: unknown model "tree"`},
+		{members + "defaults: {min_ok: -1}\n" + one, "5:20: min_ok must not be negative"},
+		{members + "cases:\n- {fault: kill, on: one, during: available}\n", "6:34: case kill-one: during needs a load"},
+		{members + "load: [{kv: {put: 'true'}}]\n" + one, "kv needs put and get"},
+		{members + "load: [{exec: 'true', kv: {put: 'true', get: 'true'}}]\n" + one, "5:9: a load has exec or kv"},
+		{members + "load: true\n" + one, "load is false, or a list of commands"},
+		{members + one + "rounds: many\n", "7:9: "},
+		{members + "defaults: {hold: 0s}\n" + one, "hold must be greater than zero"},
+		{"a: &a [*a]\n", "1:9: no anchor before this is called a"},
+		{bomb, "the aliases make this plan too large"},
+		{members + "cases: !!x []\n", "5:8: tags such as !!x are not taken"},
+		{members + one + "---\n" + members, "8:"},
 		{"members: [\n", "1:"},
 		{"a: 1\na: 2\n", "2:1: "},
 	} {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/goccy/go-yaml/ast"
+
 	"pidbox/lib/fault/history"
 )
 
@@ -33,7 +35,9 @@ type KV struct {
 type Loads struct{ List []Client }
 
 // UnmarshalYAML reads false, a list, or a single one.
-func (l *Loads) UnmarshalYAML(decode func(any) error) error {
+func (l *Loads) UnmarshalYAML(n ast.Node) error { return placed(n, l.read) }
+
+func (l *Loads) read(decode func(any) error) error {
 	var no bool
 	if decode(&no) == nil {
 		if no {
@@ -42,13 +46,15 @@ func (l *Loads) UnmarshalYAML(decode func(any) error) error {
 		return nil
 	}
 	var many []oneClient
-	err := decode(&many)
-	if err != nil {
-		var single oneClient
-		if decode(&single) != nil {
+	if list := []any(nil); decode(&list) == nil {
+		if err := decode(&many); err != nil {
 			return err
 		}
-		many = []oneClient{single}
+	} else {
+		many = make([]oneClient, 1)
+		if err := decode(&many[0]); err != nil {
+			return err
+		}
 	}
 	for _, one := range many {
 		l.List = append(l.List, Client(one))
@@ -59,7 +65,9 @@ func (l *Loads) UnmarshalYAML(decode func(any) error) error {
 type oneClient Client
 
 // UnmarshalYAML reads a command, or the object.
-func (l *oneClient) UnmarshalYAML(decode func(any) error) error {
+func (l *oneClient) UnmarshalYAML(n ast.Node) error { return placed(n, l.read) }
+
+func (l *oneClient) read(decode func(any) error) error {
 	if text := ""; decode(&text) == nil {
 		return decode(&l.Exec)
 	}

@@ -1,14 +1,17 @@
 package plan
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
 	"pidbox/lib/duration"
@@ -42,13 +45,7 @@ func parsed(b []byte, generate bool) (p *Plan, err error) {
 // read reads the text, of which nothing is checked yet.
 func read(b []byte) (*Plan, error) {
 	p := new(Plan)
-	if err := strict(b, p); err != nil {
-		return nil, err
-	}
-	if file, err := parser.ParseBytes(b, 0); err == nil && len(file.Docs) > 1 {
-		return nil, errors.New("1:1: more than one document")
-	}
-	return p, nil
+	return p, strict(b, p)
 }
 
 // finish fills in what the text does not say, and checks it.
@@ -63,21 +60,88 @@ func (f *flaw) in(b []byte) error {
 		return nil
 	}
 	line, column := locate(b, f.path)
-	return fmt.Errorf("%d:%d: %s", line, column, strings.Join(strings.Fields(f.text), " "))
+	return &placeError{line, column, f.text}
 }
 
 // strict reads YAML, without fields that are not known. Its errors begin with "line:column: ".
 func strict(b []byte, to any) error {
-	err := yaml.UnmarshalWithOptions(b, to, yaml.Strict())
-	if err == nil {
+	file, err := parser.ParseBytes(bytes.TrimPrefix(b, []byte("\ufeff")), 0)
+	switch {
+	case err != nil:
+		return withPlace(err)
+	case len(file.Docs) > 1 && file.Docs[1].Body != nil:
+		return flawAt(file.Docs[1].Body, "more than one document")
+	case len(file.Docs) == 0 || file.Docs[0].Body == nil:
 		return nil
+	}
+	root, err := expand(file.Docs[0].Body)
+	if err != nil {
+		return err
+	}
+	if err := yaml.NodeToValue(root, to, yaml.Strict()); err != nil {
+		return withPlace(err)
+	}
+	return nil
+}
+
+// placeError is an error with its place in the file.
+type placeError struct {
+	line, column int
+	text         string
+}
+
+func (e *placeError) Error() string {
+	return fmt.Sprintf("%d:%d: %s", e.line, e.column, strings.Join(strings.Fields(e.text), " "))
+}
+
+func flawAt(n ast.Node, format string, args ...any) error {
+	at := n.GetToken().Position
+	return &placeError{at.Line, at.Column, fmt.Sprintf(format, args...)}
+}
+
+// withPlace is an error of the library's with the place that it knows.
+func withPlace(err error) error {
+	if own := (*placeError)(nil); errors.As(err, &own) {
+		return own
 	}
 	var y yaml.Error
 	if errors.As(err, &y) && y.GetToken() != nil {
 		at := y.GetToken().Position
-		return fmt.Errorf("%d:%d: %s", at.Line, at.Column, strings.Join(strings.Fields(y.GetMessage()), " "))
+		return &placeError{at.Line, at.Column, plain(y.GetMessage())}
 	}
-	return fmt.Errorf("1:1: %s", strings.Join(strings.Fields(err.Error()), " "))
+	return &placeError{1, 1, plain(err.Error())}
+}
+
+// plain says what Go's words for a value of another type mean.
+func plain(text string) string {
+	if m := regexp.MustCompile(`cannot unmarshal (\S+) into Go (?:struct field|value) (?:\S+\.)?(\w+) ?.* of type (\S+)`).FindStringSubmatch(text); m != nil {
+		return fmt.Sprintf("%s cannot be %s", strings.ToLower(m[2]), m[1])
+	}
+	return text
+}
+
+// placed reads a value, and gives an error its place.
+func placed(n ast.Node, read func(func(any) error) error) error {
+	err := read(func(v any) error { return yaml.NodeToValue(n, v, yaml.Strict()) })
+	if err == nil {
+		return nil
+	}
+	if own := (*placeError)(nil); errors.As(err, &own) {
+		return own
+	}
+	var y yaml.Error
+	if errors.As(err, &y) && y.GetToken() != nil {
+		return withPlace(err)
+	}
+	return flawAt(first(n), "%v", err)
+}
+
+// first is where a node begins: a mapping's own token is its first colon.
+func first(n ast.Node) ast.Node {
+	if m, is := n.(*ast.MappingNode); is && len(m.Values) > 0 {
+		return m.Values[0].Key
+	}
+	return n
 }
 
 // locate finds the place of a path such as $.cases[2].on, or of the nearest one above it that is there.
@@ -105,7 +169,9 @@ func locate(b []byte, path string) (line, column int) {
 type Command []string
 
 // UnmarshalYAML reads either form.
-func (c *Command) UnmarshalYAML(decode func(any) error) error {
+func (c *Command) UnmarshalYAML(n ast.Node) error { return placed(n, c.read) }
+
+func (c *Command) read(decode func(any) error) error {
 	var text string
 	if decode(&text) == nil {
 		if strings.TrimSpace(text) == "" {
@@ -132,7 +198,9 @@ type Health struct {
 }
 
 // UnmarshalYAML reads either form.
-func (h *Health) UnmarshalYAML(decode func(any) error) error {
+func (h *Health) UnmarshalYAML(n ast.Node) error { return placed(n, h.read) }
+
+func (h *Health) read(decode func(any) error) error {
 	var form struct {
 		Exec Command `yaml:"exec"`
 	}
@@ -155,7 +223,9 @@ func (h Health) Check() (health.Check, error) {
 }
 
 // UnmarshalYAML reads a choice, a name or a list of names.
-func (o *On) UnmarshalYAML(decode func(any) error) error {
+func (o *On) UnmarshalYAML(n ast.Node) error { return placed(n, o.read) }
+
+func (o *On) read(decode func(any) error) error {
 	var text string
 	if decode(&text) == nil {
 		*o = ParseOn(text)
@@ -171,7 +241,9 @@ func (o *On) UnmarshalYAML(decode func(any) error) error {
 type Duration time.Duration
 
 // UnmarshalYAML reads it.
-func (d *Duration) UnmarshalYAML(decode func(any) error) error {
+func (d *Duration) UnmarshalYAML(n ast.Node) error { return placed(n, d.read) }
+
+func (d *Duration) read(decode func(any) error) error {
 	var text string
 	if err := decode(&text); err != nil {
 		return errors.New("a duration is a text such as 500ms or 1m, or seconds")
@@ -185,7 +257,9 @@ func (d *Duration) UnmarshalYAML(decode func(any) error) error {
 type Size uint64
 
 // UnmarshalYAML reads it.
-func (s *Size) UnmarshalYAML(decode func(any) error) error {
+func (s *Size) UnmarshalYAML(n ast.Node) error { return placed(n, s.read) }
+
+func (s *Size) read(decode func(any) error) error {
 	var text string
 	if err := decode(&text); err != nil {
 		return errors.New("a size is a number of bytes such as 4096, 64KiB or 1.5MiB")
