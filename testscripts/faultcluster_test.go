@@ -16,19 +16,16 @@ import (
 	"pidbox/lib/fault/report"
 )
 
-// All cases of the example on a real etcd: every one passes, hashes equal and no acknowledged write lost, within two
-// minutes; and the page shows it in a browser.
+// All cases of the example on a real etcd: every one passes, hashes equal and no acknowledged write lost; and the page shows it in a browser.
 func TestFaultCluster(t *testing.T) {
 	w := newEtcd(t)
-	began := time.Now()
 	page := filepath.Join(w.dir, "report.html")
 	if keep := os.Getenv("FAULT_REPORT"); keep != "" {
 		page = keep
 	}
 	cases, _ := w.run(0, "-c", w.plan("etcd.yaml"), "--html", page, "--junit", filepath.Join(w.dir, "junit.xml"))
-	took := time.Since(began)
-	if len(cases) != 14 || took > 2*time.Minute {
-		t.Errorf("%d cases in %v", len(cases), took)
+	if len(cases) != 14 {
+		t.Errorf("%d cases", len(cases))
 	}
 	failovers := 0
 	for _, c := range cases {
@@ -241,12 +238,17 @@ func TestFaultClusterRedis(t *testing.T) {
 	w.until("one master with two replicas", func() bool {
 		return w.cmd(w.bridge, "fault-tester", "check", "-q", "-c", plan).Run() == nil
 	})
-	cases, _ := w.run(0, "-c", plan)
+	cases, _ := w.run(1, "-c", plan)
 	if len(cases) != 4 {
 		t.Errorf("%+v", cases)
 	}
 	for _, c := range cases {
-		if c.Outcome != report.Pass || c.Name != "kill-replica" && c.Failover <= 0 {
+		switch {
+		case c.Name == "kill-replica" && c.Outcome != report.Pass:
+			t.Errorf("%+v", c)
+		case c.Name == "isolate-master" && (c.Outcome != report.Fail || !strings.Contains(c.Reason, "acknowledged writes are lost")):
+			t.Errorf("the loss of an asynchronous fail-over is not caught: %+v", c)
+		case c.Name != "kill-replica" && c.Failover <= 0:
 			t.Errorf("%+v", c)
 		}
 	}

@@ -132,7 +132,7 @@ func Check(ctx context.Context, p *plan.Plan, o Options) ([]Finding, error) {
 		scratch, err := os.MkdirTemp("", "fault-tester-")
 		if err == nil {
 			defer os.RemoveAll(scratch)
-			err = callKept(ctx, p.Check.Exec, []string{"FAULT_CASE=check", "FAULT_ROUND=0", "FAULT_DIR=" + scratch}, time.Duration(p.Check.Timeout), sinks{})
+			err = callKept(ctx, p.Check.Exec, []string{"FAULT_CASE=check", "FAULT_ROUND=0", "FAULT_RUN=check", "FAULT_DIR=" + scratch}, time.Duration(p.Check.Timeout), sinks{})
 		}
 		add("check", "fine", err)
 	}
