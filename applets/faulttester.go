@@ -128,7 +128,7 @@ func faultTester() *applet.Applet {
 		Statuses: []applet.Item{
 			{Name: "0", Text: "all passed, or were skipped"},
 			{Name: "1", Text: "a case failed; check: something is unhealthy; judge: the model does not allow the history"},
-			{Name: "4", Text: "it cannot be told whether a case or a history is fine; an agent cannot be reached, serves another tester or refuses, or the cluster is unhealthy at the start"},
+			{Name: "4", Text: "no verdict on a case or a history is possible; an agent cannot be reached, serves another tester or refuses, or the cluster is unhealthy at the start"},
 			{Name: "64", Text: "usage, or the file is wrong"},
 			{Name: "124", Text: "the limit of the run is over"},
 			{Name: "125", Text: "own failure, or not on Linux"},
