@@ -9,26 +9,34 @@ import (
 // leaves either no child or one that the next supervisor adopts. It waits in the kernel, for a child and for an
 // adopted process alike, and wakes up for nothing else.
 //
-// The limit: the exit code of an adopted process is its parent's to know, and so unknown here.
+// The limit: the exit code of an adopted process is its parent's to know, and so unknown here before Linux 6.15.
 func keepAlive() *applet.Applet {
 	o := keepAliveDefaults()
 	return &applet.Applet{
 		Name:    "keep-alive",
 		Summary: "keep a command running: restart it, back off, stop it in order, adopt it again",
 		Synopsis: []string{
-			"-p FILE [OPTION]... [--] COMMAND [ARG]...",
-			"-p FILE --status [--json]",
-			"-p FILE --restart [--json]",
+			"[-p FILE] [OPTION]... [--] COMMAND [ARG]...",
+			"-p FILE --status|--restart [--json]",
+			"-p FILE --stop",
 		},
 		Description: `
 			Starts COMMAND in a session of its own, waits until it exits and starts it again.
 			The first restarts are immediate, further ones wait 2, 4, 8... seconds up to --backoff-max, where they stay; once a
 			run has lasted --healthy-after, from its start to its exit, the count starts over.
-			If the first start fails, keep-alive reports it and exits; later failures are crashes.
+			If the first start fails, keep-alive reports it and exits.
+			A later start that cannot be made, because the disk is full or the program is being replaced, is no crash: it is tried
+			again after 1, 2, 4... seconds, and counts neither as a restart nor against --max-restarts.
+			A --restart for which the new program cannot be started leaves the old one running.
+			Where no restart follows, by --no-restart-codes or --max-restarts 0, keep-alive exits as COMMAND did.
 
 			FILE names keep-alive itself: pid-kill on it, TERM, INT or QUIT stop COMMAND by --stop-schedule, with all of its process
 			group, and remove both pidfiles once it is gone.
 			A second TERM goes straight to KILL.
+			COMMAND that ignores INT gets TERM in its place.
+			A start that is under way is aborted by a stop, and COMMAND never runs once keep-alive has exited.
+			No log line is waited for: those that find no reader are dropped, and a line says how many.
+			--stop does the same from outside, and stops COMMAND also where keep-alive itself was killed.
 			When COMMAND has exited by itself, what is left of its group is stopped in the same way before COMMAND is started
 			again: a remaining worker would keep its port.
 
@@ -40,7 +48,7 @@ func keepAlive() *applet.Applet {
 			A process that no keep-alive started is neither adopted nor signalled: status 1, or 4 where nothing shows which process
 			the child pidfile names.
 
-			As PID 1 of a container it collects orphans, and passes on HUP, QUIT, USR1, USR2 and WINCH unless --signal-forward
+			As PID 1 of a container it collects orphans, and passes on HUP, USR1, USR2 and WINCH unless --signal-forward
 			says otherwise.
 
 			Each event is one line on standard error: started, exited with which status after how long, waiting how long, adopted,
@@ -48,11 +56,12 @@ func keepAlive() *applet.Applet {
 		`,
 		Operand:   applet.Command,
 		Options:   o.list(),
-		Exclusive: [][]string{{"status", "restart"}, {"detach", "notify"}},
+		Exclusive: [][]string{{"status", "restart", "stop"}, {"detach", "notify"}, {"notify-await", "notify-fd"}},
 		Requires: []applet.Need{
 			{Option: "json", OneOf: []string{"status", "restart"}},
 			{Option: "reopen-on", OneOf: []string{"log"}},
 			{Option: "ready-shared", OneOf: []string{"health"}},
+			{Option: "watchdog", OneOf: []string{"notify-await"}},
 		},
 		Statuses: keepAliveStatuses(),
 		Environment: []applet.Item{
@@ -78,7 +87,7 @@ func keepAlive() *applet.Applet {
 				"keep-alive --detach --leave-on USR2 -p /run/web.pid -- webd -f # adopts webd",
 			}},
 			{Text: "As the first process of a container:", Lines: []string{
-				"keep-alive -p /run/app.pid -o - -e - --max-restarts 5/1m -- app --serve",
+				"keep-alive --stop-on QUIT -o - -e - --max-restarts 5/1m -- app --serve",
 			}},
 		},
 		Caveats: `
@@ -96,14 +105,16 @@ func keepAlive() *applet.Applet {
 			A full disk never stops COMMAND: its own writes fail, and a restart waits by the back-off until its pidfile can be
 			written.
 
-			An adopted process is not a child: its exit code is unknown, and --no-restart-codes does not apply to it.
+			An adopted process is not a child: before Linux 6.15 its exit code is unknown, and --no-restart-codes does not apply to it.
 			It keeps writing to the logs that it was started with.
 
 			The hash of the command is salted, but any user who may read the child pidfile can try guesses: do not give short
 			passwords by -E.
 
-			Once keep-alive was killed, FILE names no process and pid-kill on it has nothing to stop, though COMMAND runs on: a
-			stop script runs pid-kill on FILE and then pid-kill --group on the child pidfile.
+			Once keep-alive was killed, FILE names no process and pid-kill on it has nothing to stop, though COMMAND runs on: use
+			keep-alive --stop in a stop script.
+
+			Without FILE there is no --status, --restart or --stop, and no COMMAND is adopted: that is for containers.
 
 			--health believes an answer of this machine only from COMMAND, its session and its descendants, by the socket that
 			listens there; that of another process is a failed check, which names it.
@@ -113,7 +124,7 @@ func keepAlive() *applet.Applet {
 			The CHECK of exec: has the user, the limits and the environment of COMMAND; what a URL alone cannot say, it can:
 			--health 'exec:wait-healthy --once -k https://localhost/'.
 
-			Processes that have left COMMAND's process group are neither stopped nor waited for.
+			Processes that have left COMMAND's process group are neither stopped nor waited for, unless --scope says session or tree.
 
 			--status and --restart use a socket in FILE's directory and not a signal, because an answer must come back.
 			Only root and keep-alive's own user are served, and only the process that FILE names is believed.
@@ -126,8 +137,8 @@ func keepAlive() *applet.Applet {
 
 func keepAliveStatuses() []applet.Item {
 	return []applet.Item{
-		{Name: "0", Text: `stopped on request, left on request, or COMMAND exited with a code of --no-restart-codes that is 0;
-			--status: COMMAND runs; --restart: it was restarted`},
+		{Name: "0", Text: `stopped on request, left on request, or COMMAND exited with 0 and no restart follows;
+			--status: COMMAND runs; --restart: it was restarted; --stop: none of them runs`},
 		{Name: "1", Text: "another process holds FILE or the child pidfile; --status: COMMAND is not running at the moment"},
 		{Name: "2", Text: "COMMAND survived the whole schedule; the pidfiles are kept"},
 		{Name: "3", Text: "gave up restarting; --status, --restart: no keep-alive runs"},
@@ -138,5 +149,6 @@ func keepAliveStatuses() []applet.Item {
 		{Name: "125", Text: "keep-alive itself failed"},
 		{Name: "126", Text: "COMMAND cannot be executed"},
 		{Name: "127", Text: "COMMAND was not found"},
+		{Name: "other", Text: "COMMAND's own, where no restart follows; 128+n if signal n killed it"},
 	}
 }

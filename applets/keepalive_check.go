@@ -13,11 +13,14 @@ import (
 
 // check refuses what does not go together, and makes every path absolute.
 func (o *keepAliveOptions) check(c *applet.Call) error {
-	if err := needPidfile(o.PIDFile); err != nil {
-		return err
+	if o.status || o.restart || o.stop {
+		if err := c.NoOperands(); err != nil {
+			return err
+		}
+		return needPidfile(o.PIDFile)
 	}
-	if o.status || o.restart {
-		return c.NoOperands()
+	if o.detach && o.PIDFile == "" {
+		return applet.Usage("--detach needs a pidfile (-p FILE), by which it can be stopped")
 	}
 	switch {
 	case o.detach && (o.Command.Output.Stdout == "-" || o.Command.Output.Stderr == "-"):
@@ -28,7 +31,11 @@ func (o *keepAliveOptions) check(c *applet.Call) error {
 	if err := needCommand(c); err != nil {
 		return err
 	}
-	for _, path := range []*string{&o.PIDFile, &o.ChildPIDFile, &o.Log.Path, &o.Command.Output.Stdout, &o.Command.Output.Stderr, &o.Command.Dir} {
+	paths := []*string{&o.PIDFile, &o.ChildPIDFile, &o.Log.Path, &o.Command.Output.Stdout, &o.Command.Output.Stderr, &o.Command.Dir}
+	for i := range o.Command.EnvFiles {
+		paths = append(paths, &o.Command.EnvFiles[i])
+	}
+	for _, path := range paths {
 		if *path == "" || *path == "-" {
 			continue
 		}
@@ -38,7 +45,7 @@ func (o *keepAliveOptions) check(c *applet.Call) error {
 		}
 		*path = abs
 	}
-	if applet.SameFile(o.childFile(), o.PIDFile) {
+	if o.PIDFile != "" && applet.SameFile(o.childFile(), o.PIDFile) {
 		return applet.Usage("--pid-file and --child-pid-file name the same file")
 	}
 	if o.Command.Dir != "" {
@@ -72,6 +79,11 @@ func (o *keepAliveOptions) checkSignals(c *applet.Call) error {
 			errs = append(errs, claim(option, sig))
 		}
 	}
+	for _, sig := range o.Signals.Stop {
+		if used[sig] == "" || sig == syscall.SIGKILL || sig == syscall.SIGSTOP {
+			errs = append(errs, claim("--stop-on", sig))
+		}
+	}
 	if !c.Given("signal-forward") { // the default gives way
 		o.Signals.Forward = slices.DeleteFunc(forwarded(), func(s syscall.Signal) bool { return used[s] != "" })
 	} else {
@@ -87,7 +99,7 @@ func (o *keepAliveOptions) checkSignals(c *applet.Call) error {
 func forwarded() []syscall.Signal {
 	switch {
 	case os.Getpid() == 1:
-		return []syscall.Signal{syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH}
+		return []syscall.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH}
 	case signals.Ignored(syscall.SIGHUP):
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 
 	"pidbox/lib/applet"
 	"pidbox/lib/daemon"
+	"pidbox/lib/duration"
 	"pidbox/lib/ready"
 	"pidbox/lib/signals"
 	"pidbox/lib/spawn"
@@ -35,8 +36,12 @@ func (o *keepAliveOptions) background(c *applet.Call) error {
 		return err
 	}
 	defer r.Close()
+	var more []string
+	if o.minUptime == nil && o.health == "" && !o.Ready.Shown() {
+		more = []string{"--min-uptime", duration.Format(minUptime)}
+	}
 	_, err = daemon.Start(context.Background(), daemon.Order{
-		Command: spawn.Command{Path: exe, Args: foreground(c.Line, c.Args), Env: os.Environ(), Stderr: w},
+		Command: spawn.Command{Path: exe, Args: foreground(c.Line, c.Args, more...), Env: os.Environ(), Stderr: w},
 		PIDFile: o.PIDFile, Rules: o.Rules, Mode: o.Mode,
 		Want:       ready.Want{Notify: true, Follow: true, Timeout: o.readyTimeout},
 		Stop:       signals.Schedule{{Signal: syscall.SIGTERM, Wait: o.Schedule.Total() + 5*time.Second}, {Signal: syscall.SIGKILL, Wait: 5 * time.Second}},
@@ -50,12 +55,12 @@ func (o *keepAliveOptions) background(c *applet.Call) error {
 }
 
 // foreground is the command line without --detach, which with all options comes before the operands.
-func foreground(line, operands []string) []string {
+func foreground(line, operands []string, more ...string) []string {
 	options := slices.Clone(line[:len(line)-len(operands)])
 	if options[len(options)-1] == "--" {
 		options = options[:len(options)-1]
 	}
-	return append(append(options, "--detach=false", "--notify", "--"), operands...)
+	return append(append(append(options, "--detach=false", "--notify"), more...), append([]string{"--"}, operands...)...)
 }
 
 // explainBackground gives a failure in the background the words and the status it had there.

@@ -1,12 +1,15 @@
 package applets
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
 
 	"pidbox/lib/applet"
+	"pidbox/lib/duration"
+	"pidbox/lib/proc"
 	"pidbox/lib/signals"
 	"pidbox/lib/supervise"
 )
@@ -18,15 +21,18 @@ type keepAliveOptions struct {
 	detach                bool
 	readyTimeout          time.Duration
 	status, restart, json bool
+	stop                  bool
+	minUptime             *time.Duration
 	dryRun                bool
 }
 
 func keepAliveDefaults() *keepAliveOptions {
 	const step = 5 * time.Second
 	return &keepAliveOptions{readyTimeout: time.Minute, Config: supervise.Config{
+		Scope:    proc.Group,
 		Policy:   supervise.Policy{Free: 3, Max: time.Minute, HealthyAfter: 10 * time.Second},
 		Schedule: signals.Schedule{{Signal: syscall.SIGINT, Wait: step}, {Signal: syscall.SIGKILL, Wait: step}},
-		Health:   supervise.Health{Grace: 10 * time.Second, Interval: 10 * time.Second, Timeout: step, Failures: 3},
+		Health:   supervise.Health{Interval: 10 * time.Second, Timeout: step, Failures: 3},
 		Signals:  supervise.Signals{Forward: []syscall.Signal{syscall.SIGHUP}},
 	}}
 }
@@ -63,6 +69,10 @@ func (o *keepAliveOptions) restartOptions() []applet.Option {
 	return []applet.Option{
 		applet.Parsed(&o.Schedule, "stop-schedule", "SCHEDULE",
 			"how COMMAND is stopped, as in pid-kill(1) (default INT/5/KILL/5)", signals.ParseSchedule),
+		applet.Parsed(&o.Signals.Stop, "stop-on", "LIST", "these signals stop COMMAND too, for example the STOPSIGNAL of an image",
+			applet.SignalList),
+		applet.Parsed(&o.Scope, "scope", "SCOPE", "what is stopped with COMMAND, and before a restart: group (the default), session or tree",
+			stopScope),
 		applet.Parsed(&o.Policy.Free, "free-restarts", "N", "restart immediately up to N times (default 3)",
 			applet.Int(0, 1<<31-1)),
 		applet.Duration(&o.Policy.Max, "backoff-max", "D", "the longest wait before a restart (default 1m)"),
@@ -71,8 +81,6 @@ func (o *keepAliveOptions) restartOptions() []applet.Option {
 			supervise.ParseLimit),
 		applet.Parsed(&o.Policy.Final, "no-restart-codes", "LIST", "do not restart after these exit codes, for example 0,125",
 			applet.Codes),
-		applet.Parsed(&o.Policy.Jitter, "jitter", "PART",
-			"lengthen each wait at random by up to this part of it, 0 to 1 (default 0)", applet.Fraction(1)),
 	}
 }
 
@@ -83,10 +91,16 @@ func (o *keepAliveOptions) healthOptions() []applet.Option {
 		applet.Switch(&o.Shared, "ready-shared", "with --health: other processes than COMMAND may answer as well"),
 		applet.Parsed(&o.Health.Interval, "health-interval", "D", "the time between checks (default 10s)", applet.Positive),
 		applet.Parsed(&o.Health.Timeout, "health-timeout", "D", "the time limit of a check (default 5s)", applet.Positive),
-		applet.Parsed(&o.Health.Failures, "health-failures", "N", "restart COMMAND after N consecutive failures (default 3)",
+		applet.Parsed(&o.Health.Failures, "health-failures", "N", "restart COMMAND after N consecutive failures, an interval apart; until its first success it has as much time (default 3)",
 			applet.Int(1, 1<<31-1)),
-		applet.Duration(&o.Health.Grace, "health-grace", "D", "until the first success, ignore failures for D (default 10s)"),
-		applet.Switch(&o.Notify, "notify", "tell the service manager READY=1 when COMMAND runs (with --health: is healthy)"),
+		applet.Switch(&o.Ready.Notify, "notify-await", "COMMAND is ready when it says READY=1 by sd_notify(3), and hung when its watchdog is not heard"),
+		applet.Parsed(&o.Ready.Descriptor, "notify-fd", "N", "COMMAND is ready when it writes a line to its descriptor N, 3 or above, as in s6",
+			applet.Int(3, 1023)),
+		applet.Parsed(&o.minUptime, "min-uptime", "D", "COMMAND is ready when it has lived for D (default 0; with --detach 100ms)",
+			applet.Pointer(duration.Parse)),
+		applet.Parsed(&o.Ready.Watchdog, "watchdog", "D", "with --notify-await: restart COMMAND when it does not say WATCHDOG=1 every D",
+			applet.Positive),
+		applet.Switch(&o.Notify, "notify", "tell the service manager READY=1 when COMMAND is ready (with --health: healthy)"),
 	}
 }
 
@@ -101,15 +115,29 @@ func (o *keepAliveOptions) selfOptions() []applet.Option {
 		applet.String(&o.Log.Path, "log", "FILE", "append keep-alive's own log to FILE instead of standard error").As(applet.File),
 		applet.Switch(&o.Log.JSON, "log-json", "log in JSON"),
 		applet.Switch(&o.status, "status", "report what the keep-alive of FILE is doing"),
+		applet.Switch(&o.stop, "stop", "stop the keep-alive of FILE and its COMMAND, also where keep-alive was killed"),
+		applet.Duration(&o.Wait, "wait", "D", "wait up to D until another keep-alive of FILE exits, instead of failing at once"),
 		applet.Switch(&o.restart, "restart", "make the keep-alive of FILE restart its COMMAND now, in order"),
 		applet.Switch(&o.json, "json", "report it in JSON"),
 		applet.Switch(&o.dryRun, "dry-run n", "print what would be done"),
 	}
 }
 
-// childFile is the pidfile of COMMAND.
+func stopScope(s string) (proc.Scope, error) {
+	switch s {
+	case "group":
+		return proc.Group, nil
+	case "session":
+		return proc.Session, nil
+	case "tree":
+		return proc.Tree, nil
+	}
+	return 0, fmt.Errorf("%q is not group, session or tree", s)
+}
+
+// childFile is the pidfile of COMMAND, "" for none.
 func (o *keepAliveOptions) childFile() string {
-	if o.ChildPIDFile != "" {
+	if o.ChildPIDFile != "" || o.PIDFile == "" {
 		return o.ChildPIDFile
 	}
 	ext := filepath.Ext(o.PIDFile)

@@ -1,6 +1,7 @@
 package applets
 
 import (
+	"errors"
 	"log/slog"
 
 	"pidbox/lib/applet"
@@ -15,7 +16,10 @@ func (o *keepAliveOptions) run(c *applet.Call) error {
 	if err := o.check(c); err != nil {
 		return err
 	}
-	if o.status || o.restart {
+	switch {
+	case o.stop:
+		return supervise.StopAll(o.PIDFile, o.childFile(), o.Rules, o.Schedule)
+	case o.status, o.restart:
 		return o.ask(c)
 	}
 	if err := o.complete(c); err != nil {
@@ -27,12 +31,27 @@ func (o *keepAliveOptions) run(c *applet.Call) error {
 	case o.detach:
 		return o.background(c)
 	}
-	return supervise.Keep(o.Config)
+	err := supervise.Keep(o.Config)
+	var ended *supervise.EndedError
+	if !errors.As(err, &ended) {
+		return err
+	}
+	switch end := ended.End; { // its log has said it
+	case end.Signal != 0:
+		return applet.Exit(applet.Status(128 + end.Signal))
+	case end.Code > 0:
+		return applet.Exit(applet.Status(end.Code))
+	}
+	return applet.Fail(applet.Absent, "%s: %w", c.Args[0], err)
 }
 
 // complete adds to the order what no option sets.
 func (o *keepAliveOptions) complete(c *applet.Call) (err error) {
 	o.ChildPIDFile = o.childFile()
+	if o.minUptime != nil {
+		o.Ready.MinUptime = *o.minUptime
+	}
+	o.Ready.Timeout = o.readyTimeout
 	o.Command.Args = c.Args
 	o.Log.Else = c.Stderr
 	switch {

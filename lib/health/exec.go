@@ -63,7 +63,7 @@ func (c *execCheck) command(out *os.File) spawn.Command {
 	cmd := spawn.Command{Path: c.path, Args: c.argv, Env: environ(), Stdout: out, Stderr: out, Mortal: true}
 	if l := c.like; l != nil {
 		cmd.Env, cmd.User, cmd.Umask, cmd.Limits = l.Env, l.User, l.Umask, l.Limits
-		cmd.NoNewPrivs, cmd.Capabilities = l.NoNewPrivs, l.Capabilities
+		cmd.NoNewPrivs, cmd.Capabilities, cmd.Dir = l.NoNewPrivs, l.Capabilities, l.Dir
 	}
 	return cmd
 }

@@ -45,6 +45,7 @@ type Info struct {
 	file      fileID // of Exec
 	elsewhere bool   // Exec was deleted, and is a path in another mount namespace
 	caught    uint64 // the signals that have a handler: bit n-1 is signal n
+	ignored   uint64 // those that are ignored
 }
 
 type fileID struct{ device, inode uint64 }
@@ -124,6 +125,12 @@ func (info Info) fails(c Conditions) (why string, err error) {
 func (h *Handle) Catches(s syscall.Signal) (bool, error) {
 	info, err := h.Info()
 	return err == nil && info.caught>>(uint(s)-1)&1 != 0, err
+}
+
+// Ignores says whether the process ignores the signal, with the errors of Catches.
+func (h *Handle) Ignores(s syscall.Signal) (bool, error) {
+	info, err := h.Info()
+	return err == nil && info.ignored>>(uint(s)-1)&1 != 0, err
 }
 
 // runs says that the process runs the file at path, or one that was there before it was replaced.

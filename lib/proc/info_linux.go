@@ -18,7 +18,7 @@ func readInfo(dir int, prefix string, pid int) (Info, error) {
 	}
 	info := Info{
 		PID: st.PID, Name: st.Name, UID: us.Real, EUID: us.Effective, SUID: us.Saved, Started: st.Started(),
-		caught: us.Caught, State: st.State, Parent: st.Parent, Group: st.Group, Session: st.Session,
+		caught: us.Caught, ignored: us.Ignored, State: st.State, Parent: st.Parent, Group: st.Group, Session: st.Session,
 	}
 	info.Exec, info.Deleted = procfs.Exec(dir, prefix+"exe")
 	info.file, _ = fileIn(dir, prefix+"exe")

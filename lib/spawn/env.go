@@ -28,7 +28,7 @@ func ParseEnvFile(path string, as *User, insecure bool) ([]string, error) {
 		return nil, err
 	}
 	var env []string
-	for i, line := range strings.Split(string(text), "\n") {
+	for i, line := range strings.Split(strings.TrimPrefix(string(text), "\ufeff"), "\n") { // an encoding mark is no part of a name
 		line = strings.TrimSpace(line)
 		if line == "" || line[0] == '#' || line[0] == ';' {
 			continue

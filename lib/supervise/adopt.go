@@ -24,6 +24,9 @@ func (e *OccupiedError) Error() string {
 // many at once, under whatever pidfiles of their own, one does. A process that nothing proves to be an earlier
 // supervisor's child is never adopted and never signalled. One is not stopped for a command that cannot be started.
 func (s *Service) Adopt() (Child, error) {
+	if s.PidFile == "" {
+		return nil, nil
+	}
 	if err := s.know(); err != nil {
 		return nil, err
 	}
@@ -42,15 +45,13 @@ func (s *Service) Adopt() (Child, error) {
 		s.Log.Warn("the program of the running child was replaced or removed", "pid", c.PID(), "path", info.Exec)
 	}
 	if s.same(r) {
-		return &process{c, s.Log}, nil
+		return &process{c, s.Log, nil}, nil
 	}
-	_, done, err := s.program.ready()
-	if err != nil {
+	if err := s.Prepare(); err != nil {
 		c.Close()
 		return nil, err
 	}
-	done()
-	return &process{c, s.Log}, ErrOther
+	return &process{c, s.Log, nil}, ErrOther
 }
 
 func (s *Service) same(r record) bool { return r.runs(s.Fingerprint) }

@@ -14,7 +14,7 @@ import (
 type Command struct {
 	Args     []string // the program is looked up in PATH before each start
 	Env      []string // K=V, set for it
-	EnvFiles []string // of such lines; Env comes after. They are read once
+	EnvFiles []string // of such lines; Env comes after. They are read before each start
 	ClearEnv bool     // it inherits no variable
 	Dir      string
 	Umask    *int
@@ -22,61 +22,65 @@ type Command struct {
 	Output   Output
 }
 
-// program is a Command as it was when its supervisor began.
+// program is a Command and from where it is started.
 type program struct {
+	of      Command
 	command spawn.Command // without Path, Stdout and Stderr
 	cwd     string        // from where it is looked up
-	output  Output
 
+	notify   bool // NOTIFY_SOCKET is not for it
 	insecure bool // its logs may be where other users could have put links or files in their place
 }
 
-// program reads what is read once, and tells by what the command is known again. A program that is not there, named by
-// its path, is no error: its process may run on without it, and a start says so.
+// program looks at what each start looks at anew, and tells by what the command is known again. A program that is not
+// there, named by its path, is no error: its process may run on without it, and a start says so.
 func (c Command) program(notify, insecure bool) (program, Fingerprint, error) {
 	cwd, err := os.Getwd()
 	if err != nil {
 		return program{}, Fingerprint{}, err
 	}
-	inherited, given, err := c.environment(notify, insecure)
-	if err != nil {
+	p := program{of: c, cwd: cwd, notify: notify, insecure: insecure}
+	p.command = spawn.Command{Args: c.Args, Dir: c.Dir, Umask: c.Umask, User: c.User}
+	if c.Dir == "" && c.User == nil { // the supervisor steps out of it
+		p.command.Dir = cwd
+	}
+	var given []string
+	if p.command.Env, given, err = p.environment(); err != nil {
 		return program{}, Fingerprint{}, err
 	}
-	p := program{
-		command: spawn.Command{
-			Args: c.Args, Env: spawn.MergeEnv(inherited, given), Dir: c.Dir, Umask: c.Umask, User: c.User,
-		},
-		cwd:      cwd,
-		output:   c.Output,
-		insecure: insecure,
-	}
-	print := Fingerprint{Args: c.Args, Env: given, Dir: c.Dir}
-	print.Path, err = p.find()
+	path, err := p.find()
 	switch {
 	case err == nil:
 	case !strings.Contains(c.Args[0], "/"):
 		return program{}, Fingerprint{}, err
 	case filepath.IsAbs(c.Args[0]):
-		print.Path = c.Args[0]
+		path = c.Args[0]
 	default:
-		print.Path = filepath.Join(cwd, c.Args[0])
+		path = filepath.Join(cwd, c.Args[0])
 	}
+	return p, c.fingerprint(path, given), nil
+}
+
+func (c Command) fingerprint(path string, given []string) Fingerprint {
+	print := Fingerprint{Path: path, Args: c.Args, Env: given, Dir: c.Dir}
 	if c.ClearEnv {
 		print.Env = append([]string{"-"}, given...)
 	}
 	if c.User != nil {
 		print.User = fmt.Sprint(c.User.UID, c.User.GID, c.User.Groups)
 	}
-	return p, print, nil
+	return print
 }
 
-// environment is what the command inherits, and what is set for it. A socket of our own for notices is not for it to
+// environment is that of the command, and what of it was given to be set. A socket of our own for notices is not for it to
 // answer.
-func (c Command) environment(notify, insecure bool) (inherited, given []string, err error) {
+func (p program) environment() (env, given []string, err error) {
+	c, insecure := p.of, p.insecure
+	var inherited []string
 	if !c.ClearEnv {
 		inherited = os.Environ()
 	}
-	if notify {
+	if p.notify {
 		inherited = slices.DeleteFunc(inherited, func(kv string) bool {
 			return strings.HasPrefix(kv, "NOTIFY_SOCKET=")
 		})
@@ -89,20 +93,25 @@ func (c Command) environment(notify, insecure bool) (inherited, given []string, 
 		}
 		given = spawn.MergeEnv(given, list)
 	}
-	return inherited, spawn.MergeEnv(given, c.Env), nil
+	given = spawn.MergeEnv(given, c.Env)
+	return spawn.MergeEnv(inherited, given), given, nil
 }
 
 func (p program) find() (string, error) {
 	return p.command.User.LookPath(p.command.Args[0], os.Getenv("PATH"), p.cwd)
 }
 
-// ready is what to start now: the program is found and its logs are opened anew each time, so that neither an upgrade
-// nor a rotation is missed. done closes this side of the logs.
-func (p program) ready() (cmd spawn.Command, done func(), err error) {
+// ready is what to start now: the program is found, its environment is read and its logs are opened anew each time, so that
+// no upgrade, edit or rotation is missed. done closes this side of the logs.
+func (p program) ready() (cmd spawn.Command, print Fingerprint, done func(), err error) {
 	cmd = p.command
-	if cmd.Path, err = p.find(); err != nil {
-		return cmd, nil, err
+	var given []string
+	if cmd.Env, given, err = p.environment(); err != nil {
+		return cmd, print, nil, err
 	}
-	cmd.Stdout, cmd.Stderr, done, err = p.output.Open(p.command.User, p.insecure)
-	return cmd, done, err
+	if cmd.Path, err = p.find(); err != nil {
+		return cmd, print, nil, err
+	}
+	cmd.Stdout, cmd.Stderr, done, err = p.of.Output.Open(p.command.User, p.insecure)
+	return cmd, p.of.fingerprint(cmd.Path, given), done, err
 }

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"time"
 
 	"pidbox/lib/child"
 	"pidbox/lib/health"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
+	"pidbox/lib/ready"
 	"pidbox/lib/resolve"
 	"pidbox/lib/signals"
 	"pidbox/lib/stop"
@@ -17,8 +19,11 @@ import (
 
 // Config is all that a supervisor of real processes is asked for.
 type Config struct {
-	PIDFile      string // of the supervisor itself
-	ChildPIDFile string
+	PIDFile      string        // of the supervisor itself; "": none, and then it takes no requests but signals
+	ChildPIDFile string        // "": none, and then no child is ever adopted
+	Wait         time.Duration // how long a live holder of PIDFile is waited for
+	Scope        proc.Scope    // what is stopped with the child
+	Ready        ready.Want    // what the child shows; if that is anything, the first one is to come to it
 	Rules        pidfile.Rules // of both
 	Mode         fs.FileMode
 	Command      Command
@@ -35,29 +40,53 @@ type Config struct {
 // New makes the supervisor, not yet at work. It fails where the command cannot be found or the log not be opened. As
 // PID 1 it collects orphans from now on.
 func New(c Config) (*Supervisor, error) {
+	s, _, err := newLogged(c)
+	return s, err
+}
+
+func newLogged(c Config) (*Supervisor, logger, error) {
 	log, err := c.Log.open(c.Rules.AllowInsecure)
 	if err != nil {
-		return nil, err
+		return nil, log, err
 	}
 	service, err := newService(c, log)
 	if err != nil {
-		return nil, err
+		log.close()
+		return nil, log, err
 	}
 	if os.Getpid() == 1 {
 		service.Orphans = child.CollectOrphans()
 	}
 	s := newSupervisor(service, c.Policy, c.Schedule, log.Logger)
-	s.logFile = log.file
+	s.reopen = log.reopen
+	s.Strict = service.wants()
 	if c.Check != nil {
 		h := c.Health
 		h.Check = guarded{c.Check, service}.check
 		s.Health = &h
 	}
 	if socket := os.Getenv("NOTIFY_SOCKET"); c.Notify && socket != "" {
-		n := notices{socket, log.Logger}
+		n := &notices{socket: socket, log: log.Logger}
 		s.Ready, s.Ending = n.ready, n.ending
 	}
-	return s, nil
+	return s, log, nil
+}
+
+// claim takes the supervisor's own pidfile.
+func (s *Supervisor) claim(c Config) error {
+	if c.PIDFile == "" {
+		return nil
+	}
+	self, err := proc.Self()
+	if err != nil {
+		return err
+	}
+	defer self.Close()
+	claim, err := pidfile.Claim(context.Background(), c.PIDFile, self, c.Rules, c.Mode, c.Wait)
+	if err == nil {
+		claim.Close()
+	}
+	return err
 }
 
 // guarded is a check that may start processes, which nobody else is to collect.
@@ -67,7 +96,9 @@ type guarded struct {
 }
 
 func (g guarded) check(ctx context.Context) error {
-	of := health.Like(g.of, g.service.program.command)
+	like := g.service.program.command
+	like.Dir = g.service.program.cwd // from where its words are meant, though the supervisor has left it
+	of := health.Like(g.of, like)
 	if c := g.service.last; c != nil && !g.service.Shared {
 		of = health.Owned(of, health.Owner{Leader: c.Identity().PID, Members: c.Members})
 	}
@@ -77,21 +108,23 @@ func (g guarded) check(ctx context.Context) error {
 // Keep supervises until the end, with a pidfile of its own. Signals are requests from before the claim on: whoever
 // finds the pidfile may send one. It stays where a child survived its stop.
 func Keep(c Config) error {
-	s, err := New(c)
+	haveThreads(spareThreads)
+	s, log, err := newLogged(c)
 	if err != nil {
 		return err
 	}
+	defer log.close()
 	defer s.Route(c.Signals)()
-	self, err := proc.Self()
-	if err != nil {
+	if err := s.claim(c); err != nil {
 		return err
 	}
-	defer self.Close()
-	claim, err := pidfile.Claim(context.Background(), c.PIDFile, self, c.Rules, c.Mode, 0)
-	if err != nil {
+	if c.Command.User == nil { // whose rights may not do to enter it again
+		_ = os.Chdir("/")
+	}
+	if c.PIDFile == "" {
+		_, err = s.Run()
 		return err
 	}
-	claim.Close()
 	unlisten, err := s.Listen(c.PIDFile, resolve.Policy{Insecure: c.Rules.AllowInsecure, Trust: c.Rules.Trust})
 	if err != nil {
 		s.Log.Warn("no requests can be taken", "error", err.Error())

@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"sync"
@@ -8,26 +9,33 @@ import (
 	"testing"
 	"time"
 
+	"pidbox/lib/ready"
 	"pidbox/lib/signals"
 )
 
 // fake is a command whose runs take a given time each, the last one for ever.
 type fake struct {
-	runs      []time.Duration
-	end       End
-	failFrom  int           // the start from which on starting fails; 0: never
-	failing   time.Duration // how long such a start takes
-	adopt     *run
-	adoptErr  error
-	stubborn  bool // only a hastened stop ends it
-	immortal  bool
-	takes     time.Duration // to stop
-	finds     time.Duration // what it takes until the first signal is sent
-	leaves    time.Duration // what a dead one leaves of its group takes to stop
-	starts    []time.Time
-	children  []*run
-	forgotten int
-	stops     []time.Time // when each stop began
+	runs       []time.Duration
+	end        End
+	failFrom   int           // the start from which on starting fails; 0: never
+	failing    time.Duration // how long such a start takes
+	adopt      *run
+	adoptErr   error
+	stubborn   bool // only a hastened stop ends it
+	immortal   bool
+	takes      time.Duration // to stop
+	finds      time.Duration // what it takes until the first signal is sent
+	leaves     time.Duration // what a dead one leaves of its group takes to stop
+	starts     []time.Time
+	children   []*run
+	forgotten  int
+	unprepared error // no other child could be started
+	hangs      bool  // a start lasts until it is aborted
+	succeeds   bool  // and has started the child all the same
+	deaf       bool  // or does not even end then
+	release    chan struct{}
+	shows      bool        // children have events
+	stops      []time.Time // when each stop began
 }
 
 type run struct {
@@ -39,6 +47,7 @@ type run struct {
 	once    sync.Once
 	mu      sync.Mutex
 	signals []syscall.Signal
+	events  chan ready.Event
 }
 
 func (f *fake) Adopt() (Child, error) {
@@ -49,14 +58,31 @@ func (f *fake) Adopt() (Child, error) {
 	return f.adopt, f.adoptErr
 }
 
-func (f *fake) Start() (Child, error) {
+func (f *fake) Prepare() error { return f.unprepared }
+
+func (f *fake) Start(ctx context.Context) (Child, error) {
 	f.starts = append(f.starts, time.Now())
+	if f.deaf {
+		f.release = make(chan struct{})
+		<-f.release
+	}
+	if f.hangs {
+		if <-ctx.Done(); !f.succeeds {
+			return nil, ctx.Err()
+		}
+	}
 	n := len(f.starts)
 	if f.failFrom > 0 && n >= f.failFrom {
-		time.Sleep(f.failing)
+		select {
+		case <-time.After(f.failing):
+		case <-ctx.Done():
+		}
 		return nil, errors.New("exec failed")
 	}
 	r := f.run(100 + n)
+	if f.shows {
+		r.events = make(chan ready.Event)
+	}
 	f.children = append(f.children, r)
 	if n <= len(f.runs) {
 		time.AfterFunc(f.runs[n-1], r.finish)
@@ -76,6 +102,8 @@ func (r *run) Adopted() bool         { return r == r.of.adopt }
 func (r *run) Began() time.Time      { return r.began }
 func (r *run) Done() <-chan struct{} { return r.ended }
 func (r *run) Close()                {}
+
+func (r *run) Events() <-chan ready.Event { return r.events }
 
 func (r *run) End() End {
 	end := r.of.end

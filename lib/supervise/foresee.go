@@ -36,6 +36,10 @@ func Foresee(c Config) (Foresight, error) {
 	if err != nil {
 		return Foresight{}, err
 	}
+	if c.PIDFile == "" {
+		_, err = service.program.find()
+		return Foresight{Path: service.Fingerprint.Path}, err
+	}
 	h, err := pidfile.Read(c.PIDFile, c.Rules)
 	var garbage *pidfile.GarbageError
 	if err != nil && !errors.As(err, &garbage) {

@@ -6,18 +6,17 @@ import (
 	"time"
 )
 
-// Health says how a running child is checked. Failures in a row make it unhealthy; those within Grace of its start do
-// not count until the first success has ended the grace.
+// Health says how a running child is checked. Failures in a row, an Interval apart, make it unhealthy: before its first
+// success, it has as much time to come.
 type Health struct {
 	Check    func(context.Context) error
-	Grace    time.Duration
 	Interval time.Duration
 	Timeout  time.Duration // of one check
 	Failures int
 }
 
-// graceInterval bounds the pace of the first checks, which others may be waiting for.
-const graceInterval = time.Second
+// firstInterval bounds the pace of the checks until the first success, which others may be waiting for.
+const firstInterval = time.Second
 
 // checked is the result of a check.
 type checked struct {
@@ -32,7 +31,6 @@ const checkEnds = time.Second
 // it rests.
 func (s *Supervisor) check(child Child) (<-chan checked, func()) {
 	if s.Health == nil {
-		s.announce()
 		return nil, func() {}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -61,7 +59,6 @@ func (s *Supervisor) check(child Child) (<-chan checked, func()) {
 func (s *Supervisor) judge(child Child, c checked) error {
 	s.set(func(st *Status) { st.Healthy = new(c.err == nil) })
 	if c.err == nil {
-		s.announce()
 		return nil
 	}
 	s.Log.Warn("check failed", "pid", child.PID(), "failures", c.failures, "of", s.Health.Failures, "error", c.err.Error())
@@ -74,16 +71,9 @@ func (s *Supervisor) judge(child Child, c checked) error {
 	return fmt.Errorf("%d checks failed: %w", c.failures, c.err)
 }
 
-func (s *Supervisor) announce() {
-	s.ready.Do(func() {
-		if s.Ready != nil {
-			s.Ready()
-		}
-	})
-}
-
 func (h *Health) probe(ctx context.Context, began time.Time, tell func(checked)) {
-	pace, good, failures := min(h.Interval, graceInterval), false, 0
+	pace, good, failures := min(h.Interval, firstInterval), false, 0
+	grace := began.Add(time.Duration(h.Failures) * h.Interval)
 	for {
 		select {
 		case <-ctx.Done():
@@ -96,15 +86,17 @@ func (h *Health) probe(ctx context.Context, began time.Time, tell func(checked))
 			return
 		case err == nil:
 			good, failures = true, 0
-		case !good && time.Since(began) < h.Grace:
+		case good:
+			failures++
+		case time.Now().Before(grace):
 			continue
 		default:
-			failures++
+			failures = h.Failures
 		}
 		pace = h.Interval
 		tell(checked{err, failures})
 		if failures >= h.Failures { // and if it survives its stop, it is to fail as often again
-			failures = 0
+			failures, good = 0, true
 		}
 	}
 }

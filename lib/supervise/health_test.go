@@ -14,7 +14,7 @@ func TestHealthRestartsAfterFailuresInARow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, began := &fake{takes: time.Second}, time.Now()
 		sick := func(from, to time.Duration) bool { d := time.Since(began); return d >= from && d < to }
-		h := &Health{Grace: 20 * time.Second, Interval: 10 * time.Second, Timeout: time.Second, Failures: 3, Check: func(context.Context) error {
+		h := &Health{Interval: 10 * time.Second, Timeout: time.Second, Failures: 3, Check: func(context.Context) error {
 			if sick(0, 5*time.Second) || sick(time.Minute, 75*time.Second) || sick(2*time.Minute, time.Hour) {
 				return errors.New("sick")
 			}
@@ -31,10 +31,10 @@ func TestHealthRestartsAfterFailuresInARow(t *testing.T) {
 	})
 }
 
-func TestHealthGraceEnds(t *testing.T) {
+func TestHealthHasAsMuchTimeBeforeTheFirstSuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, began, ready := &fake{takes: time.Second}, time.Now(), false
-		h := &Health{Grace: 20 * time.Second, Interval: 10 * time.Second, Timeout: time.Second, Failures: 3,
+		h := &Health{Interval: 10 * time.Second, Timeout: time.Second, Failures: 3,
 			Check: func(context.Context) error { return errors.New("never") }}
 		s := of(f, standard, h)
 		s.Ready = func() { ready = true }
@@ -42,7 +42,7 @@ func TestHealthGraceEnds(t *testing.T) {
 		if _, err := s.Run(); err != nil {
 			t.Fatal(err)
 		}
-		if got := f.starts[1].Sub(began); got != 41*time.Second || ready { // 20, 30, 40, and the stop
+		if got := f.starts[1].Sub(began); got != 31*time.Second || ready { // three intervals, and the stop
 			t.Error(got, ready)
 		}
 	})
@@ -56,7 +56,7 @@ func TestHealthRestsDuringAStop(t *testing.T) {
 		var checks atomic.Int32
 		defer close(hang)
 		f := &fake{takes: time.Minute}
-		h := &Health{Grace: time.Hour, Interval: time.Second, Timeout: time.Second, Failures: 3, Check: func(context.Context) error {
+		h := &Health{Interval: time.Second, Timeout: time.Second, Failures: 3, Check: func(context.Context) error {
 			switch checks.Add(1); {
 			case time.Since(began) < 10*time.Second:
 				return errors.New("not yet")
@@ -105,7 +105,7 @@ func TestHealthCountsAnewAfterAStopThatFailed(t *testing.T) {
 		for _, stop := range f.stops {
 			at = append(at, stop.Sub(began))
 		}
-		want := []time.Duration{21 * time.Second, 51 * time.Second, 81 * time.Second, 100 * time.Second} // checked at 1 s, then each 10 s
+		want := []time.Duration{30 * time.Second, time.Minute, 90 * time.Second, 100 * time.Second}
 		if !slices.Equal(at, want) {
 			t.Errorf("stopped at %v, want %v", at, want)
 		}

@@ -4,7 +4,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"sync"
 )
 
 // Log is where a supervisor writes its events, one a line.
@@ -15,60 +14,67 @@ type Log struct {
 	Level slog.Level
 }
 
-// logger is an open Log.
+// logger is an open Log. It never blocks, see queue, and is to be closed.
 type logger struct {
 	*slog.Logger
-	file *LogFile // nil where there is no file
+	queue *queue
+	file  *logFile // nil where there is no file
 }
 
 // open opens it; see Output for what insecure means.
 func (l Log) open(insecure bool) (logger, error) {
-	to, file := l.Else, (*LogFile)(nil)
+	to, file := l.Else, (*logFile)(nil)
 	if l.Path != "" {
-		var err error
-		if file, err = OpenLogFile(l.Path, insecure); err != nil {
+		file = &logFile{path: l.Path, insecure: insecure}
+		if err := file.reopen(); err != nil {
 			return logger{}, err
 		}
 		to = file
 	}
+	// What was lost is written past the queue, by the goroutine that empties it.
+	q := newQueue(to, func(n int64) { l.slog(to).Warn("log lines were dropped", "lines", n) })
+	return logger{l.slog(q), q, file}, nil
+}
+
+func (l Log) slog(to io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: l.Level}
 	if l.JSON {
-		return logger{slog.New(slog.NewJSONHandler(to, options)), file}, nil
+		return slog.New(slog.NewJSONHandler(to, options))
 	}
-	return logger{slog.New(slog.NewTextHandler(to, options)), file}, nil
+	return slog.New(slog.NewTextHandler(to, options))
+}
+
+// reopen opens the file anew, in its turn; where that fails the old one is written on.
+func (l logger) reopen() {
+	if l.file == nil {
+		return
+	}
+	l.queue.Do(func() {
+		if err := l.file.reopen(); err != nil {
+			l.Warn("logs not opened anew", "error", err.Error()) // to the old one, which can still be read
+		}
+	})
 }
 
 func (l logger) close() {
+	l.queue.Close()
 	if l.file != nil {
 		closeLog(l.file.file)
 	}
 }
 
-// LogFile is a log of the supervisor's own, which can be rotated away and reopened.
-type LogFile struct {
+// logFile is a log of the supervisor's own, which can be rotated away and reopened. It is its queue's alone.
+type logFile struct {
 	path     string
 	insecure bool
-	mu       sync.Mutex
 	file     *os.File
 }
 
-// OpenLogFile opens the log at path for append.
-func OpenLogFile(path string, insecure bool) (*LogFile, error) {
-	l := &LogFile{path: path, insecure: insecure}
-	return l, l.Reopen()
-}
-
-// Reopen opens the path anew; where that fails the old file is written on. A nil log has nothing to reopen.
-func (l *LogFile) Reopen() error {
-	if l == nil {
-		return nil
-	}
+func (l *logFile) reopen() error {
 	f, err := openLog(l.path, os.Stderr, nil, l.insecure)
 	if err != nil {
 		return err
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	if l.file != nil {
 		closeLog(l.file)
 	}
@@ -76,8 +82,4 @@ func (l *LogFile) Reopen() error {
 	return nil
 }
 
-func (l *LogFile) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.file.Write(b)
-}
+func (l *logFile) Write(b []byte) (int, error) { return l.file.Write(b) }

@@ -2,245 +2,239 @@ package supervise
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"syscall"
 	"time"
+
+	"pidbox/lib/ready"
 )
 
-// verdict is what follows a watch or a wait.
-type verdict int
+// goal is what follows when the child is gone.
+type goal int
 
 const (
-	crashed verdict = iota // start again by the policy
-	asked                  // start again at once
-	stopped                // end; no child is left
-	left                   // end; the child, if there is one, runs on
-	given                  // end; the policy forbids another start
+	again   goal = iota // start again by the policy
+	anew                // start again at once
+	stopped             // end; no child is left
+	left                // end; the child, if there is one, runs on
 )
 
-// Run supervises until it is asked to end, gives up (ErrGaveUp), or cannot stop the child. It leaves neither child
-// nor record behind, except for Left and for a child that survived its stop. That the very first start fails is a
-// mistake of the caller's and an error at once; later failures are crashes.
-func (s *Supervisor) Run() (outcome Outcome, err error) {
+// loop is one Run.
+type loop struct {
+	*Supervisor
+	phase    phase
+	goal     goal
+	first    bool        // no child has run yet
+	wasReady bool        // one was ready
+	hinted   bool        // it was said that one exited at once
+	misses   int         // starts that failed in a row
+	cancel   func()      // aborts the start
+	results  chan result // of the start or the stop that is under way
+	timer    *time.Timer
+
+	child   Child
+	other   bool   // it runs another command, and is stopped for that
+	reason  string // why it is being stopped
+	shown   bool   // it is ready
+	healthy bool   // it has passed a check, or there is none
+	checks  <-chan checked
+	uncheck func()
+	halting *halting
+
+	outcome Outcome
+	err     error
+}
+
+// halting is a stop under way.
+type halting struct {
+	begun    atomic.Bool // a signal was sent
+	hasten   chan struct{}
+	hastened bool
+}
+
+// result is how a start or a stop went.
+type result struct {
+	event event
+	child Child
+	other bool // the child was adopted and runs another command
+	fatal bool // an adoption failed
+	over  bool // the child itself has ended, by end
+	end   End
+	err   error
+}
+
+// happening is an event and what came with it.
+type happening struct {
+	event event
+	result
+	why     string
+	request Request
+}
+
+// abortLimit is how long a start may take to end once that was asked for. One that cannot, because its disk does not
+// answer, has not run the command: its process ends with this one.
+const abortLimit = 10 * time.Second
+
+// shortage is the pace at which a stop is tried again that failed for want of descriptors or memory.
+const shortage = 100 * time.Millisecond
+
+// Run supervises until it is asked to end, gives up (ErrGaveUp), ends as the command did (*EndedError), or cannot stop the
+// child. It leaves neither child nor record behind, except for Left and for a child that survived its stop. That the very
+// first start fails is a mistake of the caller's and an error at once; later ones are tried again.
+func (s *Supervisor) Run() (Outcome, error) {
 	defer close(s.over)
-	defer func() { s.settle(cmp.Or(err, errEnding)) }()
-	child, v, err := s.adopt()
-	for first := true; err == nil && v <= asked; first = false {
-		if !first {
-			s.set(func(st *Status) { st.State, st.Next = Starting, nil; st.Restarts++ })
-		}
-		var end End
-		ran := time.Duration(-1) // a start that fails is no run, be --healthy-after 0
-		if child == nil {
-			child, err = s.Command.Start()
-		}
-		switch {
-		case err != nil && first:
-			return Stopped, errors.Join(err, s.Command.Forget())
-		case err != nil:
-			v, end = crashed, End{Code: -1, Reason: "not started: " + err.Error()}
-			s.set(func(st *Status) { st.LastExit = end.Reason })
-			s.Log.Error("not started", "error", err.Error())
-			s.settle(err)
-		default:
-			if !child.Adopted() {
-				s.Log.Info("started", "pid", child.PID())
-			}
-			if v, end, err = s.watch(child); err != nil {
-				return Stopped, err
-			}
-			child.Close()
-			if v == left && !over(child) {
-				return Left, nil
-			}
-			ran = end.At.Sub(child.Began())
-			child = nil
-		}
-		if v == crashed {
-			v, err = s.rest(end, ran)
+	l := &loop{Supervisor: s, first: true, results: make(chan result, 1), timer: time.NewTimer(0), uncheck: func() {}}
+	l.timer.Stop()
+	table := table()
+	for l.phase = l.starting(true); l.phase != done; {
+		h := l.wait()
+		if act := table[l.phase][h.event].do; act != nil {
+			l.phase = act(l, h)
 		}
 	}
-	if err != nil && v != given {
-		return Stopped, err
-	}
-	return map[verdict]Outcome{stopped: Stopped, left: Left, given: Finished}[v], errors.Join(err, s.Command.Forget())
+	l.uncheck()
+	l.settle(cmp.Or(l.err, errEnding))
+	return l.outcome, l.err
 }
 
-// adopt returns a running child of an earlier supervisor, or nil. One that runs another command is stopped.
-func (s *Supervisor) adopt() (Child, verdict, error) {
-	child, err := s.Command.Adopt()
-	if errors.Is(err, ErrOther) {
-		s.Log.Info("stopping the child of another command", "pid", child.PID())
-		v, err := s.halt(child, crashed)
-		child.Close()
-		return nil, v, err
-	}
-	if child != nil {
-		s.Log.Info("adopted", "pid", child.PID())
-	}
-	return child, crashed, err
-}
-
-// watch waits for the child's end and for whatever else there is to do.
-func (s *Supervisor) watch(child Child) (verdict, End, error) {
-	s.set(func(st *Status) {
-		*st = Status{
-			State: Running, Restarts: st.Restarts, LastExit: st.LastExit,
-			Child: child.PID(), Adopted: child.Adopted(), Started: new(child.Began()),
-		}
-	})
-	s.settle(nil)
-	checks, done := s.check(child)
-	defer done()
+// wait returns the next thing that happens.
+func (l *loop) wait() happening {
 	for {
-		v, reason := crashed, ""
+		var ended <-chan struct{}
+		var checks <-chan checked
+		var told <-chan ready.Event
+		if l.phase == running {
+			ended, checks = l.child.Done(), l.checks
+		}
+		if l.child != nil {
+			told = l.child.Events()
+		}
 		select {
-		case <-child.Done():
+		case r := <-l.requests:
+			return happening{event: [...]event{Stop: toStop, Leave: toLeave, Restart: toRestart, Forward: toForward}[r.Kind], request: r}
+		case r := <-l.results:
+			return happening{event: r.event, result: r}
+		case <-l.timer.C:
+			return happening{event: due}
+		case <-ended:
+			return happening{event: exited}
 		case c := <-checks:
-			why := s.judge(child, c)
-			if why == nil {
-				continue
+			if why := l.judge(l.child, c); why != nil {
+				return happening{event: sick, why: why.Error()}
 			}
-			s.Log.Warn("unhealthy", "pid", child.PID(), "error", why.Error())
-			reason = "unhealthy: " + why.Error()
-		case r := <-s.requests:
-			switch r.Kind {
-			case Forward:
-				s.forward(child, r)
-				continue
-			case Leave:
-				s.Log.Info("left", "pid", child.PID())
-				return left, End{}, nil
-			case Stop:
-				v, reason = stopped, "stopped on request"
-				s.Ending()
-			case Restart:
-				v, reason = asked, "restarted on request"
-				s.restart(r)
-			}
-		}
-		s.set(func(st *Status) { st.State = Stopping })
-		v, err := s.halt(child, v) // also after its end: members of its group may hold its port
-		if err != nil && (v == stopped || !over(child)) {
-			if v == stopped {
-				return v, End{}, err // the answers are Run's
-			}
-			s.Log.Error("not stopped", "pid", child.PID(), "error", err.Error())
-			s.set(func(st *Status) { st.State = Running })
-			s.settle(err)
-			if v == left { // asked for meanwhile
-				return v, End{}, nil
-			}
-			continue
-		}
-		if err != nil {
-			s.Log.Warn("what it left of its group is not stopped", "pid", child.PID(), "error", err.Error())
-		}
-		end := child.End()
-		s.ended(child, end)
-		end.Reason = reason
-		return v, end, nil
-	}
-}
-
-// halt stops the child's group and goes on taking requests: a stop asked for meanwhile becomes the verdict, and any
-// after that hastens, once there is something to hasten: timeout(1), for one, sends its TERM twice in a row.
-func (s *Supervisor) halt(child Child, v verdict) (verdict, error) {
-	hasten, gone := make(chan struct{}), make(chan error, 1)
-	var begun atomic.Bool
-	go func() { gone <- child.Stop(s.Schedule, func() { begun.Store(true) }, hasten) }()
-	for hastened := false; ; {
-		select {
-		case err := <-gone:
-			if err != nil {
-				err = fmt.Errorf("process %d: %w", child.PID(), err)
-			}
-			return v, err
-		case r := <-s.requests:
-			switch {
-			case r.Kind == Restart && v <= asked:
-				s.restart(r)
-				v = asked
-			case r.Kind == Restart:
-				r.answer(errEnding)
-			case r.Kind == Leave && v != stopped:
-				v = left
-			case r.Kind == Stop && v != stopped:
-				v = stopped
-				s.Ending()
-			case r.Kind == Stop && !hastened && begun.Load():
-				hastened = true
-				s.Log.Warn("hastening to KILL", "pid", child.PID())
-				close(hasten)
+			l.healthy = l.healthy || c.err == nil
+			l.announce()
+		case e := <-told:
+			if why := l.hear(e); why != "" && l.phase == running {
+				return happening{event: sick, why: why}
 			}
 		}
 	}
 }
 
-// rest waits for the back-off that follows an end. given and nil is an end that the policy takes as a good one.
-func (s *Supervisor) rest(end End, ran time.Duration) (verdict, error) {
-	if s.Backoff.IsFinal(end) {
-		s.Log.Info("not restarted", "how", end.String())
-		if end.Code == 0 {
-			return given, nil
-		}
-		return given, fmt.Errorf("%w: %v is final", ErrGaveUp, end)
+// hear takes what the child shows of itself, and says why that makes it one to be restarted, or "".
+func (l *loop) hear(e ready.Event) (why string) {
+	switch e.Kind {
+	case ready.Ready:
+		l.shown = true
+		l.announce()
+	case ready.Status:
+		l.Log.Debug("status", "pid", l.child.PID(), "text", e.Text)
+	case ready.Ignored:
+		l.Log.Debug("message ignored", "pid", l.child.PID(), "why", e.Text)
+	case ready.Failed:
+		l.Log.Warn("readiness cannot be watched", "pid", l.child.PID(), "error", e.Err.Error())
+	case ready.Late, ready.Never:
+		return cmp.Or(e.Text, "not ready in time")
+	case ready.Hung:
+		return e.Text
 	}
-	delay, err := s.Backoff.Next(time.Now(), ran)
+	return ""
+}
+
+// announce tells once that a child is ready.
+func (l *loop) announce() {
+	if l.shown && l.healthy && l.phase != aborting {
+		l.wasReady = true
+		l.ready.Do(func() {
+			if l.Ready != nil {
+				l.Ready()
+			}
+		})
+	}
+}
+
+// starting starts the command beside the loop, or first adopts what an earlier supervisor has left.
+func (l *loop) starting(adopt bool) phase {
+	l.timer.Stop()
+	l.set(func(st *Status) { st.State, st.Next = Starting, nil })
+	l.goal, l.reason, l.other = again, "", false
+	ctx, cancel := context.WithCancel(context.Background())
+	l.cancel = cancel
+	go func() { l.results <- l.attempt(ctx, adopt) }()
+	return starting
+}
+
+func (s *Supervisor) attempt(ctx context.Context, adopt bool) result {
+	if adopt {
+		child, err := s.Command.Adopt()
+		switch {
+		case errors.Is(err, ErrOther):
+			return result{event: started, child: child, other: true}
+		case err != nil:
+			return result{event: failed, err: err, fatal: true}
+		case child != nil:
+			return result{event: started, child: child}
+		}
+	}
+	child, err := s.Command.Start(ctx)
 	if err != nil {
-		s.Log.Error("gave up", "error", err.Error(), "last", end.String())
-		return given, fmt.Errorf("%w (last: %v)", err, end)
+		return result{event: failed, err: err}
 	}
-	if delay == 0 { // starts that fail one after another would never come to a request
-		select {
-		case r := <-s.requests:
-			return s.meanwhile(r), nil
-		default:
-			return crashed, nil
+	return result{event: started, child: child}
+}
+
+// stopping ends the child's scope beside the loop, also after its own end: what it left may hold its port. With prepare
+// it is asked first whether the next one could be started.
+func (l *loop) stopping(prepare bool) phase {
+	l.set(func(st *Status) { st.State = Stopping })
+	l.halting = &halting{hasten: make(chan struct{})}
+	go func(child Child, h *halting) { l.results <- l.ending(child, h, prepare) }(l.child, l.halting)
+	return stopping
+}
+
+func (s *Supervisor) ending(child Child, h *halting, prepare bool) (r result) {
+	if prepare {
+		if err := s.Command.Prepare(); err != nil {
+			return result{event: refused, err: err}
 		}
 	}
-	s.Log.Info("waiting", "for", delay.String())
-	s.set(func(st *Status) { st.State, st.Next = Waiting, new(time.Now().Add(delay)) })
-	timer := time.NewTimer(delay)
-	defer timer.Stop()
-	for {
-		select {
-		case <-timer.C:
-			return crashed, nil
-		case r := <-s.requests:
-			if v := s.meanwhile(r); v != crashed {
-				return v, nil
-			}
+	err := child.Stop(s.Schedule, func() { h.begun.Store(true) }, h.hasten)
+	for ; scarce(err); err = child.Stop(s.Schedule, func() { h.begun.Store(true) }, h.hasten) {
+		s.Log.Warn("not stopped yet", "pid", child.PID(), "error", err.Error())
+		time.Sleep(shortage)
+	}
+	r.event = gone
+	if err != nil {
+		r.event, r.err = survived, fmt.Errorf("process %d: %w", child.PID(), err)
+	}
+	if r.over = over(child); r.over {
+		r.end = child.End()
+	}
+	return r
+}
+
+// scarce holds for errors of a moment, in which something of the system or of this process is used up.
+func scarce(err error) bool {
+	for _, errno := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.ENOMEM} {
+		if errors.Is(err, errno) {
+			return true
 		}
 	}
-}
-
-// meanwhile takes a request while there is no child.
-func (s *Supervisor) meanwhile(r Request) verdict {
-	switch r.Kind {
-	case Stop:
-		s.Ending()
-		return stopped
-	case Leave:
-		return left
-	case Restart:
-		s.restart(r)
-		return asked
-	}
-	return crashed
-}
-
-func (s *Supervisor) forward(child Child, r Request) {
-	if err := child.Signal(r.Signal); err != nil {
-		s.Log.Warn("signal not forwarded", "pid", child.PID(), "signal", r.Signal.String(), "error", err.Error())
-	}
-}
-
-func (s *Supervisor) ended(child Child, end End) {
-	s.set(func(st *Status) { st.LastExit, st.Child, st.Started = end.String(), 0, nil })
-	after := end.At.Sub(child.Began()).Round(time.Millisecond)
-	s.Log.Info("exited", "pid", child.PID(), "how", end.String(), "after", after.String())
+	return false
 }
 
 func over(child Child) bool {

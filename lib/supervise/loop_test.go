@@ -32,7 +32,7 @@ func TestSupervisorCountsOnlyTheRun(t *testing.T) {
 		if _, err := supervise(t, f, standard, nil, func(s *Supervisor) { time.Sleep(5 * time.Minute); askStop(s) }); err != nil {
 			t.Fatal(err)
 		}
-		want := []time.Duration{15 * s, 15 * s, 15 * s, 17 * s, 19 * s, 23 * s, 36 * s}
+		want := []time.Duration{15 * s, 15 * s, 15 * s, 17 * s, 19 * s, 23 * s, 21 * s, 22 * s}
 		if got := f.delays(append(runs, make([]time.Duration, 20)...)); !slices.Equal(got[:len(want)], want) {
 			t.Errorf("delays %v, want %v", got, want)
 		}

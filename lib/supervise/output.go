@@ -35,7 +35,7 @@ func openLog(path string, own *os.File, user *spawn.User, insecure bool) (*os.Fi
 	case "-":
 		return own, nil
 	}
-	return spawn.OpenLog(path, false, user, resolve.Policy{Insecure: insecure})
+	return spawn.OpenLog(path, false, user, resolve.Policy{Insecure: insecure, Make: 0o755})
 }
 
 func closeLog(f *os.File) {

@@ -3,7 +3,6 @@ package supervise
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,7 +18,6 @@ type Policy struct {
 	HealthyAfter time.Duration // a run of at least this long starts the count of restarts over
 	Limit        Limit         // how many restarts are too many
 	Final        []int         // exit codes after which there is no restart
-	Jitter       float64       // each delay is lengthened by up to this part of it; 0: none
 }
 
 // Limit is a number of restarts in a stretch of time: one more within it is too many. The zero value has no limit;
@@ -98,9 +96,6 @@ func (b *Backoff) delay(failures int) time.Duration {
 	d := b.Max
 	if n < 31 { // 2^31 s are 68 years
 		d = min(b.Max, time.Second<<n)
-	}
-	if b.Jitter > 0 {
-		d += time.Duration(rand.Float64() * b.Jitter * float64(d))
 	}
 	return d
 }

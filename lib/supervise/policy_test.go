@@ -93,16 +93,6 @@ func TestParseLimit(t *testing.T) {
 	}
 }
 
-func TestJitterOnlyLengthens(t *testing.T) {
-	b := Backoff{Policy: Policy{Max: time.Minute, HealthyAfter: time.Hour, Jitter: 0.5}}
-	for range 1000 {
-		b.failures = 0
-		if d, _ := b.Next(time.Unix(0, 0), 0); d < 2*time.Second || d > 3*time.Second {
-			t.Fatal(d)
-		}
-	}
-}
-
 func TestFinalCodes(t *testing.T) {
 	b := Backoff{Policy: Policy{Final: []int{0, 125}}}
 	for e, want := range map[End]bool{

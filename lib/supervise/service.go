@@ -5,11 +5,14 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"sync/atomic"
+	"time"
 
 	"pidbox/lib/child"
 	"pidbox/lib/health"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
+	"pidbox/lib/ready"
 )
 
 // Service is a command and the pidfile of its runs: the Commander of real processes. Each leads a session of its own,
@@ -25,6 +28,8 @@ type Service struct {
 	Shared      bool         // that is as it may be
 
 	program program
+	scope   proc.Scope
+	want    ready.Want
 	self    proc.Identity
 	last    *child.Child // the one last on record
 }
@@ -36,9 +41,12 @@ func newService(c Config, log logger) (*Service, error) {
 	}
 	return &Service{
 		PidFile: c.ChildPIDFile, Rules: c.Rules, Mode: c.Mode, Fingerprint: print, Log: log.Logger, program: p,
-		Check: c.Check, Shared: c.Shared,
+		Check: c.Check, Shared: c.Shared, scope: c.Scope, want: c.Ready,
 	}, nil
 }
+
+// wants says that a child has something to show before it is ready.
+func (s *Service) wants() bool { return s.want.Shown() || s.want.MinUptime > 0 }
 
 func (s *Service) know() error {
 	if s.self.PID != 0 {
@@ -56,14 +64,13 @@ func (s *Service) know() error {
 // spec is how a run is kept: with a record of its command and of its supervisor beside that of who it is.
 func (s *Service) spec() child.Spec {
 	return child.Spec{
-		Session: true, Scope: proc.Group,
+		Session: true, Scope: s.scope,
 		PIDFile: s.PidFile, Rules: s.Rules, Mode: s.Mode,
 		Attach: func(fd int, id proc.Identity) error {
 			return s.beside().attach(fd, newRecord(id, s.self, s.Fingerprint))
 		},
 		Forget:  func() error { return s.beside().forget() },
 		Orphans: s.Orphans,
-		Held:    s.unclaimed,
 	}
 }
 
@@ -74,21 +81,50 @@ func (s *Service) unclaimed() error {
 	return s.Orphans.Guard(func() error { return health.Unclaimed(context.Background(), []health.Check{s.Check}) })
 }
 
+// Prepare finds the program and opens its logs, as a start would.
+func (s *Service) Prepare() error {
+	_, _, done, err := s.program.ready()
+	if err == nil {
+		done()
+	}
+	return err
+}
+
 // Start starts the command. A supervisor that dies at any moment takes a child that is not on record with it.
-func (s *Service) Start() (Child, error) {
+func (s *Service) Start(ctx context.Context) (started Child, err error) {
 	if err := s.know(); err != nil {
 		return nil, err
 	}
-	cmd, done, err := s.program.ready()
+	cmd, print, done, err := s.program.ready()
 	if err != nil {
 		return nil, err
 	}
 	defer done()
+	s.Fingerprint = print
+	var course *ready.Course
+	if s.wants() {
+		if course, err = s.want.Open(&cmd); err != nil {
+			return nil, err
+		}
+		defer func() {
+			if started == nil {
+				course.Close()
+			}
+		}()
+	}
 	spec := s.spec()
 	if cmd.User != nil {
 		spec.Rules = spec.Rules.Trusting(cmd.User.UID)
 	}
-	c, err := child.Start(context.Background(), cmd, spec)
+	var near atomic.Bool
+	spec.Held = func() error {
+		err := s.unclaimed()
+		near.Store(err == nil)
+		return err
+	}
+	ctx, over := patient(ctx, &near)
+	defer over()
+	c, err := child.Start(ctx, cmd, spec)
 	if held := (*pidfile.HeldError)(nil); errors.As(err, &held) {
 		held.Holder.Close()
 		return nil, &OccupiedError{s.PidFile, held.Holder.PID, "which this supervisor did not start"}
@@ -100,7 +136,29 @@ func (s *Service) Start() (Child, error) {
 		return nil, err
 	}
 	s.last = c
-	return &process{c, s.Log}, nil
+	if course != nil {
+		course.Watch(c, c.Began())
+	}
+	return &process{c, s.Log, course}, nil
+}
+
+// nearLimit is how long a start that is about to run the command, or just did, may go on once it is to be aborted.
+const nearLimit = 200 * time.Millisecond
+
+// patient is a context that ends with ctx, but nearLimit later once near holds: a command that runs by then is stopped by
+// its schedule or left, and not killed because a request came between its exec and the news of it.
+func patient(ctx context.Context, near *atomic.Bool) (context.Context, func()) {
+	inner, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	forget := context.AfterFunc(ctx, func() {
+		if near.Load() {
+			select {
+			case <-inner.Done():
+			case <-time.After(nearLimit):
+			}
+		}
+		cancel(context.Cause(ctx))
+	})
+	return inner, func() { forget(); cancel(nil) }
 }
 
 // Forget removes the pidfile, if it still names the last child and that has ended.

@@ -3,12 +3,29 @@
 // in its pidfile while it is still held before exec, so that a supervisor killed at any moment leaves either no child
 // or one that the next supervisor finds.
 //
+// The loop is a table: in each phase, what is done when something happens. Nothing in it waits for a disk, a reader or
+// another process: a start and a stop run beside it, and their results come back as events.
+//
+//	          started  failed  exited  sick  gone  survived  refused  due    stop   leave  restart  forward
+//	starting  watch    retry   -       -     -     -         -        -      abort  abort  note     -
+//	aborting  undo     finish  -       -     -     -         -        finish -      -      refuse   -
+//	running   -        -       halt    halt  -     -         -        -      halt   part   renew    pass
+//	stopping  -        -       -       -     next  keep      keep     -      turn   turn   turn     -
+//	waiting   -        -       -       -     -     -         -        begin  finish finish begin    -
+//
+// Phases: starting, a start is under way, or the adoption before the first; aborting, a start is to end, for its
+// supervisor does; running; stopping, the child or what it left of its scope is being ended; waiting, for the next start
+// to be due. Events: started and failed, the start; exited and sick, the child, by itself or by a check or its watchdog;
+// gone, survived and refused, the stop: refused is a restart whose new program cannot be started; due, the timer; and the
+// requests. What follows a stop is in the goal, which requests change while it is under way (turn).
+//
 // The parts: Policy and Backoff say when to start again, Supervisor is the loop, Service is the command with its
 // pidfile, Control answers other processes. The package logs events to the slog.Logger that it is given, and knows
 // neither options nor exit statuses.
 package supervise
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +33,7 @@ import (
 	"syscall"
 	"time"
 
+	"pidbox/lib/ready"
 	"pidbox/lib/signals"
 )
 
@@ -27,8 +45,9 @@ type Child interface {
 	PID() int
 	Adopted() bool
 	Began() time.Time
-	Done() <-chan struct{} // closed when it has ended
-	End() End              // how; after Done only
+	Done() <-chan struct{}      // closed when it has ended
+	End() End                   // how; after Done only
+	Events() <-chan ready.Event // of its readiness and its watchdog, all of which are to be taken; nil: there are none
 	Signal(syscall.Signal) error
 	// Stop runs the schedule on all of the child's group, also when the child itself has ended, and returns once none
 	// is left. It calls begun before the first signal, if there is one to be sent. Closing hasten skips to KILL.
@@ -41,8 +60,11 @@ type Commander interface {
 	// Adopt returns the running child that an earlier supervisor recorded, nil if there is none. With a child, ErrOther
 	// says that it runs another command and has to be stopped first.
 	Adopt() (Child, error)
-	// Start returns a child whose record is complete and which has exec'ed.
-	Start() (Child, error)
+	// Prepare fails where a start would, as far as that can be known without one.
+	Prepare() error
+	// Start returns a child whose record is complete and which has exec'ed. The end of ctx aborts it: the child is killed
+	// before it runs, or at the latest right after.
+	Start(ctx context.Context) (Child, error)
 	// Forget removes the record of a child that has ended.
 	Forget() error
 }
@@ -73,6 +95,11 @@ func (e End) String() string {
 	return fmt.Sprintf("exit code %d", e.Code)
 }
 
+// EndedError is an end of the command that no restart follows, by its policy.
+type EndedError struct{ End End }
+
+func (e *EndedError) Error() string { return fmt.Sprintf("not restarted: %v", e.End) }
+
 // Outcome is how a supervision ended.
 type Outcome int
 
@@ -90,10 +117,12 @@ type Supervisor struct {
 	Schedule signals.Schedule
 	Health   *Health // nil: no checks
 	Log      *slog.Logger
-	Ready    func() // called once, when the first child runs (and is healthy, if that is checked)
+	Ready    func() // called once, when the first child is ready (and healthy, if that is checked)
 	Ending   func() // called when the stop that was asked for begins
 
-	logFile  *LogFile // its own, which a signal may reopen; nil: none
+	Strict bool // it is an error if the first child ends before it is ready
+
+	reopen   func() // the log
 	requests chan Request
 	over     chan struct{}
 	restarts []Request // answered at the next start
@@ -107,7 +136,7 @@ type Supervisor struct {
 func newSupervisor(c Commander, p Policy, schedule signals.Schedule, log *slog.Logger) *Supervisor {
 	return &Supervisor{
 		Command: c, Backoff: Backoff{Policy: p}, Schedule: schedule, Log: log, Ready: func() {}, Ending: func() {},
-		requests: make(chan Request), over: make(chan struct{}), changed: make(chan struct{}),
+		requests: make(chan Request), over: make(chan struct{}), reopen: func() {}, changed: make(chan struct{}),
 		status: Status{State: Starting},
 	}
 }

@@ -10,7 +10,8 @@ import (
 type Users struct {
 	PID, TGID, Real, Effective, Saved int
 
-	Caught uint64 // the signals that have a handler: bit n-1 is signal n; 0 before Linux 2.6
+	Caught  uint64 // the signals that have a handler: bit n-1 is signal n; 0 before Linux 2.6
+	Ignored uint64 // the signals that are ignored, in the same way
 }
 
 // ParseUsers reads lines of proc_pid_status(5), in which the name before them is escaped.
@@ -40,6 +41,7 @@ func ParseUsers(text []byte) (us Users, err error) {
 		*number.to = int(n)
 	}
 	us.Caught, _ = strconv.ParseUint(string(Field(text, "SigCgt:")), 16, 64)
+	us.Ignored, _ = strconv.ParseUint(string(Field(text, "SigIgn:")), 16, 64)
 	return us, nil
 }
 

@@ -1,0 +1,84 @@
+package supervise
+
+import (
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// queue is a writer that never blocks: lines go to the underlying one, in order, by a goroutine of their own. Where that
+// one has no reader the lines that find no room are dropped, and counted: lost is called with the number of them, to
+// write a line about it, once there is room again.
+type queue struct {
+	to      io.Writer
+	lost    func(n int64)
+	lines   chan line
+	dropped atomic.Int64
+	over    sync.Once
+	done    chan struct{}
+}
+
+// line is what to write, or something else to do in its turn.
+type line struct {
+	text []byte
+	do   func()
+}
+
+// queueLength is how many lines wait at most.
+const queueLength = 256
+
+// flushLimit is how long the end waits for the last lines to be written.
+const flushLimit = time.Second
+
+func newQueue(to io.Writer, lost func(int64)) *queue {
+	q := &queue{to: to, lost: lost, lines: make(chan line, queueLength), done: make(chan struct{})}
+	go q.run()
+	return q
+}
+
+func (q *queue) run() {
+	defer close(q.done)
+	for l := range q.lines {
+		switch {
+		case l.do != nil:
+			l.do()
+		default:
+			_, _ = q.to.Write(l.text) // nowhere is left to report a failure to
+		}
+		if n := q.dropped.Load(); n > 0 && len(q.lines) < queueLength/2 {
+			q.dropped.Add(-n)
+			q.lost(n)
+		}
+	}
+}
+
+// Write takes a line, or drops it.
+func (q *queue) Write(text []byte) (int, error) {
+	select {
+	case q.lines <- line{text: append([]byte(nil), text...)}:
+	default:
+		q.dropped.Add(1)
+	}
+	return len(text), nil
+}
+
+// Do has something done between two lines, such as opening the file anew; not at all while there is no room.
+func (q *queue) Do(what func()) {
+	select {
+	case q.lines <- line{do: what}:
+	default:
+		q.dropped.Add(1)
+	}
+}
+
+// Close waits for what is queued, but no longer than flushLimit. Nothing is written to the queue afterwards.
+func (q *queue) Close() {
+	q.over.Do(func() { close(q.lines) })
+	late := time.NewTimer(flushLimit)
+	defer late.Stop()
+	select {
+	case <-q.done:
+	case <-late.C:
+	}
+}
