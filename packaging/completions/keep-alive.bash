@@ -7,7 +7,7 @@ _keep_alive() {
 	while ((i < COMP_CWORD)); do
 		case ${COMP_WORDS[i]} in
 		--) ((i++)); break ;;
-		-p|--pid-file|--pidfile|--child-pid-file|--mode|-o|--stdout|-e|--stderr|-E|--env|--env-file|-u|--user|-c|--chdir|--umask|--stop-schedule|--free-restarts|--backoff-max|--healthy-after|--max-restarts|--no-restart-codes|--jitter|--health|--health-interval|--health-timeout|--health-failures|--health-grace|--ready-timeout|--leave-on|--signal-forward|--reopen-on|--log|--unrecorded|--match-exec|--match-name|--match-user) [[ ${COMP_WORDS[i+1]} == = ]] && ((i++)); ((i += 2)) ;;
+		-p|--pid-file|--pidfile|--child-pid-file|--mode|-o|--stdout|-e|--stderr|-E|--env|--env-file|-u|--user|-c|--chdir|--umask|--stop-schedule|--stop-on|--scope|--free-restarts|--backoff-max|--healthy-after|--max-restarts|--no-restart-codes|--health|--health-interval|--health-timeout|--health-failures|--notify-fd|--min-uptime|--watchdog|--ready-timeout|--leave-on|--signal-forward|--reopen-on|--log|--wait|--unrecorded|--match-exec|--match-name|--match-user) [[ ${COMP_WORDS[i+1]} == = ]] && ((i++)); ((i += 2)) ;;
 		=) ((i += 2)) ;;
 		-*) ((i++)) ;;
 		*) break ;;
@@ -36,29 +36,33 @@ _keep_alive() {
 	-c|--chdir) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
 	--umask) :; return ;;
 	--stop-schedule) :; return ;;
+	--stop-on) :; return ;;
+	--scope) :; return ;;
 	--free-restarts) :; return ;;
 	--backoff-max) :; return ;;
 	--healthy-after) :; return ;;
 	--max-restarts) :; return ;;
 	--no-restart-codes) :; return ;;
-	--jitter) :; return ;;
 	--health) :; return ;;
 	--health-interval) :; return ;;
 	--health-timeout) :; return ;;
 	--health-failures) :; return ;;
-	--health-grace) :; return ;;
+	--notify-fd) :; return ;;
+	--min-uptime) :; return ;;
+	--watchdog) :; return ;;
 	--ready-timeout) :; return ;;
 	--leave-on) mapfile -t COMPREPLY < <(compgen -W "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS" -- "$cur"); return ;;
 	--signal-forward) :; return ;;
 	--reopen-on) mapfile -t COMPREPLY < <(compgen -W "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS" -- "$cur"); return ;;
 	--log) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	--wait) :; return ;;
 	--unrecorded) :; return ;;
 	--match-exec) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	--match-name) :; return ;;
 	--match-user) mapfile -t COMPREPLY < <(compgen -u -- "$cur"); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "-p --pid-file --pidfile --child-pid-file --mode -o --stdout -e --stderr -E --env --env-file --clear-env -u --user -c --chdir --umask --stop-schedule --free-restarts --backoff-max --healthy-after --max-restarts --no-restart-codes --jitter --health --ready-shared --health-interval --health-timeout --health-failures --health-grace --notify --detach --ready-timeout --leave-on --signal-forward --reopen-on --log --log-json --status --restart --json -n --dry-run --allow-insecure --unrecorded --match-exec --match-name --match-user -q --quiet -v --verbose -h --help --version" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "-p --pid-file --pidfile --child-pid-file --mode -o --stdout -e --stderr -E --env --env-file --clear-env -u --user -c --chdir --umask --stop-schedule --stop-on --scope --free-restarts --backoff-max --healthy-after --max-restarts --no-restart-codes --health --ready-shared --health-interval --health-timeout --health-failures --notify-await --notify-fd --min-uptime --watchdog --notify --detach --ready-timeout --leave-on --signal-forward --reopen-on --log --log-json --status --stop --wait --restart --json -n --dry-run --allow-insecure --unrecorded --match-exec --match-name --match-user -q --quiet -v --verbose -h --help --version" -- "$cur")
 	else
 		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
 	fi
