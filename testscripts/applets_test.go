@@ -28,3 +28,13 @@ func aliases() (names []string) {
 	}
 	return names
 }
+
+// isDropIn says that the applet has the name of another program.
+func isDropIn(name string) bool {
+	for _, entry := range applets.List() {
+		if entry.Name == name {
+			return entry.DropIn
+		}
+	}
+	return false
+}
