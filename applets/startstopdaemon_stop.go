@@ -97,8 +97,11 @@ func (o *ssd) stop(c *applet.Call) error {
 		return err
 	}
 	defer found.close()
-	if o.test {
+	switch {
+	case o.test:
 		return o.wouldStop(c, found)
+	case len(found.PIDs()) == 0:
+		return o.finish(c, found, false, 0, o.plan.schedule == nil)
 	}
 	schedule := o.plan.schedule
 	once := schedule == nil

@@ -46,6 +46,7 @@ func ignoreGone(err error) error {
 type Matches struct {
 	search func() ([]*Handle, error)
 	known  map[int]*Handle
+	fresh  bool // nothing was done since the last search
 	sent   []int
 	denied map[int]error
 }
@@ -57,6 +58,7 @@ func Search(p Pattern) (*Matches, error) {
 		m.Close()
 		return nil, err
 	}
+	m.fresh = true
 	return m, nil
 }
 
@@ -98,9 +100,12 @@ func (m *Matches) Close() error {
 // Signal looks again and sends s to each. ErrNotFound says that there was none; if none took it, the error is the first
 // one's.
 func (m *Matches) Signal(s syscall.Signal) error {
-	if err := m.look(); err != nil {
-		return err
+	if !m.fresh {
+		if err := m.look(); err != nil {
+			return err
+		}
 	}
+	m.fresh = false
 	m.sent, m.denied = nil, map[int]error{}
 	var failed error
 	for _, pid := range m.PIDs() {
