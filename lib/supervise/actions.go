@@ -232,10 +232,6 @@ func (l *loop) next(h happening) phase {
 	l.set(func(st *Status) { st.LastExit, st.Child, st.Started = end.String(), 0, nil })
 	l.Log.Info("exited", "pid", child.PID(), "how", end.String(), "after", after.Round(time.Millisecond).String())
 	end.Reason = l.reason
-	if !l.hinted && l.reason == "" && end.Code == 0 && after < suddenly {
-		l.hinted = true
-		l.Log.Warn("it exited with 0 at once: if it put itself into the background, tell it to stay in the foreground", "pid", child.PID())
-	}
 	if l.Strict && l.goal == again && !l.wasReady {
 		l.err = &EndedError{end}
 		return l.ended(Finished)
@@ -259,6 +255,10 @@ func (l *loop) rest(end End, ran time.Duration) phase {
 			l.err = &EndedError{end}
 		}
 		return l.ended(Finished)
+	}
+	if !l.hinted && end.Reason == "" && end.Code == 0 && ran < suddenly {
+		l.hinted = true
+		l.Log.Warn("it exited with 0 at once: if it put itself into the background, tell it to stay in the foreground")
 	}
 	delay, err := l.Backoff.Next(time.Now(), ran)
 	switch {
