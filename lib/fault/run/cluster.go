@@ -210,12 +210,16 @@ func (c *Cluster) healthyFor(ctx context.Context, limit, stable time.Duration) (
 	const every = 100 * time.Millisecond
 	limited, cancel := context.WithTimeout(ctx, limit+stable)
 	defer cancel()
+	fell := "" // who was not healthy for long enough
 	for {
 		within, done := context.WithTimeout(limited, limit)
 		ill, err := c.healthy(within, false)
 		done()
 		if ctx.Err() != nil {
 			return since, context.Cause(ctx)
+		}
+		if err != nil && fell != "" { // what it was like while it could be asked says more
+			return since, &UnhealthyError{fmt.Sprintf("not healthy for %v at a time within %v: %s", stable, limit, fell)}
 		}
 		if err != nil {
 			return since, &UnhealthyError{fmt.Sprintf("not healthy within %v: %s", limit, ill)}
@@ -226,6 +230,7 @@ func (c *Cluster) healthyFor(ctx context.Context, limit, stable time.Duration) (
 				break
 			}
 		}
+		fell = ill
 		switch {
 		case ctx.Err() != nil:
 			return since, context.Cause(ctx)
