@@ -89,6 +89,8 @@ func foreignOptions(name string) []foreignOption {
 	case "keep-alive":
 		return []foreignOption{
 			{"daemon(1)", "--respawn -r", "leave it out; keep-alive always restarts"},
+			{"pidbox 1.0", "--jitter", "it is gone; services that are started apart stay apart"},
+			{"pidbox 1.0", "--health-grace", "it is gone; until its first success COMMAND has --health-failures times --health-interval"},
 			{"pidbox 1.0", "--rotate-size --rotate-keep", "it is gone; logrotate's copytruncate works, and --reopen-on"},
 			{"systemd.service", "--restart-sec --restart-delay --delay", "write --backoff-max D"},
 			{"supervisord", "--startretries --max-retries --retries", "write --max-restarts N/D"},
