@@ -1,13 +1,15 @@
 # make help lists what can be made.
 SHELL = /bin/sh
-VERSION := $(shell sed -n 's/^## \([0-9][0-9.]*\).*/\1/p' packaging/CHANGELOG.md | head -n 1)
+VERSION := $(shell sed -n 's/^## \([0-9][^,]*\),.*/\1/p' packaging/CHANGELOG.md | head -n 1)
+# Not that of a repository in which unpacked sources may lie.
+COMMIT := $(shell git ls-files --error-unmatch Makefile >/dev/null 2>&1 && git describe --always --abbrev=12 --dirty --exclude='*' 2>/dev/null)
 PREFIX = /usr/local
 DESTDIR =
 BINARY = pidbox
 D = 10m
 FUZZ = 20000
 TAGS = urfave_cli_no_docs
-LDFLAGS = -s -w -buildid= -X pidbox/lib/multicall.version=$(VERSION)
+LDFLAGS = -s -w -buildid= -X pidbox/lib/multicall.version=$(VERSION) -X pidbox/lib/multicall.commit=$(COMMIT)
 GO = go
 GOTEST = $(GO) test -count=1 -timeout 30m
 LINTER = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
@@ -88,8 +90,9 @@ soak: build ## random lives of processes for D, with a checker that knows who ow
 generate: ## man pages, completions and the README's tables, from the applets' descriptions
 	packaging/generate
 
-install: build ## the binary, its links, pages and completions, under $(DESTDIR)$(PREFIX)
-	DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' packaging/install '$(BINARY)'
+install: ## the binary, its links, pages and completions, under $(DESTDIR)$(PREFIX); without Go, the binary that is there
+	@if command -v $(GO) >/dev/null || [ ! -x '$(BINARY)' ]; then $(MAKE) build; fi
+	DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' VERSION='$(VERSION)' packaging/install '$(BINARY)'
 
 uninstall: ## what install made
 	DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' packaging/install --remove

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -37,15 +38,40 @@ func TestPackages(t *testing.T) {
 		}
 	})
 	t.Run("modules", func(t *testing.T) {
-		copyright := read(t, "../packaging/deb/copyright")
 		bill := read(t, glob(t, one+"/*.sbom.txt")[0])
 		if !strings.Contains(bill, "\tmod\tpidbox\tv1.2.3\t") {
 			t.Errorf("the bill of materials does not name the version:\n%s", bill)
 		}
-		for _, line := range strings.Split(bill, "\n") {
-			if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "dep" && !strings.Contains(copyright, fields[1]+" ") {
-				t.Errorf("packaging/deb/copyright does not name the licence of %s", fields[1])
+		root := t.TempDir()
+		sh(t, root, "tar", "-xzf", fmt.Sprintf("%s/pidbox-1.2.3-linux-%s.tar.gz", one, arch), "--strip-components=1")
+		sh(t, root, "dpkg-deb", "-x", deb(one, "pidbox", "1.2.3", arch), root+"/deb")
+		for _, path := range []string{"/share/doc/pidbox/NOTICES", "/deb/usr/share/doc/pidbox/copyright"} {
+			notices := read(t, root+path)
+			for _, line := range strings.Split(bill, "\n") {
+				fields := strings.Fields(line)
+				if len(fields) < 3 || fields[0] != "dep" {
+					continue
+				}
+				_, part, found := strings.Cut(notices, "\n"+fields[1]+"@"+fields[2]+"\nLicence: ")
+				part, _, _ = strings.Cut(part, "\n------")
+				if !found || !strings.Contains(part, "Copyright") && !strings.Contains(part, "icense") || strings.Count(part, "\n") < 4 {
+					t.Errorf("%s: no copyright or licence of %s: %s", path, fields[1], part)
+				}
 			}
+			if !strings.Contains(notices, "Copyright 2009 The Go Authors") {
+				t.Errorf("%s: Go's own licence is missing", path)
+			}
+		}
+		if !strings.Contains(read(t, root+"/share/man/man1/pid-kill.1"), "\n.Os pidbox 1.2.3\n") {
+			t.Error("the pages do not name the version that was built")
+		}
+	})
+	t.Run("links", func(t *testing.T) {
+		root := t.TempDir()
+		sh(t, root, "tar", "-xzf", fmt.Sprintf("%s/pidbox-1.2.3-linux-%s.tar.gz", one, arch), "--strip-components=1")
+		sh(t, root, "dpkg-deb", "-x", deb(one, "pidbox", "1.2.3", arch), root+"/deb")
+		for _, dir := range []string{"/share/doc/pidbox", "/deb/usr/share/doc/pidbox"} {
+			linksLead(t, root+dir)
 		}
 	})
 	t.Run("lint", func(t *testing.T) {
@@ -76,15 +102,18 @@ func TestPackages(t *testing.T) {
 		dpkg := func(args ...string) string {
 			return sh(t, "", append([]string{"dpkg", "--root=" + root, "--force-not-root", "--log=/dev/null"}, args...)...)
 		}
-		dpkg("-i", deb(one, "pidbox", "1.2.3", arch), deb(one, "pidbox-daemonize", "1.2.3", arch))
+		debs := func(dir, version string) []string {
+			return []string{"-i", deb(dir, "pidbox", version, arch), deb(dir, "pidbox-daemonize", version, arch), deb(dir, "pidbox-fault", version, arch)}
+		}
+		dpkg(debs(one, "1.2.3")...)
 		runsAll(t, root+"/usr/bin", "1.2.3")
 		runsAll(t, root+"/usr/lib/pidbox/bin", "1.2.3")
-		dpkg("-i", deb(next, "pidbox", "1.2.4", arch), deb(next, "pidbox-daemonize", "1.2.4", arch))
+		dpkg(debs(next, "1.2.4")...)
 		runsAll(t, root+"/usr/bin", "1.2.4")
-		dpkg("-i", deb(one, "pidbox", "1.2.3", arch), deb(one, "pidbox-daemonize", "1.2.3", arch))
+		dpkg(debs(one, "1.2.3")...)
 		runsAll(t, root+"/usr/bin", "1.2.3")
 		daemon := daemon(t, root+"/usr/bin/daemonize")
-		dpkg("--purge", "pidbox-daemonize", "pidbox")
+		dpkg("--purge", "pidbox-daemonize", "pidbox-fault", "pidbox")
 		if !lab.Running(daemon) {
 			t.Error("the removal ended a running daemon")
 		}
@@ -100,6 +129,11 @@ func TestPackages(t *testing.T) {
 		sh(t, "", append(dpkg, "-i", theirs)...)
 		before := read(t, root+"/usr/bin/daemonize")
 		sh(t, "", append(dpkg, "-i", deb(one, "pidbox", "1.2.3", arch))...)
+		for _, path := range walk(t, root+"/usr", false) {
+			if name := filepath.Base(path); strings.Contains(path, "completion") && strings.Contains(name, "daemonize") || strings.Contains(name, "fault-") && !strings.Contains(path, "/doc/") {
+				t.Errorf("pidbox alone has %s", path)
+			}
+		}
 		if read(t, root+"/usr/bin/daemonize") != before {
 			t.Error("pidbox touched the other package's daemonize")
 		}
@@ -123,9 +157,10 @@ func TestPackages(t *testing.T) {
 		before := installed(t, root)
 		rpm(append([]string{"-i", "--nodeps"}, glob(t, one+"/*.rpm")...)...)
 		runsAll(t, root+"/usr/bin", "1.2.3")
+		linksLead(t, root+"/usr/share/doc/pidbox")
 		rpm(append([]string{"-U", "--nodeps"}, glob(t, next+"/*.rpm")...)...)
 		runsAll(t, root+"/usr/bin", "1.2.4")
-		rpm("-e", "pidbox-daemonize", "pidbox")
+		rpm("-e", "pidbox-daemonize", "pidbox-fault", "pidbox")
 		if after := installed(t, root); !slices.Equal(before, after) { // the directories are another package's
 			t.Errorf("left behind: %q, before: %q", after, before)
 		}
@@ -217,6 +252,61 @@ ls -A "$1/bin"`
 	}
 }
 
+// TestDistVersions makes a version that comes before another one in a directory where that lies already, of sources that are in
+// no repository; and refuses what is no version.
+func TestDistVersions(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("rpmbuild keeps owners as root only")
+	}
+	tools(t, "dpkg-deb", "rpmbuild", "go", "make", "git")
+	t.Parallel()
+	src, out := sources(t, 0), t.TempDir()
+	if err := os.WriteFile(out+"/pidbox-1.0.0-linux-amd64.tar.gz", nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	sh(t, src, "env", "-u", marker, "-u", "SOURCE_DATE_EPOCH", "OUT="+out, "packaging/dist", "1.0.0~rc1", runtime.GOARCH)
+	sums := read(t, out+"/SHA256SUMS")
+	if strings.Count(sums, "\n") != 8 || strings.Count(sums, "1.0.0~rc1") != 8 {
+		t.Errorf("SHA256SUMS is not of this version alone:\n%s", sums)
+	}
+	for _, version := range []string{"", "1.", ".1", "1.0~", "1.0-rc1", "1.0 2", "v1.0", "1.0\n2.0"} {
+		cmd := exec.Command("packaging/dist", version)
+		cmd.Dir = src
+		if text, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(text), "dist") {
+			t.Errorf("version %q: %v %s", version, err, text)
+		}
+	}
+
+	// Whoever installs may have no Go.
+	sh(t, src, "env", "-u", marker, "make", "-s", "build")
+	sh(t, src, "make", "-s", "install", "GO=no-such-go", "DESTDIR="+out+"/root")
+	runsAll(t, out+"/root/usr/local/bin", "pidbox")
+}
+
+// linksLead asks every relative link of the documents under dir where it leads.
+func linksLead(t *testing.T, dir string) {
+	t.Helper()
+	link := regexp.MustCompile(`\]\(([^)#]+)[^)]*\)`)
+	pages := 0
+	for _, path := range walk(t, dir, false) {
+		if filepath.Ext(path) != ".md" {
+			continue
+		}
+		pages++
+		for _, m := range link.FindAllStringSubmatch(read(t, dir+path), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(filepath.Dir(dir+path), m[1])); err != nil {
+				t.Errorf("%s links to %s, which is not there", dir+path, m[1])
+			}
+		}
+	}
+	if pages < 5 {
+		t.Errorf("%s has only %d documents", dir, pages)
+	}
+}
+
 // openDir is a directory of the test that everybody can read: rpmlint runs as nobody.
 func openDir(t *testing.T) string {
 	dir := t.TempDir()
@@ -228,9 +318,9 @@ func openDir(t *testing.T) string {
 	return dir
 }
 
-// dist makes a release of a copy of the sources whose files are older by age.
-func dist(t *testing.T, version string, age time.Duration, arch string) string {
-	src, out := t.TempDir(), openDir(t)
+// sources is a copy of the sources whose files are older by age, in no repository.
+func sources(t *testing.T, age time.Duration) string {
+	src := t.TempDir()
 	sh(t, "..", "sh", "-c", `git ls-files -z --cached --others --exclude-standard | tar --null -T - -cf - | tar -xf - -C "$1"`, "sh", src)
 	then := time.Now().Add(-age)
 	err := filepath.WalkDir(src, func(path string, d fs.DirEntry, err error) error {
@@ -242,6 +332,12 @@ func dist(t *testing.T, version string, age time.Duration, arch string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return src
+}
+
+// dist makes a release of sources older by age.
+func dist(t *testing.T, version string, age time.Duration, arch string) string {
+	src, out := sources(t, age), openDir(t)
 	sh(t, src, "env", "-u", marker, "OUT="+out, "SOURCE_DATE_EPOCH=1700000000", "packaging/dist", version, arch)
 	return out
 }

@@ -46,7 +46,7 @@ func parse(a *applet.Applet, call *applet.Call, foreign Foreign) error {
 				_, err := io.WriteString(call.Stdout, manual.Help(a))
 				return err
 			case common.Version:
-				_, err := fmt.Fprintf(call.Stdout, "%s (pidbox) %s\n", a.Name, Version())
+				_, err := fmt.Fprintf(call.Stdout, "%s (pidbox) %s\n%s\n", a.Name, Version(), origin())
 				return err
 			}
 			if err := a.Related(call); err != nil {

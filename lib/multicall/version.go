@@ -1,7 +1,9 @@
 package multicall
 
-// version is stamped at link time: -ldflags "-X pidbox/lib/multicall.version=1.2.3".
-var version string
+import "runtime"
+
+// version and commit are stamped at link time: -ldflags "-X pidbox/lib/multicall.version=1.2.3".
+var version, commit string
 
 // Version is the stamped version, or "devel".
 func Version() string {
@@ -9,4 +11,13 @@ func Version() string {
 		return "devel"
 	}
 	return version
+}
+
+// origin is of what and by what the binary was built.
+func origin() string {
+	text := runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH
+	if commit != "" {
+		return "commit " + commit + ", " + text
+	}
+	return text
 }
