@@ -123,7 +123,7 @@ func daemonize() *applet.Applet {
 			daemonize refuses to run as PID 1 of a container, because the container would exit with it.
 			Let the container execute COMMAND, or use keep-alive(1).
 		`,
-		SeeAlso: []string{"keep-alive(1)", "pid-alive(1)", "pid-kill(1)", "wait-healthy(1)", "daemon(7)", "sd_notify(3)"},
+		SeeAlso: []string{"pidbox-pidfile(7)", "keep-alive(1)", "pid-alive(1)", "pid-kill(1)", "wait-healthy(1)", "daemon(7)", "sd_notify(3)"},
 		Quiet:   "do not print the PID or the directories that were made, and do not explain status 1 and 3",
 		Run:     o.run,
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +106,31 @@ func documents(t *testing.T) map[string]string {
 	return files
 }
 
+// writtenPages are the pages that are written by hand: their edition and their table of statuses are made.
+func writtenPages(t *testing.T) map[string]string {
+	t.Helper()
+	e := edition(t)
+	head := regexp.MustCompile(`(?m)^\.(Dd|Os) .*$`)
+	table := regexp.MustCompile(`(?s)(\.\\" begin statuses\n).*(\.\\" end statuses\n)`)
+	var statuses strings.Builder
+	for _, m := range applet.Meanings() {
+		fmt.Fprintf(&statuses, ".It %s\n%s\n", m.Name, m.Text)
+	}
+	pages := map[string]string{}
+	paths, _ := filepath.Glob("../packaging/man/*.7")
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		made := head.ReplaceAllStringFunc(string(text), func(line string) string {
+			return map[bool]string{true: ".Dd " + e.Date, false: ".Os pidbox " + e.Version}[strings.HasPrefix(line, ".Dd")]
+		})
+		pages[path] = table.ReplaceAllString(made, "${1}"+statuses.String()+"${2}")
+	}
+	return pages
+}
+
 // TestUpToDate compares the generated files with what is to be generated; make generate writes them.
 func TestUpToDate(t *testing.T) {
 	files := map[string]string{}
@@ -113,6 +139,7 @@ func TestUpToDate(t *testing.T) {
 	}
 	maps.Copy(files, documents(t))
 	files["../packaging/man/fault-tester.5"] = planPage(t, edition(t))
+	maps.Copy(files, writtenPages(t))
 	for _, pattern := range []string{"../packaging/man/*", "../packaging/completions/*"} {
 		there, _ := filepath.Glob(pattern)
 		for _, path := range there {
@@ -144,12 +171,15 @@ func TestUpToDate(t *testing.T) {
 func TestGeneratedFilesAreWellFormed(t *testing.T) {
 	dir := t.TempDir()
 	readers := map[string][]string{
+		".7":    {"mandoc -Tlint -Wwarning", "man --warnings=w,all -l"},
 		".1":    {"mandoc -Tlint -Wwarning", "man --warnings=w,all -l"},
 		".bash": {"bash -n"},
 		".fish": {"fish -n"},
 		"":      {"zsh -n"},
 	}
-	for path, text := range manual.Files(everything(), edition(t)) {
+	files := manual.Files(everything(), edition(t))
+	maps.Copy(files, writtenPages(t))
+	for path, text := range files {
 		file := filepath.Join(dir, filepath.Base(path))
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			t.Fatal(err)

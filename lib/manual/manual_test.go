@@ -89,7 +89,7 @@ func TestPageShowsTextsAsTheyAre(t *testing.T) {
 		"\\&.Dt is not a request here; a well-known thing, don't you think?\n",
 		".It Fl p , Fl \\-pid\\-file , Fl \\-pidfile Ar FILE\n",
 		".It Fl \\-show\\-stacks Ns Oo = Ns Ar D Oc\n",
-		".Xr pid\\-alive 1 ,\n.Xr pidbox 1 ,\n.Xr kill 2 ,\n.Xr start\\-stop\\-daemon 8\n",
+		".Xr pid\\-alive 1 ,\n.Xr pidbox 1 ,\n.Xr kill 2 ,\n.Xr pidbox\\-syntax 7 ,\n.Xr start\\-stop\\-daemon 8\n",
 		".El\n.Pp\n\\fB\\-\\-grace\\fR cannot be combined with \\fB\\-\\-show\\-stacks\\fR or \\fB\\-\\-env\\fR\\&.\n.br\n\\fB\\-\\-user\\fR needs \\fB\\-\\-chdir\\fR\\&.\n",
 		"\\&.hidden \\(aqx\\(aq\n",
 	} {

@@ -164,7 +164,7 @@ func (p *page) examples(all []applet.Example) {
 func (p *page) seeAlso(a *applet.Applet) {
 	refs := append([]string(nil), a.SeeAlso...)
 	if a.Name != "pidbox" {
-		refs = append(refs, "pidbox(1)")
+		refs = append(refs, "pidbox(1)", "pidbox-syntax(7)")
 	}
 	if len(refs) == 0 {
 		return
