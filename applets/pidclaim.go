@@ -25,6 +25,7 @@ type pidClaimOptions struct {
 	wait    time.Duration
 	dryRun  bool
 	hold    bool
+	json    bool
 	user    *spawn.User
 	dir     string
 	umask   *int
@@ -67,9 +68,11 @@ func pidClaim() *applet.Applet {
 			umaskOption(&o.umask),
 			envOption(&o.env),
 			applet.Switch(&o.hold, "hold", "hold a lock on the pidfile for COMMAND's lifetime, which other PID namespaces and hosts see too"),
+			outcomeOption(&o.json),
 			applet.Switch(&o.dryRun, "dry-run n", "change nothing and lock nothing; print what would be done, and exit with the status it would have"),
 		}, ruleOptions(&o.rules)...),
-		Exclusive: [][]string{{"pid", "user"}, {"pid", "chdir"}, {"pid", "umask"}, {"pid", "env"}, {"pid", "hold"}},
+		Exclusive: [][]string{{"pid", "user"}, {"pid", "chdir"}, {"pid", "umask"}, {"pid", "env"}, {"pid", "hold"}, {"json", "dry-run"}},
+		Requires:  []applet.Need{{Option: "json", OneOf: []string{"pid"}}},
 		Statuses: []applet.Item{
 			{Name: "0", Text: "claimed, or the process held it already"},
 			{Name: "1", Text: "held by another live process"},
@@ -136,7 +139,7 @@ func pidClaim() *applet.Applet {
 			daemonize(1) resets them all.
 		`,
 		SeeAlso: []string{"pidbox-pidfile(7)", "pid-alive(1)", "pid-kill(1)", "daemonize(1)", "flock(2)", "xattr(7)"},
-		Run:     o.run,
+		Run:     o.answer,
 	}
 }
 
@@ -162,6 +165,16 @@ func (o *pidClaimOptions) check(c *applet.Call) error {
 		}
 	}
 	return checkMode(o.mode, o.rules)
+}
+
+// answer is run, and its outcome as an object if that was asked for.
+func (o *pidClaimOptions) answer(c *applet.Call) error {
+	began := time.Now()
+	err := o.run(c)
+	if o.json {
+		return outcome{File: o.file, PID: o.pid}.print(c, began, err)
+	}
+	return err
 }
 
 func (o *pidClaimOptions) run(c *applet.Call) error {

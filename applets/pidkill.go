@@ -21,7 +21,8 @@ type pidKillOptions struct {
 	group, session, tree bool
 	strict, keep, noWait bool
 	handler              bool // --require-handler
-	dryRun               bool
+	dryRun, json         bool
+	out                  outcome
 	began                time.Time
 }
 
@@ -71,10 +72,11 @@ func pidKill() *applet.Applet {
 				"send the signal of --no-wait only if the process has a handler for it, which otherwise might end it"),
 			applet.Switch(&o.strict, "strict", "exit with status 1 if there is nothing to stop"),
 			applet.Switch(&o.keep, "keep-pid-file", "never remove the pidfile"),
+			outcomeOption(&o.json),
 			applet.Switch(&o.dryRun, "dry-run n",
 				"send no signal, change and lock nothing; print what would be done, and exit with the status it would have"),
 		}, ruleOptions(&o.rules)...),
-		Exclusive: [][]string{{"group", "session", "tree"}, {"retry", "grace"}, {"retry", "signal"}, {"no-wait", "grace"}, {"no-wait", "retry"}},
+		Exclusive: [][]string{{"group", "session", "tree"}, {"retry", "grace"}, {"retry", "signal"}, {"no-wait", "grace"}, {"no-wait", "retry"}, {"json", "dry-run"}},
 		Requires:  []applet.Need{{Option: "require-handler", OneOf: []string{"no-wait"}}},
 		Statuses: []applet.Item{
 			{Name: "0", Text: "gone, and the pidfile removed; or there was nothing to stop"},
@@ -115,7 +117,7 @@ func pidKill() *applet.Applet {
 			Where no thread can be made, the Go runtime ends pid-kill with a trace and status 2 before anything was signalled.
 		` + believed,
 		SeeAlso: []string{"pidbox-pidfile(7)", "pid-alive(1)", "pid-claim(1)", "start-stop-daemon(8)", "pidfd_send_signal(2)"},
-		Run:     o.run,
+		Run:     o.answer,
 	}
 }
 
@@ -161,6 +163,16 @@ func (o *pidKillOptions) scope() proc.Scope {
 	return proc.Process
 }
 
+// answer is run, and its outcome as an object if that was asked for.
+func (o *pidKillOptions) answer(c *applet.Call) error {
+	err := o.run(c)
+	if o.json {
+		o.out.File = o.file
+		return o.out.print(c, o.began, err)
+	}
+	return err
+}
+
 func (o *pidKillOptions) run(c *applet.Call) error {
 	if err := o.check(c); err != nil {
 		return err
@@ -170,6 +182,7 @@ func (o *pidKillOptions) run(c *applet.Call) error {
 		return err
 	}
 	defer h.Close()
+	o.out.PID = h.PID
 	t, err := o.target(h)
 	switch {
 	case err != nil:

@@ -108,7 +108,8 @@ func (o *pidKillOptions) stop(c *applet.Call, t *victim) error {
 	case err != nil:
 		return fmt.Errorf("%s: %w", o.file, err)
 	}
-	if out.Last == syscall.SIGKILL && schedule[0].Signal != syscall.SIGKILL && !c.Quiet {
+	o.out.Killed = out.Last == syscall.SIGKILL && schedule[0].Signal != syscall.SIGKILL
+	if o.out.Killed && !c.Quiet {
 		c.Say("%s: %s did not exit in time and was killed (SIGKILL)", o.file, t.name)
 	}
 	c.Tell("%s is gone", t.name)
@@ -166,6 +167,7 @@ func (o *pidKillOptions) nothing(c *applet.Call, h *pidfile.Holder) error {
 			return err
 		}
 	}
+	o.out.Why = "nothing to stop: " + h.Why
 	switch {
 	case o.strict:
 		return applet.Fail(applet.No, "%s: nothing to stop: %s", o.file, h.Why)
