@@ -13,6 +13,7 @@ complete -c pid-kill -l no-wait -d 'only send the first signal, for example for 
 complete -c pid-kill -l require-handler -d 'send the signal of --no-wait only if the process has a handler for it, which otherwise might end it'
 complete -c pid-kill -l strict -d 'exit with status 1 if there is nothing to stop'
 complete -c pid-kill -l keep-pid-file -d 'never remove the pidfile'
+complete -c pid-kill -l json -d 'print a JSON object: status, file, pid, seconds, and why where there is something to say'
 complete -c pid-kill -l dry-run -s n -d 'send no signal, change and lock nothing; print what would be done, and exit with the status it would have'
 complete -c pid-kill -l allow-insecure -d 'act on a pidfile that other users could have written'
 complete -c pid-kill -l unrecorded -x -d 'how to treat a process that started after a pidfile without a record was written: doubt (the default), running or stale'
