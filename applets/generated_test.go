@@ -117,7 +117,7 @@ func writtenPages(t *testing.T) map[string]string {
 		fmt.Fprintf(&statuses, ".It %s\n%s\n", m.Name, m.Text)
 	}
 	pages := map[string]string{}
-	paths, _ := filepath.Glob("../packaging/man/*.7")
+	paths, _ := filepath.Glob("../packaging/man/pidbox-*.[57]")
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		if err != nil {
@@ -171,6 +171,7 @@ func TestUpToDate(t *testing.T) {
 func TestGeneratedFilesAreWellFormed(t *testing.T) {
 	dir := t.TempDir()
 	readers := map[string][]string{
+		".5":    {"mandoc -Tlint -Wwarning", "man --warnings=w,all -l"},
 		".7":    {"mandoc -Tlint -Wwarning", "man --warnings=w,all -l"},
 		".1":    {"mandoc -Tlint -Wwarning", "man --warnings=w,all -l"},
 		".bash": {"bash -n"},

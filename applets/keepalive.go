@@ -129,7 +129,7 @@ func keepAlive() *applet.Applet {
 			--status and --restart use a socket in FILE's directory and not a signal, because an answer must come back.
 			Only root and keep-alive's own user are served, and only the process that FILE names is believed.
 		`,
-		SeeAlso: []string{"pidbox-pidfile(7)", "pid-alive(1)", "pid-kill(1)", "daemonize(1)", "wait-healthy(1)"},
+		SeeAlso: []string{"pidbox-json(5)", "pidbox-pidfile(7)", "pid-alive(1)", "pid-kill(1)", "daemonize(1)", "wait-healthy(1)"},
 		Quiet:   "log warnings and errors only",
 		Run:     o.run,
 	}

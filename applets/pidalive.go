@@ -96,7 +96,7 @@ func pidAlive() *applet.Applet {
 			and name on the process itself (Linux 6.18); record (pidfs inode), which is never used twice in a boot (Linux 6.9);
 			record (start time), to 10 ms; and no record, by PID and times alone.
 		` + believed,
-		SeeAlso: []string{"pidbox-pidfile(7)", "pid-claim(1)", "pid-kill(1)", "wait-healthy(1)"},
+		SeeAlso: []string{"pidbox-json(5)", "pidbox-pidfile(7)", "pid-claim(1)", "pid-kill(1)", "wait-healthy(1)"},
 		Failure: applet.Unsafe,
 		Run:     o.run,
 	}

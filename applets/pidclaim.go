@@ -138,7 +138,7 @@ func pidClaim() *applet.Applet {
 			Other signals that the caller ignored have their default action again: the Go runtime resets them.
 			daemonize(1) resets them all.
 		`,
-		SeeAlso: []string{"pidbox-pidfile(7)", "pid-alive(1)", "pid-kill(1)", "daemonize(1)", "flock(2)", "xattr(7)"},
+		SeeAlso: []string{"pidbox-json(5)", "pidbox-pidfile(7)", "pid-alive(1)", "pid-kill(1)", "daemonize(1)", "flock(2)", "xattr(7)"},
 		Run:     o.answer,
 	}
 }

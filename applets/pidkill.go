@@ -116,7 +116,7 @@ func pidKill() *applet.Applet {
 
 			Where no thread can be made, the Go runtime ends pid-kill with a trace and status 2 before anything was signalled.
 		` + believed,
-		SeeAlso: []string{"pidbox-pidfile(7)", "pid-alive(1)", "pid-claim(1)", "start-stop-daemon(8)", "pidfd_send_signal(2)"},
+		SeeAlso: []string{"pidbox-json(5)", "pidbox-pidfile(7)", "pid-alive(1)", "pid-claim(1)", "start-stop-daemon(8)", "pidfd_send_signal(2)"},
 		Run:     o.answer,
 	}
 }

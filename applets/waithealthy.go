@@ -119,7 +119,7 @@ func waitHealthy() *applet.Applet {
 			A pidfile that names no running process is a failure at once: write it before waiting.
 			One that other users could have written is refused with status 4, as by pid-alive(1).
 		`,
-		SeeAlso: []string{"daemonize(1)", "keep-alive(1)", "pid-alive(1)", "sd_notify(3)", "curl(1)"},
+		SeeAlso: []string{"pidbox-json(5)", "daemonize(1)", "keep-alive(1)", "pid-alive(1)", "sd_notify(3)", "curl(1)"},
 		Run:     o.run,
 	}
 }

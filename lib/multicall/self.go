@@ -55,7 +55,7 @@ func Self(list []applet.Entry) *applet.Applet {
 
 			Where there is no memory or no thread left, the Go runtime ends any applet with a trace and status 2.
 		`,
-		SeeAlso: append(pages(list), "pidbox-pidfile(7)", "pidbox-syntax(7)"),
+		SeeAlso: append(pages(list), "pidbox-json(5)", "pidbox-pidfile(7)", "pidbox-syntax(7)"),
 		Run: func(call *applet.Call) error {
 			switch {
 			case install && len(call.Args) == 1:
