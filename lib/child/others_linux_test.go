@@ -244,7 +244,14 @@ func withGrandchild(t *testing.T) (*Child, int) {
 	var grandchild int
 	_, err = fmt.Fscan(r, &grandchild)
 	try(t, err)
-	return c, grandchild
+	for { // until the shell between them, which has told it, has exited
+		info, err := c.Handle().Info()
+		try(t, err)
+		if info.Name == "sleep" {
+			return c, grandchild
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // of asks whether a process is the child's.
