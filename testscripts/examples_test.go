@@ -101,6 +101,11 @@ func TestShellIsClean(t *testing.T) {
 		if info, err := os.Stat("../" + file); err != nil || !info.Mode().IsRegular() { // removed and not yet committed
 			continue
 		}
+		if strings.HasPrefix(read(t, "../"+file), "# shellcheck shell=bash\n") {
+			sh(t, "..", "shellcheck", "--shell=bash", file)
+			sh(t, "..", "bash", "-n", file)
+			continue
+		}
 		if strings.HasSuffix(file, ".sh") || strings.HasPrefix(read(t, "../"+file), "#!/bin/sh\n") {
 			scripts = append(scripts, file)
 		}

@@ -52,7 +52,14 @@ func Deliver(socket, state string) error {
 	}
 	defer conn.Close()
 	_ = conn.SetWriteDeadline(time.Now().Add(patience))
-	_, _, err = conn.WriteMsgUnix([]byte("BARRIER=1"), syscall.UnixRights(int(write.Fd())), nil)
+	raw, err := conn.SyscallConn()
+	if err == nil {
+		failed := raw.Write(func(fd uintptr) bool { // WriteMsgUnix refuses a connected socket of datagrams
+			err = syscall.Sendmsg(int(fd), []byte("BARRIER=1"), syscall.UnixRights(int(write.Fd())), nil, 0)
+			return !errors.Is(err, syscall.EAGAIN)
+		})
+		err = errors.Join(err, failed)
+	}
 	write.Close()
 	if err != nil {
 		return nil

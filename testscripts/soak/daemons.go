@@ -152,7 +152,7 @@ func (s *service) waitHealthy() {
 		s.violation("%v", err)
 		return
 	}
-	s.want(0, "wait-healthy", "--timeout", "1h", "-p", s.file, "--url", "tcp://"+server.Addr().String())
+	s.want(0, "wait-healthy", "--timeout", "1h", "-p", s.file, "--ready-shared", "--url", "tcp://"+server.Addr().String())
 	server.Close()
 	s.want(124, "wait-healthy", "--timeout", "0.02", "-p", s.file, "--url", "tcp://127.0.0.1:1")
 	s.finish(p.PID, p.giveUp)
