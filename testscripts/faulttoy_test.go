@@ -19,7 +19,10 @@ import (
 func TestFaultToyStore(t *testing.T) {
 	t.Parallel()
 	runs, _ := strconv.Atoi(os.Getenv("TOY_RUNS"))
-	bugs := []string{"early", "forgets", "rejoins", "stale", "flaps", "corrupt", "double", "overlap"}
+	bugs := []string{"early", "forgets", "rejoins", "stale", "flaps", "corrupt", "double"}
+	if runs > 0 { // it takes two faults at the right moment, which one run of the cases may miss
+		bugs = append(bugs, "overlap")
+	}
 	for range max(runs, 1) {
 		bugs = append(bugs, "")
 	}
