@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"pidbox/lib/applet"
+	"pidbox/lib/pidfile"
 	"pidbox/lib/signals"
 )
 
@@ -143,5 +144,10 @@ func (o *ssd) trouble(c *applet.Call, err error) error {
 	case judged == applet.Unsafe && o.action == "stop":
 		status = applet.No
 	}
-	return applet.Fail(status, "%w", err)
+	failed := applet.Fail(status, "%w", err)
+	if doubt := as[*pidfile.DoubtError](err); doubt != nil && doubt.Holder.PID != 1 { // Status would name options of other applets
+		pid := doubt.Holder.PID
+		return applet.WithHint(failed, "look at process %d: if it is another one, remove %s; if it is the one, kill %d stops it", pid, doubt.Holder.Path, pid)
+	}
+	return failed
 }

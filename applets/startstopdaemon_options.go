@@ -129,7 +129,7 @@ func (o *ssd) dpkg() []applet.Option {
 		applet.String(&o.output, "output O", "FILE", "with --background, append what it prints to FILE").As(applet.File),
 		applet.Switch(&o.notifyAwait, "notify-await", "with --background, wait until it says READY=1 by sd_notify(3)"),
 		applet.String(&o.notifyTimeout, "notify-timeout", "N", "wait that many seconds for it (default 60)"),
-		applet.Switch(&o.remove, "remove-pidfile", "remove FILE after a stop, if it still names what was stopped"),
+		applet.Switch(&o.remove, "remove-pidfile", "remove FILE after a stop, if it still names what was stopped and that is gone, for which a stop without --retry waits 2s at most"),
 		applet.Switch(&o.help, "help H", "show this help"),
 		applet.Switch(&o.version, "version V", "show the version"),
 	)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"syscall"
+	"time"
 
 	"pidbox/lib/applet"
 	"pidbox/lib/pidfile"
@@ -25,6 +26,18 @@ func (m *matched) close() {
 	if m.holder != nil {
 		m.holder.Close()
 	}
+}
+
+// removeWait is how long --remove-pidfile waits for the end of a process that got one signal.
+const removeWait = 2 * time.Second
+
+// ended reports that the process of the pidfile, whether or not it met the other conditions, is seen to be gone.
+func (m *matched) ended() bool {
+	if m.holder == nil || m.holder.State != pidfile.Running {
+		return true
+	}
+	alive, err := m.holder.Process.Alive()
+	return err == nil && !alive
 }
 
 // find judges the pidfile by its record, or else by times, where one is given; or opens --pid; or searches. What is
@@ -101,12 +114,15 @@ func (o *ssd) stop(c *applet.Call) error {
 	case o.test:
 		return o.wouldStop(c, found)
 	case len(found.PIDs()) == 0:
-		return o.finish(c, found, false, 0, o.plan.schedule == nil)
+		return o.finish(c, found, false, 0, found.ended())
 	}
 	schedule := o.plan.schedule
 	once := schedule == nil
 	if once {
 		schedule = signals.Schedule{{Signal: o.plan.signal}}
+		if o.remove { // which is only right once it is gone
+			schedule[0].Wait = removeWait
+		}
 	}
 	any, failed, retries := false, 0, 0
 	told := &tellingTarget{Matches: found.Matches, after: func(s syscall.Signal) {
@@ -124,16 +140,21 @@ func (o *ssd) stop(c *applet.Call) error {
 	if err != nil && failed == 0 && !errors.Is(err, stop.ErrSurvived) && !errors.Is(err, proc.ErrNotFound) {
 		return err
 	}
-	return o.finish(c, found, any, failed, once)
+	return o.finish(c, found, any, failed, err == nil || errors.Is(err, proc.ErrNotFound))
 }
 
-// finish is the end of a stop, whether or not there was something to do.
-func (o *ssd) finish(c *applet.Call, found *matched, any bool, failed int, once bool) error {
-	ended := !once || !any
-	if (o.remove || o.dialect.name == "openrc" && ended) && found.holder != nil && found.holder.PID != 0 && failed == 0 {
-		err := pidfile.Release(context.Background(), found.holder)
-		if err != nil && !errors.Is(err, pidfile.ErrChanged) {
-			return err
+// finish is the end of a stop, whether or not there was something to do; ended says that no process of the pidfile's
+// was left. While there is one its pidfile stays, for without it the next start would be a second one.
+func (o *ssd) finish(c *applet.Call, found *matched, any bool, failed int, ended bool) error {
+	if h := found.holder; h != nil && h.PID != 0 && failed == 0 && (o.remove || o.dialect.name == "openrc") {
+		switch {
+		case ended:
+			err := pidfile.Release(context.Background(), h)
+			if err != nil && !errors.Is(err, pidfile.ErrChanged) {
+				return err
+			}
+		case o.remove:
+			c.Say("%s is not removed: process %d is still running", o.pidfile, h.PID)
 		}
 	}
 	switch {
@@ -181,7 +202,7 @@ func (o *ssd) wouldStop(c *applet.Call, found *matched) error {
 		}
 		return nil
 	}
-	return o.finish(c, &matched{found.Matches, nil}, false, 0, true)
+	return o.finish(c, &matched{found.Matches, nil}, false, 0, false)
 }
 
 // tellSignal prints who was signalled, and who could not be.
