@@ -30,7 +30,7 @@ complete -c start-stop-daemon -l no-close -s C -d 'with --background, leave all 
 complete -c start-stop-daemon -l output -s O -r -F -d 'with --background, append what it prints to FILE'
 complete -c start-stop-daemon -l notify-await -d 'with --background, wait until it says READY=1 by sd_notify(3)'
 complete -c start-stop-daemon -l notify-timeout -x -d 'wait that many seconds for it (default 60)'
-complete -c start-stop-daemon -l remove-pidfile -d 'remove FILE after a stop, if it still names what was stopped'
+complete -c start-stop-daemon -l remove-pidfile -d 'remove FILE after a stop, if it still names what was stopped and that is gone, for which a stop without --retry waits 2s at most'
 complete -c start-stop-daemon -l help -s H -d 'show this help'
 complete -c start-stop-daemon -l version -s V -d 'show the version'
 complete -c start-stop-daemon -l env -x -d 'OpenRC: set a variable'
