@@ -18,7 +18,8 @@ func (o *keepAliveOptions) run(c *applet.Call) error {
 	}
 	switch {
 	case o.stop:
-		return supervise.StopAll(o.PIDFile, o.childFile(), o.Rules, o.Schedule)
+		o.ChildPIDFile = o.childFile()
+		return supervise.StopAll(o.Config)
 	case o.status, o.restart:
 		return o.ask(c)
 	}

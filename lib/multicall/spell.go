@@ -26,7 +26,7 @@ func (s speller) spell(args []string) ([]string, error) {
 	var open *applet.Option // the last word, if it is an option whose value can be left out
 	for len(args) > 0 {
 		arg := args[0]
-		if commands && (arg == "--" || !dashed(arg) && s.operand == nil) {
+		if commands && (arg == "--" || !dashed(arg)) {
 			return append(words, args...), nil
 		}
 		args = args[1:]

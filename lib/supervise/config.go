@@ -37,23 +37,19 @@ type Config struct {
 	Notify       bool // tell the service manager, at NOTIFY_SOCKET, that it is ready, and that it ends
 }
 
-// New makes the supervisor, not yet at work. It fails where the command cannot be found or the log not be opened. As
-// PID 1 it collects orphans from now on.
-func New(c Config) (*Supervisor, error) {
-	s, _, err := newLogged(c)
-	return s, err
-}
-
-func newLogged(c Config) (*Supervisor, logger, error) {
+// supervisor makes it, not yet at work. It fails where the command cannot be found or the log not be opened. As PID 1 it
+// collects orphans from now on. close waits, for a bounded time, until what it has to say has been taken.
+func (c Config) supervisor() (_ *Supervisor, close func(), err error) {
 	log, err := c.Log.open(c.Rules.AllowInsecure)
 	if err != nil {
-		return nil, log, err
+		return nil, nil, err
 	}
 	service, err := newService(c, log)
 	if err != nil {
 		log.close()
-		return nil, log, err
+		return nil, nil, err
 	}
+	close = log.close
 	if os.Getpid() == 1 {
 		service.Orphans = child.CollectOrphans()
 	}
@@ -66,10 +62,11 @@ func newLogged(c Config) (*Supervisor, logger, error) {
 		s.Health = &h
 	}
 	if socket := os.Getenv("NOTIFY_SOCKET"); c.Notify && socket != "" {
-		n := &notices{socket: socket, log: log.Logger}
+		n := newNotices(socket, log.Logger)
 		s.Ready, s.Ending = n.ready, n.ending
+		close = func() { n.Close(); log.close() }
 	}
-	return s, log, nil
+	return s, close, nil
 }
 
 // claim takes the supervisor's own pidfile.
@@ -109,11 +106,11 @@ func (g guarded) check(ctx context.Context) error {
 // finds the pidfile may send one. It stays where a child survived its stop.
 func Keep(c Config) error {
 	haveThreads(spareThreads)
-	s, log, err := newLogged(c)
+	s, close, err := c.supervisor()
 	if err != nil {
 		return err
 	}
-	defer log.close()
+	defer close()
 	defer s.Route(c.Signals)()
 	if err := s.claim(c); err != nil {
 		return err

@@ -63,7 +63,6 @@ func (f *fake) Prepare() error { return f.unprepared }
 func (f *fake) Start(ctx context.Context) (Child, error) {
 	f.starts = append(f.starts, time.Now())
 	if f.deaf {
-		f.release = make(chan struct{})
 		<-f.release
 	}
 	if f.hangs {

@@ -3,42 +3,38 @@ package supervise
 import (
 	"context"
 	"log/slog"
-	"sync"
-	"time"
 
 	"pidbox/lib/notify"
 )
 
 // notices tell the service manager, in order and beside the loop: its socket may be full. That no process listens is no
 // failure of the service.
-type notices struct {
+type notices struct{ *queue }
+
+func newNotices(socket string, log *slog.Logger) notices {
+	return notices{newQueue(manager{socket, log}, func(int64) {})}
+}
+
+func (n notices) ready() { _, _ = n.Write([]byte(readyState)) }
+
+func (n notices) ending() { _, _ = n.Write([]byte("STOPPING=1")) }
+
+const readyState = "READY=1"
+
+// manager is the service manager as a writer of states.
+type manager struct {
 	socket string
 	log    *slog.Logger
-	turn   sync.Mutex
 }
 
-func (n *notices) ready() { go n.tell("READY=1", slog.LevelWarn) }
-
-// noticeLimit is how long a stop waits for its notice to be taken.
-const noticeLimit = time.Second
-
-// ending is not missed by a starter in the foreground, which has gone once its daemon was ready.
-func (n *notices) ending() {
-	told := make(chan struct{})
-	go func() {
-		defer close(told)
-		n.tell("STOPPING=1", slog.LevelDebug)
-	}()
-	select {
-	case <-told:
-	case <-time.After(noticeLimit):
+func (m manager) Write(state []byte) (int, error) {
+	err := notify.Send(m.socket, string(state))
+	if err != nil {
+		level := slog.LevelDebug // an end is not missed by a starter in the foreground, which has gone once its daemon was ready
+		if string(state) == readyState {
+			level = slog.LevelWarn
+		}
+		m.log.Log(context.Background(), level, "not notified", "error", err.Error())
 	}
-}
-
-func (n *notices) tell(state string, level slog.Level) {
-	n.turn.Lock()
-	defer n.turn.Unlock()
-	if err := notify.Send(n.socket, state); err != nil {
-		n.log.Log(context.Background(), level, "not notified", "error", err.Error())
-	}
+	return len(state), err
 }

@@ -127,7 +127,7 @@ func TestSupervisorAbortsAStart(t *testing.T) {
 // One whose disk never answers is not waited for for ever.
 func TestSupervisorGivesUpAStartThatCannotEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f, began := &fake{hangs: true, deaf: true}, time.Now()
+		f, began := &fake{hangs: true, deaf: true, release: make(chan struct{})}, time.Now()
 		outcome, err := supervise(t, f, standard, nil, func(s *Supervisor) { time.Sleep(time.Second); askStop(s) })
 		if took := time.Since(began); outcome != Stopped || err != nil || took != time.Second+abortLimit {
 			t.Error(outcome, err, took)

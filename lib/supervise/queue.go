@@ -15,8 +15,9 @@ type queue struct {
 	lost    func(n int64)
 	lines   chan line
 	dropped atomic.Int64
-	over    sync.Once
-	done    chan struct{}
+	ending  sync.Once
+	over    chan struct{} // closed at the end
+	done    chan struct{} // closed when all was written
 }
 
 // line is what to write, or something else to do in its turn.
@@ -32,24 +33,39 @@ const queueLength = 256
 const flushLimit = time.Second
 
 func newQueue(to io.Writer, lost func(int64)) *queue {
-	q := &queue{to: to, lost: lost, lines: make(chan line, queueLength), done: make(chan struct{})}
+	q := &queue{to: to, lost: lost, lines: make(chan line, queueLength), over: make(chan struct{}), done: make(chan struct{})}
 	go q.run()
 	return q
 }
 
 func (q *queue) run() {
 	defer close(q.done)
-	for l := range q.lines {
-		switch {
-		case l.do != nil:
-			l.do()
-		default:
-			_, _ = q.to.Write(l.text) // nowhere is left to report a failure to
+	for {
+		select {
+		case l := <-q.lines:
+			q.take(l)
+		case <-q.over:
+			for {
+				select {
+				case l := <-q.lines:
+					q.take(l)
+				default:
+					return
+				}
+			}
 		}
-		if n := q.dropped.Load(); n > 0 && len(q.lines) < queueLength/2 {
-			q.dropped.Add(-n)
-			q.lost(n)
-		}
+	}
+}
+
+func (q *queue) take(l line) {
+	if l.do != nil {
+		l.do()
+	} else {
+		_, _ = q.to.Write(l.text) // nowhere is left to report a failure to
+	}
+	if n := q.dropped.Load(); n > 0 && len(q.lines) < queueLength/2 {
+		q.dropped.Add(-n)
+		q.lost(n)
 	}
 }
 
@@ -72,9 +88,10 @@ func (q *queue) Do(what func()) {
 	}
 }
 
-// Close waits for what is queued, but no longer than flushLimit. Nothing is written to the queue afterwards.
+// Close waits for what is queued, but no longer than flushLimit. What is written later is lost: a goroutine that is left
+// behind may still have something to say.
 func (q *queue) Close() {
-	q.over.Do(func() { close(q.lines) })
+	q.ending.Do(func() { close(q.over) })
 	late := time.NewTimer(flushLimit)
 	defer late.Stop()
 	select {

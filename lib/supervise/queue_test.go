@@ -70,4 +70,7 @@ func TestQueueEndsWithoutAReader(t *testing.T) {
 	if len(q.lines) == 0 {
 		t.Error("the pipe took all of it")
 	}
+	if n, err := q.Write([]byte("late")); n != 4 || err != nil {
+		t.Error(n, err)
+	}
 }

@@ -3,20 +3,20 @@ package supervise
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"syscall"
 
 	"pidbox/lib/child"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
-	"pidbox/lib/signals"
 )
 
 // StopAll stops the supervisor that pidFile names, which stops its child, and then what it left where it was killed: the
-// child that childFile names, by the schedule, with its group. nil says that both are gone and their pidfiles too. A
+// child that its pidfile names, as it would have stopped it. nil says that both are gone and their pidfiles too. A
 // child that no supervisor started is an *OccupiedError, and is not signalled.
-func StopAll(pidFile, childFile string, rules pidfile.Rules, schedule signals.Schedule) error {
+func StopAll(c Config) error {
 	ctx := context.Background()
-	h, err := pidfile.Read(pidFile, rules)
+	h, err := pidfile.Read(c.PIDFile, c.Rules)
 	if err != nil {
 		return err
 	}
@@ -25,14 +25,19 @@ func StopAll(pidFile, childFile string, rules pidfile.Rules, schedule signals.Sc
 	case err != nil:
 		return err
 	case live != nil:
-		if err := stopOwn(ctx, pidFile, live); err != nil {
+		if err := stopOwn(ctx, c.PIDFile, live); err != nil {
 			return err
 		}
 	}
-	if err := stopLeft(ctx, childFile, rules, schedule); err != nil {
+	if err := stopLeft(ctx, c); err != nil {
 		return err
 	}
-	if h, err = pidfile.Read(pidFile, rules); err != nil {
+	return releaseStale(ctx, c.PIDFile, c.Rules)
+}
+
+func releaseStale(ctx context.Context, file string, rules pidfile.Rules) error {
+	h, err := pidfile.Read(file, rules)
+	if err != nil {
 		return err
 	}
 	defer h.Close()
@@ -51,30 +56,23 @@ func stopOwn(ctx context.Context, pidFile string, p *proc.Handle) error {
 }
 
 // stopLeft stops the child of a supervisor that is gone.
-func stopLeft(ctx context.Context, childFile string, rules pidfile.Rules, schedule signals.Schedule) error {
-	s := &Service{PidFile: childFile, Rules: rules, scope: proc.Group}
+func stopLeft(ctx context.Context, c Config) error {
+	s := &Service{PidFile: c.ChildPIDFile, Rules: c.Rules, scope: c.Scope}
 	if err := s.know(); err != nil {
 		return err
 	}
 	var r record
-	c, err := child.Adopt(ctx, s.adoption(&r))
-	if err != nil {
+	found, err := child.Adopt(ctx, s.adoption(&r))
+	switch {
+	case err != nil:
 		return err
+	case found == nil:
+		return releaseStale(ctx, c.ChildPIDFile, c.Rules)
 	}
-	if c != nil {
-		defer c.Close()
-		if err := c.Stop(ctx, schedule, func(signals.Step) {}); err != nil {
-			return fmt.Errorf("%s: %w", childFile, err)
-		}
-		return c.Release(ctx)
+	p := &process{Child: found, log: slog.New(slog.DiscardHandler)}
+	defer p.Close()
+	if err := p.Stop(c.Schedule, func() {}, nil); err != nil {
+		return fmt.Errorf("%s: %w", c.ChildPIDFile, err)
 	}
-	h, err := pidfile.Read(childFile, rules)
-	if err != nil {
-		return err
-	}
-	defer h.Close()
-	if h.State == pidfile.Stale {
-		return pidfile.Release(ctx, h)
-	}
-	return nil
+	return p.Release(ctx)
 }
