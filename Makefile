@@ -6,6 +6,7 @@ COMMIT := $(shell git ls-files --error-unmatch Makefile >/dev/null 2>&1 && git d
 PREFIX = /usr/local
 DESTDIR =
 BINARY = pidbox
+APPLETS = full
 D = 10m
 FUZZ = 20000
 TAGS = urfave_cli_no_docs
@@ -15,8 +16,24 @@ GOTEST = $(GO) test -count=1 -timeout 30m
 LINTER = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 export CGO_ENABLED = 0
 
-build: ## the binary: static, stripped, the same bytes each time
-	$(GO) build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '$(LDFLAGS)' -o $(BINARY) .
+# APPLETS is full, core, or names of applets; http adds the checks by HTTP and TLS, which wait-healthy and fault-tester have anyway.
+NAMES := $(shell sed -n 's/.*{Name: "\([^"]*\)".*/\1/p' applets/applets.go)
+CORE := $(filter-out fault-agent fault-tester wait-healthy,$(NAMES))
+CHOSEN := $(foreach a,$(APPLETS),$(if $(filter core,$a),$(CORE),$a))
+COMMA := ,
+TAGSOF = $(subst $() ,,$(patsubst %,$(COMMA)%,pidbox_some $(if $(filter http wait-healthy fault-tester,$1),pidbox_http) $(patsubst %,applet_%,$(subst -,_,$(filter-out http,$1)))))
+ifneq ($(filter-out full http $(NAMES),$(CHOSEN)),)
+$(error APPLETS: $(filter-out full http $(NAMES),$(CHOSEN)): no such applet; there are full, core, http and $(NAMES))
+endif
+ifeq ($(filter-out http,$(CHOSEN)),)
+$(error APPLETS names no applet)
+endif
+ifeq ($(filter full,$(CHOSEN)),)
+CHOSENTAGS := $(call TAGSOF,$(CHOSEN))
+endif
+
+build: ## the binary: static, stripped, the same bytes each time; APPLETS=core or APPLETS='NAME...' for fewer applets
+	$(GO) build -trimpath -buildvcs=false -tags $(TAGS)$(CHOSENTAGS) -ldflags '$(LDFLAGS)' -o $(BINARY) .
 
 demo: build ## a tour on real processes, in a few seconds
 	packaging/demo ./$(BINARY)
@@ -51,6 +68,7 @@ vet: ## go vet for each system that is supported
 	GOOS=linux GOARCH=arm $(GO) vet -tags $(TAGS) ./...
 	GOOS=darwin $(GO) vet -tags $(TAGS) ./...
 	GOOS=freebsd $(GO) vet -tags $(TAGS) ./...
+	for os in linux darwin freebsd; do GOOS=$$os $(GO) build -tags $(TAGS)$(call TAGSOF,$(CORE)) -o /dev/null . || exit 1; done
 
 check: lint vet fuzz ## formatting, linters, scripts, generated files and fuzzing, without the tests
 	$(GO) mod tidy -diff

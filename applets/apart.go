@@ -1,6 +1,10 @@
+//go:build !pidbox_some || applet_chpst || applet_daemonize || applet_keep_alive || applet_pid_bound || applet_start_stop_daemon
+
 package applets
 
 import (
+	"time"
+
 	"pidbox/lib/applet"
 	"pidbox/lib/daemon"
 	"pidbox/lib/signals"
@@ -26,3 +30,6 @@ func apart(c *applet.Call) (done bool, err error) {
 	}
 	return true, applet.Exit(applet.Status(end.Code))
 }
+
+// minUptime is how long COMMAND has to live, unless told: a port that is taken, or a file that is missing, is found.
+const minUptime = 100 * time.Millisecond

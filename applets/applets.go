@@ -10,6 +10,10 @@ import (
 )
 
 // List is every applet, by name. Adding one is its file, its line here, its scripts, and make generate.
+//
+// A build is of all of them, or, with the tag pidbox_some, of those that have a tag of their own, applet_pid_claim and so
+// on: make build APPLETS='...' sets these. The files of an applet begin with the tags of those that are made of them;
+// without_NAME.go stands for them where they are left out.
 func List() []applet.Entry {
 	return []applet.Entry{
 		{Name: "chpst", Also: []string{"envdir", "envuidgid", "setlock", "setuidgid", "softlimit"}, New: chpst, DropIn: true},

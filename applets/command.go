@@ -2,6 +2,7 @@ package applets
 
 import (
 	"errors"
+	"path/filepath"
 
 	"pidbox/lib/applet"
 	"pidbox/lib/spawn"
@@ -51,4 +52,12 @@ func untold(c *applet.Call, err error) error {
 		return nil
 	}
 	return err
+}
+
+// directory parses the name of a directory, from the caller's.
+func directory(s string) (string, error) {
+	if _, err := applet.FileName(s); err != nil {
+		return "", err
+	}
+	return filepath.Abs(s)
 }

@@ -1,3 +1,5 @@
+//go:build !pidbox_some || applet_daemonize
+
 package applets
 
 import (
@@ -16,9 +18,6 @@ import (
 	"pidbox/lib/signals"
 	"pidbox/lib/spawn"
 )
-
-// minUptime is how long COMMAND has to live, unless told: a port that is taken, or a file that is missing, is found.
-const minUptime = 100 * time.Millisecond
 
 // daemonize detaches a command, and returns 0 only when that was executed, lived and said that it is ready, as far as
 // asked, with a pidfile that is complete. Of any failure nothing is left. The pidfile is claimed before the command is

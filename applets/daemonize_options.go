@@ -1,8 +1,9 @@
+//go:build !pidbox_some || applet_daemonize
+
 package applets
 
 import (
 	"os"
-	"path/filepath"
 
 	"pidbox/lib/applet"
 	"pidbox/lib/daemon"
@@ -65,14 +66,6 @@ func (o *daemonizeOptions) options() []applet.Option {
 			"start nothing and lock nothing; print what would be done, and exit with the status it would have"),
 	}
 	return append(list, ruleOptions(&o.order.Rules)...)
-}
-
-// directory parses the name of a directory, from the caller's.
-func directory(s string) (string, error) {
-	if _, err := applet.FileName(s); err != nil {
-		return "", err
-	}
-	return filepath.Abs(s)
 }
 
 // check refuses what cannot be started, and makes the readiness of the options.

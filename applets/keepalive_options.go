@@ -1,3 +1,5 @@
+//go:build !pidbox_some || applet_keep_alive
+
 package applets
 
 import (

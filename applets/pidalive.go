@@ -1,3 +1,5 @@
+//go:build !pidbox_some || applet_pid_alive
+
 package applets
 
 import (

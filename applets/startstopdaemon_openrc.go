@@ -1,3 +1,5 @@
+//go:build !pidbox_some || applet_start_stop_daemon
+
 package applets
 
 import (

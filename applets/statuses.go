@@ -8,22 +8,18 @@ import (
 	"strings"
 
 	"pidbox/lib/applet"
-	"pidbox/lib/daemon"
-	"pidbox/lib/fault/agent"
-	"pidbox/lib/fault/run"
-	"pidbox/lib/health"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
 	"pidbox/lib/resolve"
 	"pidbox/lib/signals"
 	"pidbox/lib/spawn"
 	"pidbox/lib/stop"
-	"pidbox/lib/supervise"
 )
 
 // Status is the exit status of a mechanism's error, and a line that says what would help, or "". The first case that fits
 // an error of the chain counts. OK stands for an error that is not listed: the applet itself failed. An applet that means
-// another status than this table says so by applet.Fail.
+// another status than this table says so by applet.Fail. The lines of mechanisms that a build can be without are beside the
+// applets that have them: serviceStatus, agentStatus and testerStatus.
 func Status(err error) (status applet.Status, hint string) {
 	hint = hintOf(err)
 	switch {
@@ -46,26 +42,18 @@ func Status(err error) (status applet.Status, hint string) {
 		return applet.Unsafe, hint
 
 	// A cluster and its agents
-	case is[*run.HoldError](err), run.Wrong(err), is[*agent.SyntaxError](err):
-		return applet.BadUsage, hint
-	case is[*run.UnhealthyError](err), is[*run.UnreachableError](err), is[*run.RefusedError](err), is[*agent.ExposedError](err):
-		return applet.Unsafe, hint
-	case is[*agent.TakenError](err):
-		return applet.No, hint
+	case testerStatus(err) != applet.OK:
+		return testerStatus(err), hint
+	case agentStatus(err) != applet.OK:
+		return agentStatus(err), hint
 
 	// A signal to this program
 	case is[*signals.Caught](err):
 		return applet.Status(128 + as[*signals.Caught](err).Signal), hint
 
 	// A daemon or a service
-	case is[*health.TakenError](err):
-		return applet.Unsafe, hint
-	case is[*daemon.DiedError](err), errors.Is(err, supervise.ErrGaveUp):
-		return applet.Absent, hint
-	case is[*daemon.NotReadyError](err):
-		return applet.TimedOut, hint
-	case is[*supervise.OccupiedError](err):
-		return applet.No, hint
+	case serviceStatus(err) != applet.OK:
+		return serviceStatus(err), hint
 
 	// A process
 	case errors.Is(err, proc.ErrNotFound):
@@ -84,11 +72,8 @@ func hintOf(err error) string {
 	if unsafe := as[*resolve.Unsafe](err); unsafe != nil {
 		return unsafe.Hint
 	}
-	if is[*health.TakenError](err) {
-		return "give --ready-shared if other processes may answer there"
-	}
-	if exposed := as[*agent.ExposedError](err); exposed != nil {
-		return exposed.Hint
+	if hint := serviceHint(err) + agentHint(err); hint != "" {
+		return hint
 	}
 	if doubt := as[*pidfile.DoubtError](err); doubt != nil && doubt.Holder.PID != 1 {
 		return fmt.Sprintf("look at process %d, then give --unrecorded=running or --unrecorded=stale", doubt.Holder.PID)

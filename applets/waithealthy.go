@@ -1,18 +1,12 @@
+//go:build !pidbox_some || applet_wait_healthy
+
 package applets
 
 import (
-	"context"
-	"errors"
-	"io/fs"
-	"os"
-	"slices"
 	"time"
 
 	"pidbox/lib/applet"
 	"pidbox/lib/health"
-	"pidbox/lib/notify"
-	"pidbox/lib/signals"
-	"pidbox/lib/spawn"
 )
 
 // waitHealthy returns the moment a service answers as it should, or says why it did not. It ends at once, not at the
@@ -137,126 +131,4 @@ func waitHealthyStatuses() []applet.Item {
 		{Name: "127", Text: "COMMAND or CHECK was not found"},
 		{Name: "128+n", Text: "killed by signal n"},
 	}
-}
-
-func (o *waitHealthyOptions) run(c *applet.Call) error {
-	o.operands(c)
-	if err := o.check(c); err != nil {
-		return err
-	}
-	command, err := o.becomes()
-	if err != nil {
-		return err
-	}
-	checks, err := o.checks()
-	if err != nil {
-		return err
-	}
-	socket := os.Getenv("NOTIFY_SOCKET")
-	if o.notify && socket == "" {
-		return errors.New("--notify: NOTIFY_SOCKET is not set, so no service manager is listening")
-	}
-	watched, err := o.watched()
-	if err != nil {
-		return err
-	}
-	defer watched.Close()
-
-	result, err := o.wait(c, checks, watched)
-	if o.json {
-		if err := o.printJSON(c, result, err); err != nil {
-			return err
-		}
-	}
-	if err != nil {
-		return err
-	}
-	if o.notify {
-		tell := notify.Send
-		if command == nil { // it ends, and could not be found by its message any more
-			tell = notify.Deliver
-		}
-		if err := tell(socket, "READY=1"); err != nil {
-			return err
-		}
-	}
-	if command == nil {
-		return nil
-	}
-	return spawn.Exec(*command)
-}
-
-// operands are targets as far as a --, and behind that the command. All of them are the CHECK of --exec where there is none.
-func (o *waitHealthyOptions) operands(c *applet.Call) {
-	before := len(c.Line) - len(c.Args) - 1
-	dashes := before >= 0 && c.Line[before] == "--"
-	if dashes && !o.exec && o.http.UnixSocket == "" && len(o.urls) == 0 && len(c.Args) > 0 {
-		dashes = health.Scheme(c.Args[0]) == "" // they end the options as well
-	}
-	switch i := slices.Index(c.Args, "--"); {
-	case dashes, i < 0 && o.exec:
-		o.command = c.Args
-	case i < 0:
-		o.urls = append(o.urls, c.Args...)
-	default:
-		o.urls, o.command = append(o.urls, c.Args[:i]...), c.Args[i+1:]
-	}
-}
-
-func (o *waitHealthyOptions) checks() ([]health.Check, error) {
-	urls := o.urls
-	if len(urls) == 0 && o.http.UnixSocket != "" {
-		urls = []string{"http://localhost/"}
-	}
-	checks, err := health.ParseAll(urls, o.http)
-	var unreadable *fs.PathError
-	switch {
-	case errors.As(err, &unreadable):
-		return nil, applet.Fail(applet.Failed, "%w", err)
-	case err != nil:
-		return nil, applet.Usage("%w", err)
-	}
-	if o.exec {
-		check, err := health.Exec(o.command)
-		if err != nil {
-			return nil, err
-		}
-		checks = append(checks, check)
-	}
-	return checks, nil
-}
-
-// becomes is what takes wait-healthy's place, nil for nothing. One that is not there is found before the wait.
-func (o *waitHealthyOptions) becomes() (*spawn.Command, error) {
-	if o.exec || len(o.command) == 0 {
-		return nil, nil
-	}
-	path, err := spawn.LookPath(o.command[0], os.Getenv("PATH"), "")
-	return &spawn.Command{Path: path, Args: o.command, Env: os.Environ()}, err
-}
-
-// wait asks until all targets are healthy, or until the time, the watched process or a signal ends that.
-func (o *waitHealthyOptions) wait(c *applet.Call, checks []health.Check, watched *watchedProcess) (health.Result, error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	if o.timeout > 0 {
-		ctx, cancel = context.WithTimeout(ctx, o.timeout)
-	}
-	defer cancel()
-	ctx, stopSignals := signals.Until(ctx)
-	defer stopSignals()
-	ctx, stopWatch := watched.watch(ctx)
-	defer stopWatch()
-	if !o.exec {
-		health.ShareThread(len(checks))
-	}
-	if !o.shared {
-		checks = watched.own(checks)
-	}
-	p := o.progress(c, len(checks))
-	result, err := health.Until(ctx, checks, o.pace, p.show)
-	p.clear()
-	if err == nil {
-		err = watched.check() // else another process may have answered
-	}
-	return result, o.explain(err, result, watched)
 }

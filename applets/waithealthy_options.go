@@ -1,3 +1,5 @@
+//go:build !pidbox_some || applet_sipid || applet_wait_healthy
+
 package applets
 
 import (

@@ -22,7 +22,6 @@ import (
 // Both are the fewest of several runs. The bounds are a twentieth above what was measured on amd64: whoever has to raise
 // one writes down why.
 func TestCounts(t *testing.T) {
-	const runs, tracedRuns, slack = 40, 10, 1.05
 	if runtime.GOARCH != "amd64" {
 		t.Skip("measured on amd64")
 	}
@@ -30,13 +29,33 @@ func TestCounts(t *testing.T) {
 	if err != nil {
 		missing(t, "strace")
 	}
-	dir := t.TempDir()
-	sh(t, "..", "make", "-s", "BINARY="+filepath.Join(dir, "pidbox"), "build")
-	for _, name := range []string{"pid-alive", "pid-claim", "pid-kill"} {
-		if err := os.Symlink("pidbox", filepath.Join(dir, name)); err != nil {
-			t.Fatal(err)
-		}
+	for _, c := range []struct {
+		build, name   string
+		faults, calls int // as measured
+	}{
+		{"full", "pid-alive", 414, 230},
+		{"full", "pid-claim", 428, 273},
+		{"full", "pid-kill", 422, 280},
+		{"core", "pid-alive", 330, 229},
+		{"core", "pid-claim", 340, 273},
+		{"core", "pid-kill", 328, 280},
+	} {
+		t.Run(c.build+"/"+c.name, func(t *testing.T) { costs(t, strace, buildOf(t, c.build), c.name, c.faults, c.calls) })
 	}
+}
+
+// buildOf is a directory with a build of some applets, and its links.
+func buildOf(t *testing.T, applets string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	sh(t, "..", "make", "-s", "BINARY="+filepath.Join(dir, "pidbox"), "APPLETS="+applets, "build")
+	sh(t, dir, "./pidbox", "--install", dir)
+	return dir
+}
+
+// costs holds the applet's commonest call to what it took when it was measured.
+func costs(t *testing.T, strace, dir, name string, faults, calls int) {
+	const runs, tracedRuns, slack = 40, 10, 1.05
 	sleep := start(t)
 	claimed, own := filepath.Join(dir, "claimed.pid"), filepath.Join(dir, "own.pid")
 	claim := func(file string) []string {
@@ -53,52 +72,47 @@ func TestCounts(t *testing.T) {
 		},
 	}
 	sh(t, dir, claim(claimed)...)
-	for _, c := range []struct {
-		name          string
-		argv          []string
-		faults, calls int // as measured
-	}{
-		{"pid-alive", []string{filepath.Join(dir, "pid-alive"), "-q", "-p", claimed}, 414, 230},
-		{"pid-claim", claim(own), 428, 273},
-		{"pid-kill", []string{filepath.Join(dir, "pid-kill"), "-q", "-p", own}, 422, 280},
-	} {
-		var faults, calls []int
-		var took []time.Duration
-		for i := range runs {
-			for _, prefix := range [][]string{nil, {strace, "-f", "-qq", "-e", "signal=none", "-o", filepath.Join(dir, "trace")}} {
-				if prefix != nil && i >= tracedRuns {
-					continue
-				}
-				if before[c.name] != nil {
-					before[c.name]()
-				}
-				argv := append(slices.Clone(prefix), c.argv...)
-				cmd := exec.Command(argv[0], argv[1:]...)
-				began := time.Now()
-				if out, err := cmd.CombinedOutput(); err != nil {
-					t.Fatalf("%q: %v\n%s", argv, err, out)
-				}
-				if prefix == nil {
-					took = append(took, time.Since(began))
-					faults = append(faults, int(cmd.ProcessState.SysUsage().(*syscall.Rusage).Minflt))
-				} else {
-					n, err := traced(filepath.Join(dir, "trace"))
-					if err != nil {
-						t.Fatal(err)
-					}
-					calls = append(calls, n)
-				}
+	argv := map[string][]string{
+		"pid-alive": {filepath.Join(dir, "pid-alive"), "-q", "-p", claimed},
+		"pid-claim": claim(own),
+		"pid-kill":  {filepath.Join(dir, "pid-kill"), "-q", "-p", own},
+	}[name]
+	var faulted, called []int
+	var took []time.Duration
+	for i := range runs {
+		for _, prefix := range [][]string{nil, {strace, "-f", "-qq", "-e", "signal=none", "-o", filepath.Join(dir, "trace")}} {
+			if prefix != nil && i >= tracedRuns {
+				continue
 			}
+			if before[name] != nil {
+				before[name]()
+			}
+			argv := append(slices.Clone(prefix), argv...)
+			cmd := exec.Command(argv[0], argv[1:]...)
+			began := time.Now()
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("%q: %v\n%s", argv, err, out)
+			}
+			if prefix == nil {
+				took = append(took, time.Since(began))
+				faulted = append(faulted, int(cmd.ProcessState.SysUsage().(*syscall.Rusage).Minflt))
+				continue
+			}
+			n, err := traced(filepath.Join(dir, "trace"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			called = append(called, n)
 		}
-		slices.Sort(took)
-		t.Logf("%s: %d page faults, %d system calls, %v", c.name, slices.Min(faults), slices.Min(calls), took[len(took)/2].Round(10*time.Microsecond))
-		for _, one := range []struct {
-			what     string
-			got, was int
-		}{{"page faults", slices.Min(faults), c.faults}, {"system calls", slices.Min(calls), c.calls}} {
-			if float64(one.got) > float64(one.was)*slack {
-				t.Errorf("%s: %d %s, and were %d", c.name, one.got, one.what, one.was)
-			}
+	}
+	slices.Sort(took)
+	t.Logf("%d page faults, %d system calls, %v", slices.Min(faulted), slices.Min(called), took[len(took)/2].Round(10*time.Microsecond))
+	for _, one := range []struct {
+		what     string
+		got, was int
+	}{{"page faults", slices.Min(faulted), faults}, {"system calls", slices.Min(called), calls}} {
+		if float64(one.got) > float64(one.was)*slack {
+			t.Errorf("%d %s, and were %d", one.got, one.what, one.was)
 		}
 	}
 }

@@ -5,6 +5,7 @@ package applet
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -39,9 +40,14 @@ type Applet struct {
 // Entry names an applet and makes it: only the applet that is called is ever made.
 type Entry struct {
 	Name   string
-	New    func() *Applet
-	Also   []string // further names of the same applet, which its Call is told
-	DropIn bool     // it has the name of another program: no link is made for it unless asked for, and one may have an ending
+	New    func() *Applet // nil where this build is without the applet
+	Also   []string       // further names of the same applet, which its Call is told
+	DropIn bool           // it has the name of another program: no link is made for it unless asked for, and one may have an ending
+}
+
+// In are those of list that are in this build.
+func In(list []Entry) []Entry {
+	return slices.DeleteFunc(slices.Clone(list), func(e Entry) bool { return e.New() == nil })
 }
 
 // Item is a name and its meaning.

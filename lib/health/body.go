@@ -1,3 +1,5 @@
+//go:build !pidbox_some || pidbox_http
+
 package health
 
 import (
@@ -6,15 +8,12 @@ import (
 	"net/http"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 )
 
 // Bounds of what is read of a body: to match it, to quote its first line, and to let the server finish a small
 // answer instead of resetting its connection.
 const (
 	maxMatch   = 1 << 20
-	maxQuote   = 80
 	maxDrain   = 64 << 10
 	quoteLimit = 50 * time.Millisecond
 )
@@ -71,38 +70,6 @@ func title(s string) string {
 	}
 	s, _, _ = strings.Cut(s[i+len(tag):], "<")
 	return s
-}
-
-// quoteLine makes a stranger's text harmless and short: its first line that is not blank, printable, after ": ".
-func quoteLine(s string) string {
-	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
-	if s = strings.TrimSpace(printable(s)); s == "" {
-		return ""
-	}
-	if runes := []rune(s); len(runes) > maxQuote {
-		s = string(runes[:maxQuote]) + "..."
-	}
-	return ": " + s
-}
-
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, s)
-}
-
-// head keeps the beginning of what is written to it.
-type head struct{ text []byte }
-
-func (h *head) Write(p []byte) (int, error) {
-	const enough = 4 * (maxQuote + 1) // bytes of UTF-8
-	if room := enough - len(h.text); room > 0 {
-		h.text = append(h.text, p[:min(room, len(p))]...)
-	}
-	return len(p), nil
 }
 
 // trouble remembers a read error, which regexp takes for the end.

@@ -2,20 +2,18 @@ package health
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"net"
 	"strings"
 	"time"
 )
 
-// connCheck is healthy when a connection can be made, with TLS if there is a config for it, and when what is said on it
+// connCheck is healthy when a connection can be made, with TLS if that is wanted, and when what is said on it
 // is as expected, if anything is.
 type connCheck struct {
 	scheme, network, address string
 	dial                     dialFunc
-	tls                      *tls.Config
-	noRoots                  bool // of the system's, if there are none, is told
+	secure                   func(context.Context, net.Conn, *attempt) (net.Conn, error) // nil: without TLS
 	talk                     talk
 }
 
@@ -35,16 +33,10 @@ func (c *connCheck) Check(ctx context.Context) error {
 		return attempt.reason(err)
 	}
 	defer conn.Close()
-	if c.tls != nil {
-		attempt.is(noHandshake)
-		secure := tls.Client(conn, c.tls)
-		if err := secure.HandshakeContext(ctx); err != nil {
-			if err = attempt.reason(err); c.noRoots {
-				err = withoutRoots(err)
-			}
+	if c.secure != nil {
+		if conn, err = c.secure(ctx, conn, attempt); err != nil {
 			return err
 		}
-		conn = secure
 	}
 	attempt.is("no answer in")
 	return attempt.reason(c.talk.on(ctx, conn))

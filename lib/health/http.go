@@ -1,3 +1,5 @@
+//go:build !pidbox_some || pidbox_http
+
 package health
 
 import (
@@ -7,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
 	"sync"
@@ -83,6 +86,23 @@ func newHTTP(o Options) (*httpClient, error) {
 		}
 	}
 	return h, nil
+}
+
+// web makes the check of a URL that is asked by HTTP.
+func (h *httpClient) web(u *url.URL) (Check, error) {
+	if !isLoopback(u.Hostname()) && !h.o.NoProxy && h.o.UnixSocket == "" {
+		if err := checkProxies(); err != nil {
+			return nil, err
+		}
+	}
+	switch u.Scheme {
+	case "grpc", "grpcs":
+		return h.grpcTarget(u)
+	case "h2c":
+		u.Scheme = "http"
+		return &httpCheck{httpClient: h, url: u, h2c: true}, nil
+	}
+	return &httpCheck{httpClient: h, url: u}, nil
 }
 
 func (h *httpClient) setHeaders() error {
@@ -185,4 +205,13 @@ func (c *httpCheck) Check(ctx context.Context) error {
 		resp.Body.Close()
 	}
 	return answer
+}
+
+// phased is ctx, under which net/http tells an attempt how far it has come.
+func phased(ctx context.Context, a *attempt) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		TLSHandshakeStart:    func() { a.is(noHandshake) },
+		GotConn:              func(httptrace.GotConnInfo) { a.is("no answer in") },
+		GotFirstResponseByte: func() { a.is("answer not complete in") },
+	})
 }

@@ -3,7 +3,6 @@ package health
 import (
 	"context"
 	"net"
-	"net/http/httptrace"
 	"sync"
 	"time"
 
@@ -37,11 +36,7 @@ func begin(ctx context.Context) (context.Context, *attempt) {
 		ctx = context.WithValue(ctx, attemptKey{}, a)
 	}
 	a.began, a.text = time.Now(), "no answer in"
-	a.ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		TLSHandshakeStart:    func() { a.is(noHandshake) },
-		GotConn:              func(httptrace.GotConnInfo) { a.is("no answer in") },
-		GotFirstResponseByte: func() { a.is("answer not complete in") },
-	})
+	a.ctx = phased(ctx, a)
 	return a.ctx, a
 }
 

@@ -85,19 +85,7 @@ func (h *httpClient) parse(s string) (Check, error) {
 	case u.Scheme == "tcp" || u.Scheme == "tls":
 		return h.connTarget(u)
 	}
-	if !isLoopback(u.Hostname()) && !h.o.NoProxy && h.o.UnixSocket == "" {
-		if err := checkProxies(); err != nil {
-			return nil, err
-		}
-	}
-	switch u.Scheme {
-	case "grpc", "grpcs":
-		return h.grpcTarget(u)
-	case "h2c":
-		u.Scheme = "http"
-		return &httpCheck{httpClient: h, url: u, h2c: true}, nil
-	}
-	return &httpCheck{httpClient: h, url: u}, nil
+	return h.web(u)
 }
 
 func isPort(s string) bool {
@@ -120,10 +108,10 @@ func (h *httpClient) connTarget(u *url.URL) (Check, error) {
 	}
 	c := &connCheck{scheme: u.Scheme, network: "tcp", address: u.Host, dial: dial, talk: talk{h.o.Send, h.o.Expect}}
 	if u.Scheme == "tls" {
-		if c.tls = h.tls.Clone(); c.tls.ServerName == "" {
-			c.tls.ServerName = u.Hostname()
+		var err error
+		if c.secure, err = h.handshake(u.Hostname()); err != nil {
+			return nil, err
 		}
-		c.noRoots = h.o.CACert == ""
 	}
 	return c, nil
 }

@@ -1,10 +1,14 @@
+//go:build !pidbox_some || pidbox_http
+
 package health
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 )
 
 // tlsConfig reads the files that o names.
@@ -54,4 +58,20 @@ func keyPair(certFile, keyFile string) (tls.Certificate, error) {
 		return tls.Certificate{}, fmt.Errorf("certificate %s with key %s: %w", certFile, keyFile, bareTLS(err))
 	}
 	return pair, nil
+}
+
+// handshake makes connections to host ones by TLS.
+func (h *httpClient) handshake(host string) (func(context.Context, net.Conn, *attempt) (net.Conn, error), error) {
+	config := h.tls.Clone()
+	if config.ServerName == "" {
+		config.ServerName = host
+	}
+	return func(ctx context.Context, conn net.Conn, a *attempt) (net.Conn, error) {
+		a.is(noHandshake)
+		secure := tls.Client(conn, config)
+		if err := secure.HandshakeContext(ctx); err != nil {
+			return nil, h.reason(a, err)
+		}
+		return secure, nil
+	}, nil
 }

@@ -1,11 +1,9 @@
 package health
 
 import (
-	"crypto/tls"
 	"errors"
 	"net"
 	"slices"
-	"strings"
 	"syscall"
 )
 
@@ -32,13 +30,12 @@ func isNever(err error) bool {
 // is about who speaks, not about how he is.
 func cannotAsk(err error) bool {
 	var dns *net.DNSError
-	var certificate *tls.CertificateVerificationError
 	var errno syscall.Errno
 	var op *net.OpError
 	switch {
 	case errors.As(err, &dns):
 		return !dns.IsNotFound
-	case errors.As(err, &certificate), strings.Contains(err.Error(), badCertificate):
+	case unbelieved(err):
 		return true
 	case errors.As(err, &op) && op.Op == "remote error":
 		return true

@@ -36,6 +36,10 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer, list []apple
 		return int(report(call, unknownApplet(name, list), applet.Failed, judge))
 	}
 	a := fresh()
+	if a == nil {
+		without := applet.Fail(applet.NotFound, "no applet %q in this build", name)
+		return int(report(call, applet.WithHint(without, "the full build of pidbox has it"), applet.Failed, judge))
+	}
 	call.Name, call.As = a.Name, name
 	failure := a.Failure
 	if failure == applet.OK {
@@ -85,9 +89,9 @@ func find(name string, list []applet.Entry) func() *applet.Applet {
 }
 
 func unknownApplet(name string, list []applet.Entry) error {
-	names := make([]string, len(list))
-	for i, e := range list {
-		names[i] = e.Name
+	var names []string
+	for _, e := range applet.In(list) {
+		names = append(names, e.Name)
 	}
 	text := fmt.Sprintf("no applet %q", name)
 	if near := nearest(name, names); near != "" {

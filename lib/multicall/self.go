@@ -9,6 +9,7 @@ import (
 
 // Self describes the binary under its own name, whose applets are list.
 func Self(list []applet.Entry) *applet.Applet {
+	list = applet.In(list)
 	var names, install, hard, dropIns bool
 	return &applet.Applet{
 		Name:     "pidbox",
