@@ -1,3 +1,5 @@
+//go:build !pidbox_some || pidbox_http
+
 package health
 
 import (
