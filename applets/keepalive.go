@@ -36,6 +36,7 @@ func keepAlive() *applet.Applet {
 			group, and remove both pidfiles once it is gone.
 			A second TERM goes straight to KILL.
 			COMMAND that ignores INT gets TERM in its place.
+			CMD of --stop-command runs before the first signal, with the user and the environment of COMMAND.
 			A start that is under way is aborted by a stop, and COMMAND never runs once keep-alive has exited.
 			No log line is waited for: those that find no reader are dropped, and a line says how many.
 			--stop does the same from outside, and stops COMMAND also where keep-alive itself was killed.

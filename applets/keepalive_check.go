@@ -15,6 +15,9 @@ import (
 
 // check refuses what does not go together, and makes every path absolute.
 func (o *keepAliveOptions) check(c *applet.Call) error {
+	if err := checkStopCommand(o.StopBy, o.Schedule); err != nil {
+		return err
+	}
 	if o.status || o.restart || o.stop {
 		if err := c.NoOperands(); err != nil {
 			return err

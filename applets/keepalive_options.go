@@ -71,6 +71,7 @@ func (o *keepAliveOptions) restartOptions() []applet.Option {
 	return []applet.Option{
 		applet.Parsed(&o.Schedule, "stop-schedule", "SCHEDULE",
 			"how COMMAND is stopped, as in pid-kill(1) (default INT/5/KILL/5)", signals.ParseSchedule),
+		stopCommandOption(&o.StopBy, "COMMAND"),
 		applet.Parsed(&o.Signals.Stop, "stop-on", "LIST", "these signals stop COMMAND too, for example the STOPSIGNAL of an image",
 			applet.SignalList),
 		applet.Parsed(&o.Scope, "scope", "SCOPE", "what is stopped with COMMAND, and before a restart: group (the default), session or tree",

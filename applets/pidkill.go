@@ -30,6 +30,8 @@ func pidKill() *applet.Applet {
 			SCHEDULE is signals and waits in turn, for example TERM/20/QUIT/1/KILL/5; forever repeats what follows it, and a
 			single number N stands for TERM/N/KILL/N.
 
+			A program with a command of its own to stop it, which may close its connections first, is stopped by --stop-command.
+
 			With --group, --session or --tree the other members are signalled too, and all must be gone.
 			If the process has died and left others in its group or session, those are stopped if the pidfile's record proves
 			that they belong to it.
@@ -46,6 +48,7 @@ func pidKill() *applet.Applet {
 					o.stacks, err = duration.Parse(s)
 					return err
 				}),
+			stopCommandOption(&o.stopBy, "the process"),
 			applet.Parsed(&o.budget, "budget", "D",
 				"shorten the waits so that everything fits within D, for example Monit's time limit", applet.Positive),
 			applet.Switch(&o.group, "group g", "stop the process group that the process leads"),
@@ -60,7 +63,7 @@ func pidKill() *applet.Applet {
 			applet.Switch(&o.dryRun, "dry-run n",
 				"send no signal, change and lock nothing; print what would be done, and exit with the status it would have"),
 		}, ruleOptions(&o.rules)...),
-		Exclusive: [][]string{{"group", "session", "tree"}, {"retry", "grace"}, {"retry", "signal"}, {"no-wait", "grace"}, {"no-wait", "retry"}, {"json", "dry-run"}},
+		Exclusive: [][]string{{"group", "session", "tree"}, {"retry", "grace"}, {"retry", "signal"}, {"no-wait", "grace"}, {"no-wait", "retry"}, {"no-wait", "stop-command"}, {"json", "dry-run"}},
 		Requires:  []applet.Need{{Option: "require-handler", OneOf: []string{"no-wait"}}},
 		Statuses: []applet.Item{
 			{Name: "0", Text: "gone, and the pidfile removed; or there was nothing to stop"},
@@ -77,6 +80,9 @@ func pidKill() *applet.Applet {
 		Examples: []applet.Example{
 			{Text: "Stop a server and its workers, within Monit's 30 seconds:", Lines: []string{
 				"pid-kill -p /run/web.pid --group --show-stacks --budget 25",
+			}},
+			{Text: "Let a server finish its requests before it is signalled:", Lines: []string{
+				"pid-kill -p /run/web.pid --retry TERM/60/KILL/5 --stop-command 'nginx -s quit'",
 			}},
 			{Text: "Make it read its configuration again:", Lines: []string{"pid-kill -p /run/web.pid --no-wait --signal HUP"}},
 		},

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pidbox/lib/applet"
+	"pidbox/lib/child"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
 	"pidbox/lib/signals"
@@ -22,6 +23,7 @@ type pidKillOptions struct {
 	group, session, tree bool
 	strict, keep, noWait bool
 	handler              bool // --require-handler
+	stopBy               child.Line
 	dryRun, json         bool
 	out                  outcome
 	began                time.Time
@@ -45,7 +47,7 @@ func (o *pidKillOptions) check(c *applet.Call) error {
 	if c.Given("show-stacks") {
 		o.schedule = o.schedule.WithStacks(o.stacks)
 	}
-	return nil
+	return checkStopCommand(o.stopBy, o.schedule)
 }
 
 // mild holds for signals that ask for a reload rather than for the exit.

@@ -16,6 +16,7 @@ import (
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
 	"pidbox/lib/signals"
+	"pidbox/lib/spawn"
 	"pidbox/lib/stop"
 )
 
@@ -101,6 +102,10 @@ func (o *pidKillOptions) stop(c *applet.Call, t *victim) error {
 	c.Tell("stopping %s by %s", t.name, schedule)
 	ctx, done := o.interruptible()
 	defer done()
+	gone, schedule, err := o.first(ctx, c, t, schedule)
+	if err != nil || gone {
+		return err
+	}
 	out, err := stop.Run(ctx, t.Target, schedule, func(s signals.Step) {
 		c.Tell("sending %s, then waiting up to %s", signals.Name(s.Signal), duration.Format(s.Wait))
 	})
@@ -116,6 +121,23 @@ func (o *pidKillOptions) stop(c *applet.Call, t *victim) error {
 	}
 	c.Tell("%s is gone", t.name)
 	return nil
+}
+
+// first is --stop-command.
+func (o *pidKillOptions) first(ctx context.Context, c *applet.Call, t *victim, schedule signals.Schedule) (gone bool, left signals.Schedule, err error) {
+	if o.stopBy == "" || t.leader == nil {
+		return false, schedule, nil
+	}
+	c.Tell("running the stop command")
+	gone, left, err = stop.First(ctx, t.Target, schedule, func(ctx context.Context) error {
+		return o.stopBy.Run(ctx, t.leader.PID(), spawn.Command{Env: os.Environ()})
+	}, func(err error) {
+		c.Say("%s: the stop command failed: %v", o.file, err)
+	})
+	if gone {
+		c.Tell("%s is gone", t.name)
+	}
+	return gone, left, err
 }
 
 // interruptible is a context that a signal to this program ends, where there is something to undo then: the members of a
@@ -221,6 +243,8 @@ func (o *pidKillOptions) rehearse(c *applet.Call, h *pidfile.Holder, t *victim) 
 		}
 	}
 	switch {
+	case t != nil && o.stopBy != "" && t.leader != nil:
+		c.Say("would stop %s by the stop command, then by %s", t.name, o.planned())
 	case t != nil:
 		c.Say("would stop %s by %s", t.name, o.planned())
 	case removes:

@@ -3,16 +3,13 @@ package health
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"time"
 
 	"pidbox/lib/child"
-	"pidbox/lib/proc"
 	"pidbox/lib/signals"
 	"pidbox/lib/spawn"
 )
@@ -59,8 +56,8 @@ func Like(c Check, cmd spawn.Command) Check {
 	return c
 }
 
-func (c *execCheck) command(out *os.File) spawn.Command {
-	cmd := spawn.Command{Path: c.path, Args: c.argv, Env: environ(), Stdout: out, Stderr: out, Mortal: true}
+func (c *execCheck) command() spawn.Command {
+	cmd := spawn.Command{Path: c.path, Args: c.argv, Env: environ()}
 	if l := c.like; l != nil {
 		cmd.Env, cmd.User, cmd.Umask, cmd.Limits = l.Env, l.User, l.Umask, l.Limits
 		cmd.NoNewPrivs, cmd.Capabilities, cmd.Dir = l.NoNewPrivs, l.Capabilities, l.Dir
@@ -89,46 +86,19 @@ func (c *execCheck) Check(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	began, out := time.Now(), &tail{}
-	read, write, err := os.Pipe()
-	if err != nil {
-		return unasked(err.Error(), err)
-	}
-	defer read.Close()
-
-	// The parent whose death kills the command is this thread, not the process: prctl(2).
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	run, err := child.Start(ctx, c.command(write), child.Spec{Session: true, Scope: proc.Group})
-	write.Close()
+	began := time.Now()
+	ending, text, err := child.Said(ctx, c.command())
 	switch {
 	case ctx.Err() != nil && err != nil:
 		return noAnswer(ctx, began)
 	case err != nil:
 		return c.notRun(err)
 	}
-	c.ran = true
-	defer run.Close()
-	copied := make(chan struct{})
-	go func() {
-		defer close(copied)
-		_, _ = io.Copy(out, read)
-	}()
-	defer context.AfterFunc(ctx, func() { _ = run.Stop(context.Background(), child.Kill(), nil) })()
-	_ = run.Clear()
-	ending, err := run.Reap()
-	_ = read.SetReadDeadline(time.Now().Add(100 * time.Millisecond)) // for the output of what left the group
-	<-copied
-	switch {
-	case ctx.Err() != nil:
-		return noAnswer(ctx, began)
-	case err != nil:
-		return unasked(err.Error(), err)
-	case ending == spawn.Ending{}:
+	if c.ran = true; ending == (spawn.Ending{}) {
 		return nil
 	}
 	const cannotExecute, notFound = 126, 127 // of a shell, env(1) and the like: what was to look did not run
-	return &plainError{sayEnding(ending) + out.lastLine(), errors.New(ending.String()), ending.Code == cannotExecute || ending.Code == notFound}
+	return &plainError{sayEnding(ending) + quoteLine(text[strings.LastIndexByte(text, '\n')+1:]), errors.New(ending.String()), ending.Code == cannotExecute || ending.Code == notFound}
 }
 
 // notRun tells a command that is not to be executed from one that is not just now: for want of processes, or because
@@ -149,21 +119,4 @@ func sayEnding(e spawn.Ending) string {
 		return "killed by signal " + signals.Name(e.Signal)
 	}
 	return e.String()
-}
-
-// tail keeps the end of what is written to it.
-type tail struct{ text []byte }
-
-func (t *tail) Write(p []byte) (int, error) {
-	const enough = 4 << 10
-	t.text = append(t.text, p...)
-	if extra := len(t.text) - enough; extra > 0 {
-		t.text = append(t.text[:0], t.text[extra:]...)
-	}
-	return len(p), nil
-}
-
-func (t *tail) lastLine() string {
-	s := strings.TrimSpace(string(t.text))
-	return quoteLine(s[strings.LastIndexByte(s, '\n')+1:])
 }

@@ -45,13 +45,13 @@ func (s *Service) Adopt() (Child, error) {
 		s.Log.Warn("the program of the running child was replaced or removed", "pid", c.PID(), "path", info.Exec)
 	}
 	if s.same(r) {
-		return &process{c, s.Log, nil}, nil
+		return &process{c, s, nil}, nil
 	}
 	if err := s.Prepare(); err != nil {
 		c.Close()
 		return nil, err
 	}
-	return &process{c, s.Log, nil}, ErrOther
+	return &process{c, s, nil}, ErrOther
 }
 
 func (s *Service) same(r record) bool { return r.runs(s.Fingerprint) }

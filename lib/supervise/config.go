@@ -29,6 +29,7 @@ type Config struct {
 	Command      Command
 	Policy       Policy
 	Schedule     signals.Schedule
+	StopBy       child.Line   // runs before the first signal of that; "": none
 	Check        health.Check // nil for none
 	Shared       bool         // others than the child may pass it
 	Health       Health       // how often; its Check is the one above
@@ -93,9 +94,7 @@ type guarded struct {
 }
 
 func (g guarded) check(ctx context.Context) error {
-	like := g.service.program.command
-	like.Dir = g.service.program.cwd // from where its words are meant, though the supervisor has left it
-	of := health.Like(g.of, like)
+	of := health.Like(g.of, g.service.like())
 	if c := g.service.last; c != nil && !g.service.Shared {
 		of = health.Owned(of, health.Owner{Leader: c.Identity().PID, Members: c.Members})
 	}

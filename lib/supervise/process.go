@@ -2,19 +2,19 @@ package supervise
 
 import (
 	"context"
-	"log/slog"
 	"slices"
 	"syscall"
 
 	"pidbox/lib/child"
 	"pidbox/lib/ready"
 	"pidbox/lib/signals"
+	"pidbox/lib/stop"
 )
 
 // process is a run of a Service.
 type process struct {
 	*child.Child
-	log    *slog.Logger
+	of     *Service
 	course *ready.Course // nil: it shows nothing of itself
 }
 
@@ -55,14 +55,35 @@ func (p *process) Stop(schedule signals.Schedule, begun func(), hasten <-chan st
 		case <-ctx.Done():
 		}
 	}()
-	err := p.Child.Stop(ctx, schedule, func(step signals.Step) {
-		begun()
-		p.tell(step)
-	})
+	schedule, err := p.ask(ctx, schedule, begun)
+	if err == nil {
+		err = p.Child.Stop(ctx, schedule, func(step signals.Step) {
+			begun()
+			p.tell(step)
+		})
+	}
 	if err != nil && ctx.Err() != nil {
 		err = p.Child.Stop(context.Background(), child.Kill(), p.tell)
 	}
 	return err
+}
+
+// ask has the process end by the command that there is for that, and returns what is left of the schedule.
+func (p *process) ask(ctx context.Context, schedule signals.Schedule, begun func()) (signals.Schedule, error) {
+	if p.of.stopBy == "" || p.Over() {
+		return schedule, nil
+	}
+	begun()
+	p.of.Log.Info("stopping by its own command", "pid", p.PID())
+	gone, left, err := stop.First(ctx, p.Handle(), schedule, func(ctx context.Context) error {
+		return p.of.Orphans.Guard(func() error { return p.of.stopBy.Run(ctx, p.PID(), p.of.like()) })
+	}, func(err error) {
+		p.of.Log.Warn("the stop command failed", "pid", p.PID(), "error", err.Error())
+	})
+	if gone {
+		<-p.Done() // what follows is for what it left
+	}
+	return left, err
 }
 
 // audible has TERM in place of a first INT that the process ignores, as what a shell started in the background does: the
@@ -80,5 +101,5 @@ func (p *process) audible(schedule signals.Schedule) signals.Schedule {
 }
 
 func (p *process) tell(step signals.Step) {
-	p.log.Info("signalled", "pid", p.PID(), "signal", signals.Name(step.Signal), "wait", step.Wait.String())
+	p.of.Log.Info("signalled", "pid", p.PID(), "signal", signals.Name(step.Signal), "wait", step.Wait.String())
 }

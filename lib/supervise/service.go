@@ -13,6 +13,7 @@ import (
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
 	"pidbox/lib/ready"
+	"pidbox/lib/spawn"
 )
 
 // Service is a command and the pidfile of its runs: the Commander of real processes. Each leads a session of its own,
@@ -29,6 +30,7 @@ type Service struct {
 
 	program program
 	scope   proc.Scope
+	stopBy  child.Line
 	want    ready.Want
 	self    proc.Identity
 	last    *child.Child // the one last on record
@@ -41,8 +43,16 @@ func newService(c Config, log logger) (*Service, error) {
 	}
 	return &Service{
 		PidFile: c.ChildPIDFile, Rules: c.Rules, Mode: c.Mode, Fingerprint: print, Log: log.Logger, program: p,
-		Check: c.Check, Shared: c.Shared, scope: c.Scope, want: c.Ready,
+		Check: c.Check, Shared: c.Shared, scope: c.Scope, stopBy: c.StopBy, want: c.Ready,
 	}, nil
+}
+
+// like is what runs for a child: with its rights, in its environment, from where its words are meant, though the supervisor
+// has left that.
+func (s *Service) like() spawn.Command {
+	like := s.program.command
+	like.Dir = s.program.cwd
+	return like
 }
 
 // wants says that a child has something to show before it is ready.
@@ -139,7 +149,7 @@ func (s *Service) Start(ctx context.Context) (started Child, err error) {
 	if course != nil {
 		course.Watch(c, c.Began())
 	}
-	return &process{c, s.Log, course}, nil
+	return &process{c, s, course}, nil
 }
 
 // nearLimit is how long a start that is about to run the command, or just did, may go on once it is to be aborted.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"syscall"
 
 	"pidbox/lib/child"
@@ -57,7 +58,8 @@ func stopOwn(ctx context.Context, pidFile string, p *proc.Handle) error {
 
 // stopLeft stops the child of a supervisor that is gone.
 func stopLeft(ctx context.Context, c Config) error {
-	s := &Service{PidFile: c.ChildPIDFile, Rules: c.Rules, scope: c.Scope}
+	s := &Service{PidFile: c.ChildPIDFile, Rules: c.Rules, scope: c.Scope, stopBy: c.StopBy, Log: slog.New(slog.DiscardHandler)}
+	s.program.command.Env = os.Environ()
 	if err := s.know(); err != nil {
 		return err
 	}
@@ -69,7 +71,7 @@ func stopLeft(ctx context.Context, c Config) error {
 	case found == nil:
 		return releaseStale(ctx, c.ChildPIDFile, c.Rules)
 	}
-	p := &process{Child: found, log: slog.New(slog.DiscardHandler)}
+	p := &process{Child: found, of: s}
 	defer p.Close()
 	if err := p.Stop(c.Schedule, func() {}, nil); err != nil {
 		return fmt.Errorf("%s: %w", c.ChildPIDFile, err)
