@@ -82,7 +82,7 @@ func pidKill() *applet.Applet {
 				"pid-kill -p /run/web.pid --group --show-stacks --budget 25",
 			}},
 			{Text: "Let a server finish its requests before it is signalled:", Lines: []string{
-				"pid-kill -p /run/web.pid --retry TERM/60/KILL/5 --stop-command 'nginx -s quit'",
+				"pid-kill -p /run/web.pid --retry 60 --stop-command 'nginx -s quit'",
 			}},
 			{Text: "Make it read its configuration again:", Lines: []string{"pid-kill -p /run/web.pid --no-wait --signal HUP"}},
 		},

@@ -1,5 +1,5 @@
 # fish completion for keep-alive
-complete -c keep-alive -x -a '(__fish_complete_subcommand - -p --pid-file --pidfile --child-pid-file --mode -o --stdout -e --stderr -E --env --env-file -u --user -c --chdir --umask --stop-schedule --stop-on --scope --free-restarts --backoff-max --healthy-after --max-restarts --no-restart-codes --health --health-interval --health-timeout --health-failures --notify-fd --min-uptime --watchdog --ready-timeout --leave-on --signal-forward --reopen-on --log --wait --unrecorded --match-exec --match-name --match-user)'
+complete -c keep-alive -x -a '(__fish_complete_subcommand - -p --pid-file --pidfile --child-pid-file --mode -o --stdout -e --stderr -E --env --env-file -u --user -c --chdir --umask --stop-schedule --stop-command --stop-on --scope --free-restarts --backoff-max --healthy-after --max-restarts --no-restart-codes --health --health-interval --health-timeout --health-failures --notify-fd --min-uptime --watchdog --ready-timeout --leave-on --signal-forward --reopen-on --log --wait --unrecorded --match-exec --match-name --match-user)'
 complete -c keep-alive -s p -l pid-file -l pidfile -r -F -d 'the pidfile of keep-alive itself'
 complete -c keep-alive -l child-pid-file -r -F -d 'the pidfile of COMMAND (default FILE with .child before its extension)'
 complete -c keep-alive -l mode -x -d 'the pidfile\'s mode in octal, exactly (default 644 less the umask)'
@@ -12,6 +12,7 @@ complete -c keep-alive -l user -s u -x -a '(__fish_complete_users)' -d 'run COMM
 complete -c keep-alive -l chdir -s c -x -a '(__fish_complete_directories)' -d 'run COMMAND in DIR'
 complete -c keep-alive -l umask -x -d 'run COMMAND with this umask, in octal (default the caller\'s)'
 complete -c keep-alive -l stop-schedule -x -d 'how COMMAND is stopped, as in pid-kill(1) (default INT/5/KILL/5)'
+complete -c keep-alive -l stop-command -x -d 'stop COMMAND by this line of shell, which has its PID in the variable PID; the first signal follows when CMD fails, or when a quarter of its wait is left'
 complete -c keep-alive -l stop-on -x -d 'these signals stop COMMAND too, for example the STOPSIGNAL of an image'
 complete -c keep-alive -l scope -x -d 'what is stopped with COMMAND, and before a restart: group (the default), session or tree'
 complete -c keep-alive -l free-restarts -x -d 'restart immediately up to N times (default 3)'

@@ -5,6 +5,7 @@ complete -c pid-kill -l grace -x -d 'how long to wait after the first signal (de
 complete -c pid-kill -l retry -x -d 'the signals and waits (default TERM/20/KILL/5)'
 complete -c pid-kill -l signal -s s -x -a 'HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS' -d 'the first signal'
 complete -c pid-kill -l show-stacks -d 'send QUIT and wait D before KILL, so that a Go or Java program prints its stacks (default 1s)'
+complete -c pid-kill -l stop-command -x -d 'stop the process by this line of shell, which has its PID in the variable PID; the first signal follows when CMD fails, or when a quarter of its wait is left'
 complete -c pid-kill -l budget -x -d 'shorten the waits so that everything fits within D, for example Monit\'s time limit'
 complete -c pid-kill -l group -s g -d 'stop the process group that the process leads'
 complete -c pid-kill -l session -d 'stop the session that it leads'
