@@ -41,7 +41,7 @@ demo: build ## a tour on real processes, in a few seconds
 test: deps vet ## everything that CI runs
 	$(GOTEST) -tags $(TAGS) -skip '^TestStorm' ./...
 	$(GOTEST) -tags $(TAGS) -v -run '^TestStorm' ./testscripts
-	$(GOTEST) -tags $(TAGS),pidbox_procdir ./lib/proc ./lib/pidfile ./lib/stop
+	$(GOTEST) -tags $(TAGS),pidbox_procdir ./lib/child ./lib/proc ./lib/pidfile ./lib/stop
 	$(GOTEST) -tags $(TAGS),pidbox_bare ./lib/proc ./lib/pidfile ./lib/stop
 
 deps: ## the programs that the tests run, installed where that can be done; make test calls it

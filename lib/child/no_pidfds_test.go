@@ -1,0 +1,5 @@
+//go:build pidbox_procdir
+
+package child
+
+const pidfds = false
