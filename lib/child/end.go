@@ -26,7 +26,7 @@ func (c *Child) Done() <-chan struct{} {
 		go func() {
 			for {
 				err := process.Wait(context.Background())
-				if err == nil || errors.Is(err, proc.ErrNotFound) {
+				if err == nil {
 					c.ended = time.Now()
 					close(c.done)
 					return
