@@ -123,7 +123,7 @@ func forged(s *scene) error {
 	if err := os.WriteFile(pidfile, fmt.Appendln(nil, victim.PID), 0o644); err != nil {
 		return err
 	}
-	if s.tool.name == "pidbox" {
+	if s.tool.ours() {
 		if err := os.Mkdir("/run/root", 0o755); err != nil {
 			return err
 		}
@@ -134,11 +134,7 @@ func forged(s *scene) error {
 	if err := his("/run/x", pidfile); err != nil {
 		return err
 	}
-	s.do(s.tool.stop(pidfile))
-	if died(victim) {
-		return errors.New("a user could name the process that root killed")
-	}
-	return nil
+	return s.spares(victim, pidfile, "a user could name the process that root killed")
 }
 
 // rootsMember: in the group of the user's process is one of root's, as after su in a terminal, or in a job of root's.
@@ -199,11 +195,7 @@ func ledStop(s *scene) error {
 	if err := s.claimed("/run/private/x.pid", victim.PID); err != nil {
 		return err
 	}
-	s.do(s.tool.stop(file))
-	if died(victim) {
-		return errors.New("a user's link led to the process that root killed")
-	}
-	return nil
+	return s.spares(victim, file, "a user's link led to the process that root killed")
 }
 
 func ledStale(s *scene) error {
@@ -233,11 +225,7 @@ func moved(s *scene) error {
 		os.Rename("/run/x/other.pid", pidfile)); err != nil {
 		return err
 	}
-	s.do(s.tool.stop(pidfile))
-	if died(victim) {
-		return errors.New("a member of the group could name the process that root killed")
-	}
-	return nil
+	return s.spares(victim, pidfile, "a member of the group could name the process that root killed")
 }
 
 // throughProc: the pidfile is reached through /proc/PID/root, where its number means another process than here.
@@ -252,9 +240,5 @@ func throughProc(s *scene) error {
 		return err
 	}
 	defer end()
-	s.do(s.tool.stop("/proc/" + strconv.Itoa(init) + "/root" + pidfile))
-	if died(p) {
-		return errors.New("the process of the same number here was killed")
-	}
-	return nil
+	return s.spares(p, "/proc/"+strconv.Itoa(init)+"/root"+pidfile, "the process of the same number here was killed")
 }

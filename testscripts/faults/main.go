@@ -3,7 +3,7 @@
 // Command faults puts pidbox and its peers before the same faults, each in PID and mount namespaces of its own, and prints a
 // table of who came through. It needs root.
 //
-// usage: faults [-out FILE] [-run REGEXP] PIDBOX
+// usage: faults [-out FILE] [-run REGEXP] [-by REGEXP] PIDBOX
 package main
 
 import (
@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,12 +28,14 @@ func main() {
 	log.SetPrefix("faults: ")
 	out := flag.String("out", "", "write the table to `FILE`")
 	only := flag.String("run", ".", "only the faults that match `REGEXP`")
+	by := flag.String("by", ".", "only the tools that match `REGEXP`")
 	cell := flag.String("cell", "", "internal: judge one fault, as the first process of its namespace")
 	with := flag.String("with", "", "internal: by this tool")
 	flag.Parse()
 	match, err := regexp.Compile(*only)
-	if err != nil || flag.NArg() != 1 {
-		log.Fatalf("usage: faults [-out FILE] [-run REGEXP] PIDBOX %v", err)
+	columns, e := regexp.Compile(*by)
+	if err = errors.Join(err, e); err != nil || flag.NArg() != 1 {
+		log.Fatalf("usage: faults [-out FILE] [-run REGEXP] [-by REGEXP] PIDBOX %v", err)
 	}
 	pidbox, err := filepath.Abs(flag.Arg(0))
 	if err != nil {
@@ -45,20 +48,20 @@ func main() {
 	if os.Geteuid() != 0 {
 		log.Fatal("needs root, for namespaces of its own")
 	}
-	table, failed := run(match, pidbox)
+	table, failed := run(match, columns, pidbox)
 	if *out != "" {
 		if err := os.WriteFile(*out, []byte(table), 0o644); err != nil {
 			log.Fatal(err)
 		}
 	}
 	if failed > 0 {
-		log.Fatalf("pidbox fails in %d rows", failed)
+		log.Fatalf("pidbox fails in %d cells", failed)
 	}
 }
 
-// run judges every cell and is the table in Markdown, with the count of rows in which pidbox fails.
-func run(match *regexp.Regexp, pidbox string) (table string, failed int) {
-	tools := tools()
+// run judges every cell and is the table in Markdown, with the count of cells in which pidbox fails.
+func run(match, columns *regexp.Regexp, pidbox string) (table string, failed int) {
+	tools := slices.DeleteFunc(tools(), func(t tool) bool { return !columns.MatchString(t.name) })
 	var b strings.Builder
 	b.WriteString("| fault |")
 	for _, t := range tools {
@@ -70,13 +73,13 @@ func run(match *regexp.Regexp, pidbox string) (table string, failed int) {
 			continue
 		}
 		fmt.Fprintf(&b, "| %s |", f.name)
-		for i, t := range tools {
+		for _, t := range tools {
 			verdict := "–"
 			if f.asks(t) && t.there() {
 				verdict = isolated(f.name, t.name, pidbox)
 			}
 			fmt.Printf("%-72s %-20s %s\n", f.name, t.name, verdict)
-			if i == 0 && verdict != "ok" {
+			if t.ours() && f.asks(t) && verdict != "ok" {
 				failed++
 			}
 			if verdict != "ok" && verdict != "–" {
@@ -112,7 +115,7 @@ func lastLine(s string) string {
 
 // judge gives the namespace the applets, and runs the fault against the tool.
 func judge(name, with, pidbox string) string {
-	if _, err := lab.Install(pidbox, "/run/bin"); err != nil {
+	if _, err := lab.Install(pidbox, "/run/bin", "--drop-ins"); err != nil {
 		return "FAIL: " + err.Error()
 	}
 	for _, f := range faults() {

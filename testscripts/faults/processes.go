@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -35,11 +36,7 @@ func reusedStop(s *scene) error {
 		return err
 	}
 	defer stranger.Kill()
-	s.do(s.tool.stop(pidfile))
-	if died(stranger) {
-		return errors.New("the stranger was killed")
-	}
-	return nil
+	return s.spares(stranger, pidfile, "the stranger was killed")
 }
 
 func reusedStatus(s *scene) error {
@@ -71,11 +68,7 @@ func threadStop(s *scene) error {
 		return err
 	}
 	defer p.Kill()
-	s.do(s.tool.stop(pidfile))
-	if died(p) {
-		return errors.New("the process of the thread was killed")
-	}
-	return nil
+	return s.spares(p, pidfile, "the process of the thread was killed")
 }
 
 func threadStatus(s *scene) error {
@@ -169,11 +162,7 @@ func earlierBoot(s *scene) error {
 	if err := os.Chtimes(pidfile, then, then); err != nil {
 		return err
 	}
-	s.do(s.tool.stop(pidfile))
-	if died(p) {
-		return errors.New("a process of this boot was killed for one of an earlier boot")
-	}
-	return nil
+	return s.spares(p, pidfile, "a process of this boot was killed for one of an earlier boot")
 }
 
 func otherNamespace(s *scene) error {
@@ -187,11 +176,7 @@ func otherNamespace(s *scene) error {
 		return err
 	}
 	defer end()
-	s.do(s.tool.stop(pidfile))
-	if died(p) {
-		return errors.New("the process of the same number here was killed")
-	}
-	return nil
+	return s.spares(p, pidfile, "the process of the same number here was killed")
 }
 
 // namespace is another one, whose init is told: there a process of that number claims the pidfile, and lives on. A
@@ -199,8 +184,8 @@ func otherNamespace(s *scene) error {
 func (s *scene) namespace(pid int, first string) (leader int, end func(), err error) {
 	there := strconv.Itoa(pid)
 	claim := fmt.Sprintf("echo %s >%s", there, pidfile)
-	if s.tool.name == "pidbox" {
-		claim = fmt.Sprintf("/run/bin/pid-claim --pid %s -p %s", there, pidfile)
+	if s.tool.ours() {
+		claim = strings.Join(s.tool.notes(pidfile, pid), " ")
 	}
 	other := exec.Command("unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-euc",
 		fmt.Sprintf(`%s; echo $((%s - 1)) >/proc/sys/kernel/ns_last_pid; tail -f /dev/null & [ $! = %s ]; %s; echo ready; wait`, first, there, there, claim))

@@ -65,10 +65,13 @@ func died(p *lab.Process) bool {
 	}
 }
 
-// claimed has the tool's own way of naming a process in a pidfile; tools without a claim find the number there.
+// claimed has the tool's own way of naming a process in a pidfile; tools without one find the number there.
 func (s *scene) claimed(file string, pid int) error {
-	if s.tool.claim != nil {
-		if r := s.do(s.tool.claim(file, pid)); r.status != 0 {
+	for _, how := range []func(string, int) []string{s.tool.notes, s.tool.claim} {
+		if how == nil {
+			continue
+		}
+		if r := s.do(how(file, pid)); r.status != 0 {
 			return fmt.Errorf("claim: %v", r)
 		}
 		return nil
@@ -84,6 +87,15 @@ func (s *scene) names(pid, daemon int) bool {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", daemon))
 	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
 	return len(fields) > 1 && fields[1] == strconv.Itoa(pid)
+}
+
+// spares has the tool stop what the file names, which must not be this process.
+func (s *scene) spares(p *lab.Process, file, otherwise string) error {
+	s.do(s.tool.stop(file))
+	if died(p) {
+		return errors.New(otherwise)
+	}
+	return nil
 }
 
 func number(text []byte) int {

@@ -14,6 +14,7 @@ type tool struct {
 	name  string
 	needs string
 	claim func(file string, pid int) []string      // write the pidfile of a running process, unless another holds it
+	notes func(file string, pid int) []string      // the record that its claims and starts make, for a running process; ours alone
 	start func(file string, cmd []string) []string // start a daemon with a pidfile
 	stop  func(file string) []string               // TERM, and KILL after 2 s
 	group func(file string) []string               // stop, of the process group
@@ -21,6 +22,9 @@ type tool struct {
 	keeps bool                                     // a stop leaves the pidfile
 	stays bool                                     // the pidfile names the tool, which stays as the daemon's parent
 }
+
+// ours says that this is a column that has to be ok in every row.
+func (t tool) ours() bool { return t.notes != nil }
 
 func (t tool) there() bool {
 	if t.needs == "" {
@@ -41,19 +45,25 @@ func tools() []tool {
 			stop: func(file string) []string { return call("-K", "-p", file) },
 		}
 	}
-	dpkg, busybox := ssd("start-stop-daemon"), ssd("busybox", "start-stop-daemon")
-	dpkg.name, dpkg.needs = "start-stop-daemon", "start-stop-daemon"
-	dpkg.stop = func(file string) []string {
-		return []string{"start-stop-daemon", "-K", "--retry", "TERM/2/KILL/2", "--remove-pidfile", "--oknodo", "-p", file}
+	whole := func(program, name string) tool {
+		t := ssd(program)
+		t.name, t.needs = name, program
+		t.stop = func(file string) []string {
+			return []string{program, "-K", "--retry", "TERM/2/KILL/2", "--remove-pidfile", "--oknodo", "-p", file}
+		}
+		t.alive = func(file string) []string { return []string{program, "--status", "-p", file} }
+		return t
 	}
-	dpkg.alive = func(file string) []string { return []string{"start-stop-daemon", "--status", "-p", file} }
+	claim := func(file string, pid int) []string {
+		return []string{applet("pid-claim"), "--pid", strconv.Itoa(pid), "-p", file}
+	}
+	dropIn := whole(applet("start-stop-daemon"), "pidbox start-stop-daemon")
+	dropIn.needs, dropIn.notes = "", claim
+	busybox := ssd("busybox", "start-stop-daemon")
 	busybox.name, busybox.needs, busybox.keeps = "busybox", "busybox", true
 	return []tool{
 		{
-			name: "pidbox",
-			claim: func(file string, pid int) []string {
-				return []string{applet("pid-claim"), "--pid", strconv.Itoa(pid), "-p", file}
-			},
+			name: "pidbox", claim: claim, notes: claim,
 			start: func(file string, cmd []string) []string {
 				return append([]string{applet("daemonize"), "-p", file}, cmd...)
 			},
@@ -63,7 +73,8 @@ func tools() []tool {
 			},
 			alive: func(file string) []string { return []string{applet("pid-alive"), "-p", file} },
 		},
-		dpkg,
+		dropIn,
+		whole("start-stop-daemon", "start-stop-daemon"),
 		busybox,
 		{
 			name: "daemonize(1)", needs: "daemonize",

@@ -57,11 +57,11 @@ func accepted(dir string, accept func(argv []string) bool) bool {
 }
 
 // Install links the applets into dir and is that directory.
-func Install(pidbox, dir string) (string, error) {
+func Install(pidbox, dir string, options ...string) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
-	out, err := exec.Command(pidbox, "--install", dir).CombinedOutput()
+	out, err := exec.Command(pidbox, append(options, "--install", dir)...).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%s --install: %w: %s", pidbox, err, out)
 	}
