@@ -25,6 +25,17 @@ func userOption(to **spawn.User) applet.Option {
 			"that are made; a GROUP becomes the primary one, and further ones replace all others", spawn.ParseUser).As(applet.User)
 }
 
+// cgroupOption is --cgroup, with what is stopped where there is no control group.
+func cgroupOption(to *bool, stops string) applet.Option {
+	return applet.Switch(to, "cgroup", "run COMMAND in a control group of its own, which nothing leaves by a fork, "+stops+
+		"; where there can be none, what is used instead is said")
+}
+
+// ungrouped says what there is in place of a control group of version 2.
+func ungrouped(c *applet.Call) func(string, error) {
+	return func(what string, why error) { c.Say("%v; %s is used instead", why, what) }
+}
+
 func umaskOption(to **int) applet.Option {
 	return applet.Parsed(to, "umask", "MASK", "run COMMAND with this umask, in octal (default the caller's)",
 		applet.Pointer(applet.Mask))

@@ -175,7 +175,7 @@ func (o *daemonizeOptions) command(c *applet.Call) error {
 	if cmd.Env, err = o.environment(); err != nil {
 		return err
 	}
-	o.order.Tell = c.Tell
+	o.order.Tell, o.order.Instead = c.Tell, ungrouped(c)
 	if !c.Quiet {
 		o.order.Made = func(dir string) { c.Say("made the directory %s", dir) }
 	}

@@ -41,6 +41,7 @@ func (o *daemonizeOptions) options() []applet.Option {
 		applet.Parsed(&o.order.LockFile, "lock-file l", "FILE",
 			"hold a lock on FILE for the daemon's lifetime; status 75 if another process has it; FILE may be the pidfile",
 			applet.FileName).As(applet.File),
+		cgroupOption(&o.order.Cgroup, "for pid-kill --cgroup"),
 		applet.Switch(&o.order.HoldLock, "hold-lock", "hold a lock on the pidfile for the daemon's lifetime"),
 		applet.Parsed(&cmd.Nice, "nice", "N", "the nice value, -20 to 19", applet.Pointer(applet.Int(-20, 19))),
 		applet.Parsed(&cmd.OOMScoreAdj, "oom-score-adj", "N", "the out-of-memory killer's preference, -1000 to 1000",

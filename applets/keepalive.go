@@ -127,7 +127,7 @@ func keepAlive() *applet.Applet {
 			The CHECK of exec: has the user, the limits and the environment of COMMAND; what a URL alone cannot say, it can:
 			--health 'exec:wait-healthy --once -k https://localhost/'.
 
-			Processes that have left COMMAND's process group are neither stopped nor waited for, unless --scope says session or tree.
+			Processes that have left COMMAND's process group are neither stopped nor waited for, unless --cgroup or --scope says so.
 
 			--status and --restart use a socket in FILE's directory and not a signal, because an answer must come back.
 			Only root and keep-alive's own user are served, and only the process that FILE names is believed.

@@ -74,8 +74,9 @@ func (o *keepAliveOptions) restartOptions() []applet.Option {
 		stopCommandOption(&o.StopBy, "COMMAND"),
 		applet.Parsed(&o.Signals.Stop, "stop-on", "LIST", "these signals stop COMMAND too, for example the STOPSIGNAL of an image",
 			applet.SignalList),
-		applet.Parsed(&o.Scope, "scope", "SCOPE", "what is stopped with COMMAND, and before a restart: group (the default), session or tree",
-			stopScope),
+		applet.Parsed(&o.Scope, "scope", "SCOPE", "what is stopped with COMMAND, and before a restart: group (the default), session, tree or "+
+			"cgroup, which is --cgroup or status 4", stopScope),
+		cgroupOption(&o.Cgroup, "and stop that"),
 		applet.Parsed(&o.Policy.Free, "free-restarts", "N", "restart immediately up to N times (default 3)",
 			applet.Int(0, 1<<31-1)),
 		applet.Duration(&o.Policy.Max, "backoff-max", "D", "the longest wait before a restart (default 1m)"),
@@ -134,8 +135,10 @@ func stopScope(s string) (proc.Scope, error) {
 		return proc.Session, nil
 	case "tree":
 		return proc.Tree, nil
+	case "cgroup":
+		return proc.ControlGroup, nil
 	}
-	return 0, fmt.Errorf("%q is not group, session or tree", s)
+	return 0, fmt.Errorf("%q is not group, session, tree or cgroup", s)
 }
 
 // childFile is the pidfile of COMMAND, "" for none.

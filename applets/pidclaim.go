@@ -16,7 +16,7 @@ func pidClaim() *applet.Applet {
 		Summary: "claim a pidfile for a process, or become a command that owns it",
 		Synopsis: []string{
 			"--pid PID[:INODE] -p FILE [--wait D] [--mode MODE]",
-			"-p FILE [--user USER[:GROUP...]] [--chdir DIR] [--umask MASK] [--env K=V]... [--hold] [--] COMMAND [ARG...]",
+			"-p FILE [--user USER[:GROUP...]] [--chdir DIR] [--umask MASK] [--env K=V]... [--hold] [--cgroup] [--] COMMAND [ARG...]",
 		},
 		Description: `
 			The first form claims FILE for a running process, usually that of the calling script: "$$".
@@ -42,10 +42,11 @@ func pidClaim() *applet.Applet {
 			umaskOption(&o.umask),
 			envOption(&o.env),
 			applet.Switch(&o.hold, "hold", "hold a lock on the pidfile for COMMAND's lifetime, which other PID namespaces and hosts see too"),
+			cgroupOption(&o.cgroup, "for pid-kill --cgroup"),
 			outcomeOption(&o.json),
 			applet.Switch(&o.dryRun, "dry-run n", "change nothing and lock nothing; print what would be done, and exit with the status it would have"),
 		}, ruleOptions(&o.rules)...),
-		Exclusive: [][]string{{"pid", "user"}, {"pid", "chdir"}, {"pid", "umask"}, {"pid", "env"}, {"pid", "hold"}, {"json", "dry-run"}},
+		Exclusive: [][]string{{"pid", "user"}, {"pid", "chdir"}, {"pid", "umask"}, {"pid", "env"}, {"pid", "hold"}, {"pid", "cgroup"}, {"json", "dry-run"}},
 		Requires:  []applet.Need{{Option: "json", OneOf: []string{"pid"}}},
 		Statuses: []applet.Item{
 			{Name: "0", Text: "claimed, or the process held it already"},

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"pidbox/lib/applet"
+	"pidbox/lib/cgroup"
 	"pidbox/lib/duration"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
@@ -27,6 +28,7 @@ type pidClaimOptions struct {
 	wait    time.Duration
 	dryRun  bool
 	hold    bool
+	cgroup  bool
 	json    bool
 	user    *spawn.User
 	dir     string
@@ -87,6 +89,11 @@ func (o *pidClaimOptions) run(c *applet.Call) error {
 	if o.dryRun {
 		return o.rehearse(c, p, command)
 	}
+	leave, err := o.enter(c, p)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	r, err := pidfile.Claim(context.Background(), o.file, p, o.rules, o.mode, o.wait)
 	if err != nil {
 		return err
@@ -97,6 +104,25 @@ func (o *pidClaimOptions) run(c *applet.Call) error {
 		return nil
 	}
 	return o.become(r, command)
+}
+
+// enter moves this process into a control group of its own, if asked. leave moves it back.
+func (o *pidClaimOptions) enter(c *applet.Call, p *proc.Handle) (leave func(), err error) {
+	if !o.cgroup {
+		return func() {}, nil
+	}
+	g, leave, err := cgroup.Enter(p)
+	switch {
+	case errors.Is(err, errors.ErrUnsupported), errors.Is(err, fs.ErrPermission):
+		c.Say("%v; COMMAND runs without one", err)
+		return func() {}, nil
+	case err != nil:
+		return nil, err
+	case g.Version() != 2:
+		c.Say("no control group of version 2 can be had: %v; the freezer of version 1 is used instead", g.Why())
+	}
+	o.rules.Cgroup = g.Mark()
+	return leave, nil
 }
 
 // become is COMMAND from here on, or else the claim is taken back.

@@ -19,7 +19,7 @@ func pidKill() *applet.Applet {
 		Name:    "pid-kill",
 		Summary: "stop the process that a pidfile names, and see that it is gone",
 		Synopsis: []string{
-			"[-p] FILE [--grace D] [--retry SCHEDULE] [--show-stacks[=D]] [--group|--session|--tree] [--budget D]",
+			"[-p] FILE [--grace D] [--retry SCHEDULE] [--show-stacks[=D]] [--group|--session|--tree|--cgroup] [--budget D]",
 			"[-p] FILE --no-wait [--signal SIGNAL] [--require-handler]",
 		},
 		Description: `
@@ -32,9 +32,12 @@ func pidKill() *applet.Applet {
 
 			A program with a command of its own to stop it, which may close its connections first, is stopped by --stop-command.
 
-			With --group, --session or --tree the other members are signalled too, and all must be gone.
+			With --group, --session, --tree or --cgroup the other members are signalled too, and all must be gone.
 			If the process has died and left others in its group or session, those are stopped if the pidfile's record proves
 			that they belong to it.
+			--cgroup is for what was started with --cgroup, by daemonize(1) for example: nothing leaves that by a fork, and KILL
+			reaches all of it at once.
+			The control group is removed when it is empty.
 		`,
 		Operands: pidfileOperand(),
 		Options: append([]applet.Option{
@@ -54,6 +57,7 @@ func pidKill() *applet.Applet {
 			applet.Switch(&o.group, "group g", "stop the process group that the process leads"),
 			applet.Switch(&o.session, "session", "stop the session that it leads"),
 			applet.Switch(&o.tree, "tree", "stop it and its descendants"),
+			applet.Switch(&o.cgroup, "cgroup", "stop it and all that is in the control group that it was started in"),
 			applet.Switch(&o.noWait, "no-wait", "only send the first signal, for example for a reload; the pidfile stays"),
 			applet.Switch(&o.handler, "require-handler",
 				"send the signal of --no-wait only if the process has a handler for it, which otherwise might end it"),
@@ -63,7 +67,7 @@ func pidKill() *applet.Applet {
 			applet.Switch(&o.dryRun, "dry-run n",
 				"send no signal, change and lock nothing; print what would be done, and exit with the status it would have"),
 		}, ruleOptions(&o.rules)...),
-		Exclusive: [][]string{{"group", "session", "tree"}, {"retry", "grace"}, {"retry", "signal"}, {"no-wait", "grace"}, {"no-wait", "retry"}, {"no-wait", "stop-command"}, {"json", "dry-run"}},
+		Exclusive: [][]string{{"group", "session", "tree", "cgroup"}, {"retry", "grace"}, {"retry", "signal"}, {"no-wait", "grace"}, {"no-wait", "retry"}, {"no-wait", "stop-command"}, {"json", "dry-run"}},
 		Requires:  []applet.Need{{Option: "require-handler", OneOf: []string{"no-wait"}}},
 		Statuses: []applet.Item{
 			{Name: "0", Text: "gone, and the pidfile removed; or there was nothing to stop"},
@@ -91,11 +95,17 @@ func pidKill() *applet.Applet {
 			PID is reused, the signal reaches no process.
 			Before Linux 5.3 there are no such descriptors, and a window of microseconds is left.
 
-			With --group, --session or --tree each member is judged by itself: one that FILE's owner, or another user who could
+			With --group, --session, --tree or --cgroup each member is judged by itself: one that FILE's owner, or another user who could
 			have written FILE, could not have signalled is left alone and named, with status 4.
 			Without these options the children of the process are not stopped.
 
-			A stopped process is continued (CONT) after each signal, so that it can exit, but not after the one of --no-wait.
+			The members of --cgroup are those that are in the control group at the time: who may write there, root for example, can
+			move processes out of it and into it.
+			KILL reaches members of other users there too, such as set-user-ID programs, if all of FILE's word is root's or the
+			caller's.
+
+			A stopped process is continued (CONT) after each signal, so that it can exit, but not after the one of --no-wait;
+			a frozen control group is thawed.
 			Before KILL all of a tree is stopped, so that none escapes by a fork; if pid-kill is interrupted then, the tree goes on.
 
 			A pidfile that was claimed in another PID namespace names no process here: it is left alone, with status 0.

@@ -21,6 +21,7 @@ type pidKillOptions struct {
 	grace, stacks        time.Duration
 	budget               time.Duration // 0: none
 	group, session, tree bool
+	cgroup               bool
 	strict, keep, noWait bool
 	handler              bool // --require-handler
 	stopBy               child.Line
@@ -67,6 +68,8 @@ func (o *pidKillOptions) scope() proc.Scope {
 		return proc.Session
 	case o.tree:
 		return proc.Tree
+	case o.cgroup:
+		return proc.ControlGroup
 	}
 	return proc.Process
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"syscall"
@@ -23,9 +24,9 @@ import (
 // victim is what to stop: one process, or those in a scope of it.
 type victim struct {
 	stop.Target
-	family *proc.Family // nil for one process
-	leader *proc.Handle // nil when only orphans are left
-	name   string       // "process 4711", for messages
+	family interface{ Members() ([]int, error) } // nil for one process
+	leader *proc.Handle                          // nil when only orphans are left
+	name   string                                // "process 4711", for messages
 	Close  func() error
 }
 
@@ -36,6 +37,9 @@ func newVictim(f *proc.Family, leader *proc.Handle, name string) *victim {
 // target is what the pidfile names, nil for no process.
 func (o *pidKillOptions) target(h *pidfile.Holder) (*victim, error) {
 	scope := o.scope()
+	if scope == proc.ControlGroup {
+		return o.grouped(h)
+	}
 	name := fmt.Sprintf("%s %d", scope, h.PID)
 	p, err := h.Live()
 	switch {
@@ -62,6 +66,35 @@ func (o *pidKillOptions) target(h *pidfile.Holder) (*victim, error) {
 		return nil, nil
 	}
 	return newVictim(f, nil, "what is left of "+name), nil
+}
+
+// grouped is the process and what is in its control group, or what is left in that; nil for no process.
+func (o *pidKillOptions) grouped(h *pidfile.Holder) (*victim, error) {
+	p, err := h.Live()
+	if err != nil {
+		return nil, err
+	}
+	members, err := h.Members()
+	name := fmt.Sprintf("the %s %d", proc.ControlGroup, h.PID)
+	switch {
+	case p == nil && errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case errors.Is(err, fs.ErrNotExist) && h.Grouped():
+		return nil, applet.WithHint(applet.Fail(applet.Unsafe, "%s: process %d was moved out of its control group, which is gone", o.file, h.PID),
+			"--tree stops it and its descendants")
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, applet.WithHint(applet.Fail(applet.Unsafe, "%s: process %d was not started with a control group of its own", o.file, h.PID),
+			"--tree stops it and its descendants")
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", o.file, err)
+	}
+	if p == nil {
+		if populated, err := members.Populated(); err != nil || !populated {
+			return nil, err
+		}
+		name = "what is left of " + name
+	}
+	return &victim{Target: members, family: members, leader: p, name: name, Close: members.Close}, nil
 }
 
 // orphans are what a process that has ended left in its group or session, nil for no process. Without a record there is
@@ -141,9 +174,9 @@ func (o *pidKillOptions) first(ctx context.Context, c *applet.Call, t *victim, s
 }
 
 // interruptible is a context that a signal to this program ends, where there is something to undo then: the members of a
-// tree are stopped before they are killed. Elsewhere the signal has its own effect, but for PID 1, which has none.
+// tree are stopped before they are killed, those of some control groups frozen. Elsewhere the signal has its own effect, but for PID 1, which has none.
 func (o *pidKillOptions) interruptible() (context.Context, func()) {
-	if o.tree || os.Getpid() == 1 {
+	if o.tree || o.cgroup || os.Getpid() == 1 {
 		return signals.Until(context.Background())
 	}
 	return context.Background(), func() {}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"pidbox/lib/applet"
+	"pidbox/lib/cgroup"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
 	"pidbox/lib/resolve"
@@ -56,6 +57,8 @@ func Status(err error) (status applet.Status, hint string) {
 		return serviceStatus(err), hint
 
 	// A process
+	case is[*cgroup.NoneError](err):
+		return applet.Unsafe, hint
 	case errors.Is(err, proc.ErrNotFound):
 		return applet.Absent, hint
 	case errors.Is(err, stop.ErrSurvived):

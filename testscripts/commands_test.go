@@ -3,11 +3,14 @@
 package testscripts
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"pidbox/lib/cgroup"
 )
 
 // patience is how long a script waits for what must come: long, for a loaded machine.
@@ -74,7 +77,8 @@ func needArgs(ts *testscript.TestScript, args []string, n int, usage string) {
 	}
 }
 
-// need TOOL... | root | namespace: the script is skipped where it is missing; in CI a missing tool fails.
+// need TOOL... | root | namespace | cgroup: the script is skipped where it is missing; in CI a missing tool fails. A cgroup is
+// one of version 2, to be made below the one that the tests are in.
 func need(ts *testscript.TestScript, args []string) {
 	for _, what := range args {
 		switch what {
@@ -87,6 +91,14 @@ func need(ts *testscript.TestScript, args []string) {
 				of(ts).t.Skip("needs root")
 			} else if !inNamespace() {
 				ts.Fatalf("no PID namespace to be had")
+			}
+		case "cgroup":
+			g, err := cgroup.Make(fmt.Sprintf("pidbox-need-%d-%d", os.Getpid(), time.Now().UnixNano()))
+			if err == nil {
+				defer g.Remove()
+			}
+			if err != nil || g.Version() != 2 {
+				of(ts).t.Skip("needs a control group of version 2")
 			}
 		default:
 			if _, err := exec.LookPath(what); err != nil && os.Getenv("CI") != "" {

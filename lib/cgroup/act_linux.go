@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -127,7 +128,15 @@ func (g *Group) Signal(sig syscall.Signal) error {
 	if sig == syscall.SIGKILL {
 		return g.kill()
 	}
-	return g.each(sig)
+	return first(g.each(sig, nil))
+}
+
+// first is the error, or else one of those of the processes that were not signalled.
+func first(refused map[int]error, err error) error {
+	for _, pid := range slices.Sorted(maps.Keys(refused)) {
+		err = errors.Join(err, refused[pid])
+	}
+	return err
 }
 
 func notFound(err error) error {
@@ -148,19 +157,20 @@ func (g *Group) kill() error {
 	limited, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	_ = g.Freeze(limited) // so that none forks meanwhile; one that sleeps in the kernel does not fork either
-	err := g.each(syscall.SIGKILL)
+	err := first(g.each(syscall.SIGKILL, nil))
 	return errors.Join(err, g.Thaw())
 }
 
-// each signals process by process, each by a handle that was seen in the group after it was opened.
-func (g *Group) each(sig syscall.Signal) error {
+// each signals process by process, each by a handle that was seen in the group after it was opened, and says which it did
+// not: those that allow, which may be nil, has something against, or that the kernel forbids.
+func (g *Group) each(sig syscall.Signal, allow proc.Allow) (refused map[int]error, err error) {
 	const rounds = 100
 	done := map[proc.Identity]bool{}
-	var failed error
+	refused = map[int]error{}
 	for range rounds {
 		pids, err := g.PIDs()
 		if err != nil {
-			return err
+			return refused, err
 		}
 		fresh := false
 		for _, pid := range pids {
@@ -171,8 +181,8 @@ func (g *Group) each(sig syscall.Signal) error {
 			id, err := h.Identity()
 			if err == nil && !done[id] && g.holds(pid) {
 				done[id], fresh = true, true
-				if err := h.Signal(sig); err != nil && !errors.Is(err, proc.ErrNotFound) {
-					failed = errors.Join(failed, err)
+				if err := signalAllowed(h, sig, allow); err != nil && !errors.Is(err, proc.ErrNotFound) {
+					refused[pid] = err
 				}
 			}
 			h.Close()
@@ -181,7 +191,7 @@ func (g *Group) each(sig syscall.Signal) error {
 			break
 		}
 	}
-	return failed
+	return refused, nil
 }
 
 // holds says that a process is in the group or below.

@@ -13,13 +13,24 @@ package cgroup
 import (
 	"errors"
 	"fmt"
+
+	"pidbox/lib/proc"
 )
 
 // Group is a control group. Its methods may be called concurrently.
 type Group struct {
 	path   string
-	legacy bool // of the version 1 freezer
+	id     uint64 // the inode of that directory
+	owner  int    // and its user
+	legacy bool   // of the version 1 freezer
+	why    error
 }
+
+// Why is, of a group of version 1 that was made here, what keeps it from being one of version 2; else nil.
+func (g *Group) Why() error { return g.why }
+
+// Mark is what a record keeps of the group, to have it again by Reopen.
+func (g *Group) Mark() proc.Cgroup { return proc.Cgroup{ID: g.id, Path: g.path} }
 
 // Path is the directory of the group.
 func (g *Group) Path() string { return g.path }
@@ -32,10 +43,12 @@ func (g *Group) Version() int {
 	return 2
 }
 
-// unsupported is why there can be no group here. It is an errors.ErrUnsupported.
-type unsupported struct{ why string }
+// NoneError is why there can be no group here. It is an errors.ErrUnsupported.
+type NoneError struct{ Why string }
 
-func (u unsupported) Error() string { return "no control group can be had: " + u.why }
-func (unsupported) Unwrap() error   { return errors.ErrUnsupported }
+func (e *NoneError) Error() string { return "no control group can be had: " + e.Why }
 
-func none(format string, args ...any) error { return unsupported{fmt.Sprintf(format, args...)} }
+// Unwrap makes it an errors.ErrUnsupported.
+func (*NoneError) Unwrap() error { return errors.ErrUnsupported }
+
+func none(format string, args ...any) error { return &NoneError{fmt.Sprintf(format, args...)} }

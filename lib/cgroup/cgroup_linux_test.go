@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 func each(t *testing.T, test func(*testing.T, *Group)) {
 	for _, legacy := range []bool{false, true} {
 		t.Run(fmt.Sprintf("v%d", map[bool]int{false: 2, true: 1}[legacy]), func(t *testing.T) {
-			g, err := makeBelow(fmt.Sprintf("pidbox-test-%d-%d", os.Getppid(), time.Now().UnixNano()), legacy)
+			g, err := makeBelow(fmt.Sprintf("pidbox-test-%d-%d", os.Getppid(), time.Now().UnixNano()), legacy, false)
 			if err != nil {
 				t.Skip(err)
 			}

@@ -15,11 +15,15 @@ import (
 // Make makes the group called name below the one that the caller is in: of version 2 where one can be frozen there, else of
 // the version 1 freezer. One of that name that is there is taken as it is, with what is in it. An errors.ErrUnsupported
 // says why there can be none.
-func Make(name string) (*Group, error) {
+func Make(name string) (*Group, error) { return makeEither(name, false) }
+
+// makeEither makes a group of either version; a fresh one is not taken as it is found.
+func makeEither(name string, fresh bool) (*Group, error) {
 	var whys []error
 	for _, legacy := range []bool{false, true} {
-		g, err := makeBelow(name, legacy)
+		g, err := makeBelow(name, legacy, fresh)
 		if err == nil {
+			g.why = errors.Join(whys...)
 			return g, nil
 		}
 		whys = append(whys, err)
@@ -27,13 +31,20 @@ func Make(name string) (*Group, error) {
 	return nil, none("version 2: %v; version 1: %v", whys[0], whys[1])
 }
 
-func makeBelow(name string, legacy bool) (*Group, error) {
+func makeBelow(name string, legacy, fresh bool) (*Group, error) {
 	own, err := of("self", legacy)
 	if err != nil {
 		return nil, err
 	}
 	path := filepath.Join(own, name)
-	err = os.Mkdir(path, 0o755)
+	if err = os.Mkdir(path, 0o755); fresh && errors.Is(err, fs.ErrExist) {
+		if err = os.Remove(path); err == nil {
+			err = os.Mkdir(path, 0o755)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	made := err == nil
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
@@ -60,7 +71,11 @@ func Open(path string) (*Group, error) {
 	if err != nil {
 		return nil, &fs.PathError{Op: "open control group", Path: path, Err: err}
 	}
-	g := &Group{path: filepath.Clean(path)}
+	var is unix.Stat_t
+	if err := unix.Stat(path, &is); err != nil {
+		return nil, &fs.PathError{Op: "open control group", Path: path, Err: err}
+	}
+	g := &Group{path: filepath.Clean(path), id: is.Ino, owner: int(is.Uid)}
 	need := []string{"cgroup.events", "cgroup.freeze"}
 	switch st.Type {
 	case unix.CGROUP2_SUPER_MAGIC:

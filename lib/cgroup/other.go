@@ -5,9 +5,12 @@ package cgroup
 import (
 	"context"
 	"syscall"
+
+	"pidbox/lib/proc"
 )
 
 func Make(string) (*Group, error)             { return nil, none("this is not Linux") }
+func makeEither(string, bool) (*Group, error) { return nil, none("this is not Linux") }
 func Open(string) (*Group, error)             { return nil, none("this is not Linux") }
 func Of(int, bool) (*Group, error)            { return nil, none("this is not Linux") }
 func (g *Group) Add(int) error                { return none("this is not Linux") }
@@ -19,5 +22,8 @@ func (g *Group) Freeze(context.Context) error { return none("this is not Linux")
 func (g *Group) Thaw() error                  { return none("this is not Linux") }
 func (g *Group) Resume() error                { return none("this is not Linux") }
 func (g *Group) Signal(syscall.Signal) error  { return none("this is not Linux") }
-func (g *Group) Holds(int) bool               { return false }
-func (g *Group) Wait(context.Context) error   { return none("this is not Linux") }
+func (g *Group) each(syscall.Signal, proc.Allow) (map[int]error, error) {
+	return nil, none("this is not Linux")
+}
+func (g *Group) Holds(int) bool             { return false }
+func (g *Group) Wait(context.Context) error { return none("this is not Linux") }

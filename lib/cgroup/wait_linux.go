@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -41,10 +40,8 @@ func (g *Group) Wait(ctx context.Context) error {
 				return err
 			}
 		}
-		select { // the group forgets an ended process a moment later than a handle knows of it
-		case <-ctx.Done():
-			return fmt.Errorf("%s: %w", g.path, context.Cause(ctx))
-		case <-time.After(time.Millisecond):
+		if err := pause(ctx); err != nil {
+			return fmt.Errorf("%s: %w", g.path, err)
 		}
 	}
 }

@@ -87,7 +87,10 @@ func adopt(h *pidfile.Holder, id proc.Identity, s Spec) *Child {
 			c.began = c.began.Add(-age) // on the monotonic clock: a step of the wall clock makes nobody older
 		}
 	}
-	if s.Scope == proc.Group { // its parent reaps it, and we may come too late to see what it leaves
+	if s.grouped() {
+		c.rejoin()
+	}
+	if c.members == nil && s.Scope == proc.Group { // its parent reaps it, and we may come too late to see what it leaves
 		c.group, _ = c.handle.Family(proc.Group, h.Allow())
 	}
 	return c
@@ -112,5 +115,8 @@ func (c *Child) Pass(ctx context.Context, h *proc.Handle) error {
 		c.handle.Close()
 	}
 	c.handle = h
+	if c.members != nil {
+		c.members = c.members.Led(h)
+	}
 	return nil
 }

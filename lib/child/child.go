@@ -37,6 +37,7 @@ import (
 	"sync"
 	"time"
 
+	"pidbox/lib/cgroup"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
 	"pidbox/lib/spawn"
@@ -48,6 +49,12 @@ type Spec struct {
 	Session bool       // it leads a session of its own, hence a group
 	Detach  bool       // it leads a group in a session of its own, by double fork; it is still ours to wait for
 	Scope   proc.Scope // what Stop and Clear end with it
+
+	// Cgroup puts it into a control group of its own, which is its scope then, and removes that when it is empty. Where there
+	// is none of version 2 to be had, Instead hears why, and what is done: there is one of version 1, or Scope is as it says.
+	// The scope ControlGroup demands one: a start fails then.
+	Cgroup  bool
+	Instead func(what string, why error)
 
 	PIDFile  string // "" for none
 	Rules    pidfile.Rules
@@ -81,6 +88,7 @@ type Child struct {
 	process  *spawn.Process  // nil for one that was adopted
 	holder   *pidfile.Holder // of one that was adopted
 	kin      *kin            // of a tree: our other descendants
+	members  *cgroup.Members // of its control group; nil where it has none
 	handle   *proc.Handle
 	identity proc.Identity
 	began    time.Time
@@ -167,6 +175,7 @@ func (c *Child) unlock() {
 
 // undo takes back what was done for a child that did not come to run.
 func (c *Child) undo(cause error) error {
+	c.disband()
 	if !c.recorded {
 		return cause
 	}

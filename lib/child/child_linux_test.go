@@ -352,7 +352,7 @@ func TestClosed(t *testing.T) {
 	if err := c.Signal(syscall.SIGKILL); !errors.Is(err, proc.ErrNotFound) {
 		t.Error(err)
 	}
-	if err := c.Within(func(f *proc.Family) error { return f.Signal(syscall.SIGKILL) }); !errors.Is(err, proc.ErrNotFound) {
+	if err := c.Within(func(f Family) error { return f.Signal(syscall.SIGKILL) }); !errors.Is(err, proc.ErrNotFound) {
 		t.Error(err)
 	}
 	if err := c.Stop(t.Context(), Kill(), nil); err != nil {

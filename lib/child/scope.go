@@ -39,15 +39,26 @@ func (c *Child) Stop(ctx context.Context, schedule signals.Schedule, report func
 	}
 	if c.Over() {
 		if left, err := c.leftover(family); err != nil || !left {
+			c.disband()
 			return err
 		}
 	}
-	family.Reaps(func() { _, _ = c.reap() })
+	if f, is := family.(*proc.Family); is {
+		f.Reaps(func() { _, _ = c.reap() })
+	}
 	_, err = stop.Run(ctx, family, schedule, report)
 	if err == nil {
 		<-c.Done()
+		c.disband()
 	}
 	return err
+}
+
+// Family is the process and the others that are stopped with it.
+type Family interface {
+	stop.Target
+	Members() ([]int, error) // the live ones, ascending
+	Close() error
 }
 
 // Clear waits for the end of the process, and for a Stop that is under way, and then ends at once what is left of the
@@ -58,7 +69,7 @@ func (c *Child) Clear() error {
 }
 
 // Within does something with all of the scope: ErrNotFound says that nothing of it is left.
-func (c *Child) Within(do func(*proc.Family) error) error {
+func (c *Child) Within(do func(Family) error) error {
 	family, err := c.family()
 	if err == nil {
 		if family != c.group {
@@ -75,10 +86,11 @@ func (c *Child) Within(do func(*proc.Family) error) error {
 // leftover says whether the process, which has ended, left others of its scope. Of a group the kernel knows: the
 // process is reaped for that, so that the answer is not about itself. Until then the family holds the group, and no
 // later process counts for a member. A session or a tree is looked for among all processes, with the zombie in its
-// place.
-func (c *Child) leftover(family *proc.Family) (bool, error) {
-	if c.spec.Scope != proc.Group {
-		return family.Alive()
+// place; a control group says it itself.
+func (c *Child) leftover(family Family) (bool, error) {
+	if c.members != nil || c.spec.Scope != proc.Group {
+		pids, err := family.Members()
+		return len(pids) > 0, err
 	}
 	_, _ = c.reap()
 	return left(family.Signal(0)), nil
@@ -90,24 +102,28 @@ func left(err error) bool { return !errors.Is(err, proc.ErrNotFound) }
 
 // family is the scope of the process, or what it left of that: ErrNotFound if nothing. One that was adopted may lead
 // neither group nor session, and is stopped alone then.
-func (c *Child) family() (*proc.Family, error) {
-	if c.group != nil {
+func (c *Child) family() (Family, error) {
+	switch {
+	case c.members != nil:
+		return c.members, nil
+	case c.group != nil:
 		return c.group, nil
 	}
-	if c.spec.Scope == proc.Tree {
+	scope := c.spec.fallback()
+	if scope == proc.Tree {
 		return c.tree()
 	}
 	var allow proc.Allow // of our own, all
 	if c.holder != nil {
 		allow = c.holder.Allow()
 	}
-	f, err := c.handle.Family(c.spec.Scope, allow)
+	f, err := c.handle.Family(scope, allow)
 	var member *proc.NotLeaderError
 	switch {
 	case errors.As(err, &member):
 		return c.handle.Family(proc.Process, allow)
 	case errors.Is(err, proc.ErrNotFound):
-		return proc.Orphans(c.identity, c.spec.Scope, allow)
+		return proc.Orphans(c.identity, scope, allow)
 	}
 	return f, err
 }

@@ -46,15 +46,18 @@ func (c *Child) Hold(ctx context.Context, cmd spawn.Command) (err error) {
 	}
 	c.handle = c.process.Handle()
 	c.identity, _ = c.handle.Identity() // what is not known is zero
-	if c.spec.Held == nil {
-		return nil
+	if c.spec.grouped() {
+		err = c.enclose()
 	}
-	if err = c.spec.Held(); err != nil {
+	if err == nil && c.spec.Held != nil {
+		err = c.spec.Held()
+	}
+	if err != nil {
 		_ = c.process.Abort()
 		c.spec.Orphans.died(c.process.PID())
-		return err
+		c.disband()
 	}
-	return nil
+	return err
 }
 
 // Record has the pidfile name the held process. If that fails, or ctx has ended, the process is ended unrun.

@@ -30,7 +30,7 @@ func (k *kin) close() {
 	}
 }
 
-// Owns says that a process is the child, in its session, or descends from it: also by way of an ancestor that ended, where
+// Owns says that a process is the child, in its control group or session, or descends from it: also by way of an ancestor that ended, where
 // the orphans come to us. proc.ErrNotFound says that it was reaped, and that nothing can be found out any more.
 func (c *Child) Owns(h *proc.Handle) (bool, error) {
 	for range 2 { // an ancestor may end while it is looked up, and leave its children to another
@@ -42,6 +42,11 @@ func (c *Child) Owns(h *proc.Handle) (bool, error) {
 }
 
 func (c *Child) owns(h *proc.Handle) (bool, error) {
+	if c.members != nil && c.members.Holds(h.PID()) {
+		if alive, err := h.Alive(); alive || err != nil {
+			return alive, err
+		}
+	}
 	info, err := h.Info()
 	if err != nil {
 		return false, err
@@ -94,7 +99,7 @@ func (c *Child) root() *proc.Handle {
 	return c.handle
 }
 
-// Members lists the live processes that Owns holds for, as far as they are found: the tree, and its session.
+// Members lists the live processes that Owns holds for, as far as they are found: the tree, its session and its control group.
 func (c *Child) Members() ([]int, error) {
 	tree, err := c.tree()
 	if err != nil {
@@ -102,6 +107,11 @@ func (c *Child) Members() ([]int, error) {
 	}
 	defer tree.Close()
 	pids, err := tree.Members()
+	if c.members != nil && err == nil {
+		var more []int
+		more, err = c.members.PIDs()
+		pids = append(pids, more...)
+	}
 	if err != nil || !c.spec.Session && !c.spec.Detach {
 		return pids, err
 	}

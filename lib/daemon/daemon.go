@@ -32,6 +32,9 @@ type Order struct {
 	HoldLock bool        // the daemon keeps the pidfile locked for life
 	LockFile string      // the daemon keeps this file locked for life; "" for none
 
+	Cgroup  bool                         // it has a control group of its own, where one can be had
+	Instead func(what string, why error) // hears what it has instead; may be nil
+
 	Want       ready.Want
 	Stop       signals.Schedule // for a daemon that does not become ready; nil: the default one
 	Supervisor bool             // the first step of Stop is for the daemon alone, which stops what it started
@@ -100,7 +103,7 @@ func (s *start) prepare(ctx context.Context) (err error) {
 	}
 	s.Rules.Made = func(dir string) { s.made = append(s.made, dir) }
 	spec := child.Spec{
-		Detach: true, Scope: proc.Tree,
+		Detach: true, Scope: proc.Tree, Cgroup: s.Cgroup, Instead: s.Instead,
 		PIDFile: s.PIDFile, Rules: s.Rules, Mode: s.Mode, HoldLock: s.HoldLock, Wait: s.Wait,
 		Held: func() error { return s.course.Held(ctx) },
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"pidbox/lib/child"
 	"pidbox/lib/proc"
 	"pidbox/lib/ready"
 	"pidbox/lib/spawn"
@@ -157,7 +158,7 @@ func (w *settling) watchChild() {
 	pid, end := w.child.Identity().PID, w.ending()
 	if end != nil && *end == (spawn.Ending{}) && w.Want.Notify {
 		w.tell("process %d: exited; waiting for what it left", pid)
-		_ = w.child.Within(func(f *proc.Family) error { return f.Wait(w.ctx) })
+		_ = w.child.Within(func(f child.Family) error { return f.Wait(w.ctx) })
 	}
 	w.bury(&DiedError{PID: pid, End: end})
 }

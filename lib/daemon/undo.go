@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"pidbox/lib/proc"
+	"pidbox/lib/child"
 	"pidbox/lib/resolve"
 	"pidbox/lib/stop"
 )
@@ -39,7 +39,7 @@ func (s *start) unmake() {
 // left names what could not be stopped.
 func (s *start) left() string {
 	text := strconv.Itoa(s.child.PID())
-	_ = s.child.Within(func(f *proc.Family) error {
+	_ = s.child.Within(func(f child.Family) error {
 		pids, err := f.Members()
 		if len(pids) > 0 {
 			text = strings.Trim(fmt.Sprint(pids), "[]")

@@ -106,6 +106,7 @@ func Pass(ctx context.Context, h *Holder, p *proc.Handle, mode fs.FileMode, lock
 	}
 	defer l.release()
 	r := &Reservation{Holder: h, place: h.place, rules: h.rules, locks: l, mode: mode, inPlace: locked}
+	r.Own(h.record.Cgroup) // which they share
 	if err := r.Write(p); err != nil {
 		return err
 	}
@@ -244,9 +245,15 @@ func (r *Reservation) names(id proc.Identity) bool {
 	if h.Recorded == nil || h.seen.content != string(format(id.PID)) || !h.record.Placed() || id != *h.Recorded {
 		return false
 	}
+	if group := r.rules.Cgroup; group.ID != 0 && group != h.record.Cgroup {
+		return false
+	}
 	here := newRecord(r.place, id)
 	return h.record.Path == here.Path && h.record.Dir == here.Dir
 }
+
+// Own has the record name the control group of the process that is to be written.
+func (r *Reservation) Own(group proc.Cgroup) { r.rules.Cgroup = group }
 
 // changeable fails if the caller may neither replace or remove the pidfile nor, where there is one, write into it.
 func (h *Holder) changeable() error {

@@ -29,6 +29,7 @@ type Rules struct {
 	Unrecorded    State           // what a suspicious file without a record means: Doubtful (also the zero value), Running or Stale
 	Match         proc.Conditions // what the process of a file without a record must be
 	Made          func(string)    // hears of each directory that a claim makes; may be nil
+	Cgroup        proc.Cgroup     // for a claim: the control group that is its process's own
 	Trust         []int           // users who may have written the file besides root, the caller and the process's owner
 }
 

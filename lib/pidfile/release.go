@@ -13,7 +13,7 @@ import (
 // content and record, or if it still names the same dead process, whose service has written to it while it stopped: else
 // ErrChanged, for another program has claimed it. A file that is gone already is no error. Whether a file is released
 // whose process is alive is for the caller to know. Where the directory cannot be written to but the file can, it is
-// emptied.
+// emptied. The control group of its process's own goes with it, if that is empty.
 func Release(ctx context.Context, h *Holder) error {
 	if h.place == nil || h.State == Absent {
 		return nil
@@ -34,6 +34,9 @@ func Release(ctx context.Context, h *Holder) error {
 	}
 	if err == nil && h.Process != nil && h.bound == boundHere {
 		unbindFrom(h.Process, h.place)
+	}
+	if err == nil {
+		h.sweep()
 	}
 	return err
 }

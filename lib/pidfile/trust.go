@@ -70,8 +70,9 @@ func ownerOf(p *proc.Handle) (resolve.Process, error) {
 
 // Allow says who else may be signalled on the word of the pidfile, for the group, session or tree of its process. Nil
 // stands for every process: the pidfile is root's word, or the caller's.
-func (h *Holder) Allow() proc.Allow {
-	w := h.word()
+func (h *Holder) Allow() proc.Allow { return h.allow(h.word()) }
+
+func (h *Holder) allow(w resolve.Word) proc.Allow {
 	if w.May(resolve.Signal, ofRoot(), h.rules.Trust...) == nil {
 		return nil
 	}

@@ -43,6 +43,7 @@ func (r *Reservation) Write(p *proc.Handle) error {
 		r.written = nil
 		return withPath(r.place.Path, err)
 	}
+	r.Holder.sweep()
 	return nil
 }
 
@@ -64,6 +65,7 @@ func (r *Reservation) record(fd int, id proc.Identity, content []byte) error {
 	}
 	s.modified = time.Unix(s.stat.Mtim.Unix())
 	text := newRecord(r.place, id)
+	text.Cgroup = r.rules.Cgroup
 	text.Changed = s.modified.UnixNano()
 	var err error
 	if r.Recorded, err = claimed.Write(fd, text.String()); r.Recorded {

@@ -73,6 +73,9 @@ func (h *Handle) Family(scope Scope, allow Allow) (*Family, error) {
 	if err := h.usable(); err != nil {
 		return nil, err
 	}
+	if scope == ControlGroup {
+		return nil, h.wrap(errors.ErrUnsupported)
+	}
 	f := newFamily(h, scope, allow)
 	if scope == Process {
 		return f, nil

@@ -100,9 +100,10 @@ func TestRecordDamaged(t *testing.T) {
 
 func TestSecondRecord(t *testing.T) {
 	id := Identity{4711, 123456, someBoot, 4026531836, 98765, 4700}
-	full := Record{id, 1790000000123456789, DirID{2049, 77}, "/run/a b%\xc3\xa4/web.pid"}
+	full := Record{id, 1790000000123456789, DirID{2049, 77}, "/run/a b%\xc3\xa4/web.pid", Cgroup{55, "/sys/fs/cgroup/a:b c"}}
+	const group = " cgroup=55:/sys/fs/cgroup/a:b%20c"
 	want := "pidbox2" + id.String()[len("pidbox1"):] +
-		" changed=1790000000123456789 dir=2049:77 path=/run/a%20b%25%C3%A4/web.pid"
+		" changed=1790000000123456789 dir=2049:77 path=/run/a%20b%25%C3%A4/web.pid" + group
 	if got := full.String(); got != want {
 		t.Errorf("%s", got)
 	}
@@ -110,10 +111,15 @@ func TestSecondRecord(t *testing.T) {
 	long.Path = "/" + strings.Repeat("x", pathLimit)
 	without := full
 	without.Path = ""
+	deep := full
+	deep.Cgroup.Path = "/" + strings.Repeat("x", CgroupLimit)
+	shallow := full
+	shallow.Cgroup = Cgroup{}
 	for text, r := range map[string]Record{
 		want:                                     full,
 		want + " later=1\n":                      full,
 		long.String():                            without,
+		deep.String():                            shallow,
 		"pidbox2 pid=1 changed=-5":               {Identity: Identity{PID: 1}, Changed: -5},
 		"pidbox2 pid=1 changed=5 dir=0:9":        {Identity: Identity{PID: 1}, Changed: 5, Dir: DirID{0, 9}},
 		id.String():                              {Identity: id},
@@ -132,6 +138,8 @@ func TestSecondRecord(t *testing.T) {
 		" changed=1 path=", " changed=1 path=web", " changed=1 path=/%", " changed=1 path=/%4", " changed=1 path=/%41",
 		" changed=1 path=/%c3", " changed=1 path=/%00", " changed=1 path=/%+1", " dir=7:7 path=/x",
 		" changed=1 path=/" + strings.Repeat("x", pathLimit),
+		" changed=1 cgroup=", " changed=1 cgroup=5", " changed=1 cgroup=5:", " changed=1 cgroup=0:/x", " changed=1 cgroup=5:x",
+		" changed=1 cgroup=5:/x%", " changed=1 cgroup=5:/" + strings.Repeat("x", CgroupLimit),
 	} {
 		if r, err := ParseRecord("pidbox2 pid=1" + bad); err == nil {
 			t.Errorf("%q: %+v", bad, r)
@@ -142,7 +150,7 @@ func TestSecondRecord(t *testing.T) {
 func FuzzParseRecord(f *testing.F) {
 	id := Identity{4711, 123456, someBoot, 4026531836, 98765, 4711}
 	f.Add(id.String())
-	f.Add(Record{id, 5, DirID{1, 2}, "/run/ä%.pid"}.String())
+	f.Add(Record{id, 5, DirID{1, 2}, "/run/ä%.pid", Cgroup{3, "/sys/fs/cgroup/x"}}.String())
 	f.Add("pidbox1 pid=1 later=x")
 	f.Add("pidbox1 pid=1 boot=a boot=a")
 	f.Add("pidbox2 pid=1 changed=-1 dir=0:1 path=/%20")

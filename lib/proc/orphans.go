@@ -22,7 +22,7 @@ import (
 func Orphans(recorded Identity, scope Scope, allow Allow) (*Family, error) {
 	none := fmt.Errorf("%s %d: %w", scope, recorded.PID, ErrNotFound)
 	here := recorded.Compare(Here())
-	if scope == Process || scope == Tree || recorded.PID <= 0 || here == OtherBoot || here == OtherNamespace {
+	if scope == Process || scope == Tree || scope == ControlGroup || recorded.PID <= 0 || here == OtherBoot || here == OtherNamespace {
 		return nil, none
 	}
 	f := newFamily(newHandle(recorded.PID, gone{}), scope, allow)

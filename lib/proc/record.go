@@ -14,6 +14,13 @@ type Record struct {
 	Changed int64  // the pidfile's time of last change, in nanoseconds since 1970; 0 where the record says nothing of it
 	Dir     DirID  // the directory of the pidfile
 	Path    string // its canonical path; empty where it is not known, or too long for the record
+	Cgroup  Cgroup // the control group that is the process's own; zero where it has none
+}
+
+// Cgroup names a control group: its directory, and the inode that this has while it is that group.
+type Cgroup struct {
+	ID   uint64
+	Path string
 }
 
 // DirID is the number of a file system and that of a directory in it.
@@ -27,6 +34,8 @@ const (
 	recordLimit = 8 << 10
 	// pathLimit keeps a record within the block that many file systems have for the attributes of a file.
 	pathLimit = 2 << 10
+	// CgroupLimit is for the path of a control group, as it is written.
+	CgroupLimit = 1 << 10
 )
 
 // The editions. The first is that of an identity alone.
@@ -46,9 +55,9 @@ func (id Identity) String() string { return recordFirst + id.fields() }
 
 // String is the record as ParseRecord reads it: an identity under the name of the second edition, and after it
 //
-//	changed=1790000000123456789 dir=2049:1234 path=/run/web.pid
+//	changed=1790000000123456789 dir=2049:1234 path=/run/web.pid cgroup=4711:/sys/fs/cgroup/pidbox-812-3456
 //
-// In the path all bytes but letters, digits and the like are written as %XX.
+// In the paths all bytes but letters, digits and the like are written as %XX.
 func (r Record) String() string {
 	if !r.Placed() {
 		return r.Identity.String()
@@ -59,6 +68,9 @@ func (r Record) String() string {
 	}
 	if path := escape(r.Path); path != "" && len(path) <= pathLimit {
 		text += " path=" + path
+	}
+	if path := escape(r.Cgroup.Path); r.Cgroup.ID != 0 && path != "" && len(path) <= CgroupLimit {
+		text += " cgroup=" + strconv.FormatUint(r.Cgroup.ID, 10) + ":" + path
 	}
 	return text
 }
@@ -169,6 +181,14 @@ func (r *Record) place(key, value string) (err error) {
 		}
 	case "path":
 		r.Path, err = unescape(value)
+	case "cgroup":
+		id, path, _ := strings.Cut(value, ":")
+		if r.Cgroup.ID, err = positive(id, 64); err == nil {
+			r.Cgroup.Path, err = unescape(path)
+		}
+		if err == nil && len(path) > CgroupLimit {
+			err = errors.New("too long")
+		}
 	}
 	return err
 }

@@ -10,12 +10,14 @@ import (
 // Scope is how far a signal reaches.
 type Scope int
 
-// The scopes: the process alone, the process group or the session it leads, or it and its descendants.
+// The scopes: the process alone, the process group or the session it leads, it and its descendants, or the control group
+// that is its own, which is for lib/cgroup to find.
 const (
 	Process Scope = iota
 	Group
 	Session
 	Tree
+	ControlGroup
 )
 
 // String is the scope's name in messages.
@@ -27,6 +29,8 @@ func (s Scope) String() string {
 		return "session"
 	case Tree:
 		return "process tree"
+	case ControlGroup:
+		return "control group of process"
 	}
 	return "process"
 }

@@ -23,6 +23,7 @@ type Config struct {
 	ChildPIDFile string        // "": none, and then no child is ever adopted
 	Wait         time.Duration // how long a live holder of PIDFile is waited for
 	Scope        proc.Scope    // what is stopped with the child
+	Cgroup       bool          // its control group is, where it can have one of its own
 	Ready        ready.Want    // what the child shows; if that is anything, the first one is to come to it
 	Rules        pidfile.Rules // of both
 	Mode         fs.FileMode

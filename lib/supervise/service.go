@@ -17,7 +17,7 @@ import (
 )
 
 // Service is a command and the pidfile of its runs: the Commander of real processes. Each leads a session of its own,
-// so that nothing that happens to the supervisor's group or terminal reaches it, and is ended with its process group.
+// so that nothing that happens to the supervisor's group or terminal reaches it, and is ended with its scope.
 type Service struct {
 	PidFile     string
 	Rules       pidfile.Rules
@@ -30,6 +30,7 @@ type Service struct {
 
 	program program
 	scope   proc.Scope
+	cgroup  bool
 	stopBy  child.Line
 	want    ready.Want
 	self    proc.Identity
@@ -43,7 +44,7 @@ func newService(c Config, log logger) (*Service, error) {
 	}
 	return &Service{
 		PidFile: c.ChildPIDFile, Rules: c.Rules, Mode: c.Mode, Fingerprint: print, Log: log.Logger, program: p,
-		Check: c.Check, Shared: c.Shared, scope: c.Scope, stopBy: c.StopBy, want: c.Ready,
+		Check: c.Check, Shared: c.Shared, scope: c.Scope, cgroup: c.Cgroup, stopBy: c.StopBy, want: c.Ready,
 	}, nil
 }
 
@@ -74,7 +75,7 @@ func (s *Service) know() error {
 // spec is how a run is kept: with a record of its command and of its supervisor beside that of who it is.
 func (s *Service) spec() child.Spec {
 	return child.Spec{
-		Session: true, Scope: s.scope,
+		Session: true, Scope: s.scope, Cgroup: s.cgroup, Instead: s.instead,
 		PIDFile: s.PidFile, Rules: s.Rules, Mode: s.Mode,
 		Attach: func(fd int, id proc.Identity) error {
 			return s.beside().attach(fd, newRecord(id, s.self, s.Fingerprint))
@@ -82,6 +83,11 @@ func (s *Service) spec() child.Spec {
 		Forget:  func() error { return s.beside().forget() },
 		Orphans: s.Orphans,
 	}
+}
+
+// instead says what a child has that is to have a control group.
+func (s *Service) instead(what string, why error) {
+	s.Log.Warn("no control group", "instead", what, "error", why.Error())
 }
 
 func (s *Service) unclaimed() error {
