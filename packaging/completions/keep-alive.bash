@@ -63,7 +63,7 @@ _keep_alive() {
 	--match-user) mapfile -t COMPREPLY < <(compgen -u -- "$cur"); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "-p --pid-file --pidfile --child-pid-file --mode -o --stdout -e --stderr -E --env --env-file --clear-env -u --user -c --chdir --umask --stop-schedule --stop-command --stop-on --scope --free-restarts --backoff-max --healthy-after --max-restarts --no-restart-codes --health --ready-shared --health-interval --health-timeout --health-failures --notify-await --notify-fd --min-uptime --watchdog --notify --detach --ready-timeout --leave-on --signal-forward --reopen-on --log --log-json --status --stop --wait --restart --json -n --dry-run --allow-insecure --unrecorded --match-exec --match-name --match-user -q --quiet -v --verbose -h --help --version" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "-p --pid-file --pidfile --child-pid-file --mode -o --stdout -e --stderr -E --env --env-file --clear-env -u --user -c --chdir --umask --stop-schedule --stop-command --stop-on --scope --cgroup --free-restarts --backoff-max --healthy-after --max-restarts --no-restart-codes --health --ready-shared --health-interval --health-timeout --health-failures --notify-await --notify-fd --min-uptime --watchdog --notify --detach --ready-timeout --leave-on --signal-forward --reopen-on --log --log-json --status --stop --wait --restart --json -n --dry-run --allow-insecure --unrecorded --match-exec --match-name --match-user -q --quiet -v --verbose -h --help --version" -- "$cur")
 	else
 		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
 	fi

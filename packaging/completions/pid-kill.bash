@@ -16,7 +16,7 @@ _pid_kill() {
 	--match-user) mapfile -t COMPREPLY < <(compgen -u -- "$cur"); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "-p --pid-file --pidfile --grace --retry -s --signal --show-stacks --stop-command --budget -g --group --session --tree --no-wait --require-handler --strict --keep-pid-file --json -n --dry-run --allow-insecure --unrecorded --match-exec --match-name --match-user -q --quiet -v --verbose -h --help --version" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "-p --pid-file --pidfile --grace --retry -s --signal --show-stacks --stop-command --budget -g --group --session --tree --cgroup --no-wait --require-handler --strict --keep-pid-file --json -n --dry-run --allow-insecure --unrecorded --match-exec --match-name --match-user -q --quiet -v --verbose -h --help --version" -- "$cur")
 	fi
 }
 complete -F _pid_kill pid-kill

@@ -10,6 +10,7 @@ complete -c pid-kill -l budget -x -d 'shorten the waits so that everything fits 
 complete -c pid-kill -l group -s g -d 'stop the process group that the process leads'
 complete -c pid-kill -l session -d 'stop the session that it leads'
 complete -c pid-kill -l tree -d 'stop it and its descendants'
+complete -c pid-kill -l cgroup -d 'stop it and all that is in the control group that it was started in'
 complete -c pid-kill -l no-wait -d 'only send the first signal, for example for a reload; the pidfile stays'
 complete -c pid-kill -l require-handler -d 'send the signal of --no-wait only if the process has a handler for it, which otherwise might end it'
 complete -c pid-kill -l strict -d 'exit with status 1 if there is nothing to stop'
