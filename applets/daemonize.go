@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"pidbox/lib/applet"
@@ -35,7 +36,7 @@ func daemonize() *applet.Applet {
 			Runs COMMAND in a session of its own that it does not lead, so that it never gets a controlling terminal; as the
 			leader of its process group (for pid-kill --group); adopted by init; in / with /dev/null as standard input; with no
 			descriptor of the caller's but those asked for; with an empty signal mask and default signal dispositions.
-			Its PID goes to standard output.
+			Its PID goes to standard output, or with --json an object.
 
 			daemonize returns when the pidfile is complete, COMMAND was executed, lived for --min-uptime, and reported ready if
 			--notify-await, --notify-fd or --ready-url asks for that.
@@ -48,7 +49,7 @@ func daemonize() *applet.Applet {
 		`,
 		Operand:   applet.Command,
 		Options:   o.options(),
-		Exclusive: [][]string{{"append", "truncate"}, {"notify-await", "notify-fd", "ready-url"}},
+		Exclusive: [][]string{{"append", "truncate"}, {"json", "dry-run"}, {"notify-await", "notify-fd", "ready-url"}},
 		Requires: []applet.Need{
 			{Option: "hold-lock", OneOf: []string{"pid-file"}},
 			{Option: "ready-shared", OneOf: []string{"ready-url"}},
@@ -140,24 +141,57 @@ func (o *daemonizeOptions) run(c *applet.Call) error {
 			return err
 		}
 	}
+	if !o.dryRun {
+		return o.start(c)
+	}
 	if err := o.command(c); err != nil {
 		return err
 	}
-	if o.dryRun {
-		return o.rehearse(c)
+	return o.rehearse(c)
+}
+
+// start starts it, and prints its PID.
+func (o *daemonizeOptions) start(c *applet.Call) error {
+	began, pid := time.Now(), 0
+	err := o.command(c)
+	if err == nil {
+		ctx, stop := signals.Until(context.Background())
+		defer stop()
+		shown := o.progress(c)
+		pid, err = daemon.Start(ctx, o.order)
+		shown.Clear()
 	}
-	ctx, stop := signals.Until(context.Background())
-	defer stop()
-	pid, err := daemon.Start(ctx, o.order)
 	if err != nil {
-		return o.explain(c, err)
+		err = o.explain(c, err)
 	}
-	if !c.Quiet {
-		if _, err := fmt.Fprintln(c.Stdout, pid); err != nil {
-			return fmt.Errorf("process %d runs, but its PID could not be printed: %w", pid, err)
-		}
+	switch {
+	case o.json:
+		err = outcome{File: o.order.PIDFile, PID: pid}.print(c, began, err)
+	case err == nil && !c.Quiet:
+		_, err = fmt.Fprintln(c.Stdout, pid)
+	default:
+		return err
 	}
-	return nil
+	if err != nil && pid != 0 {
+		return fmt.Errorf("process %d runs, but its PID could not be printed: %w", pid, err)
+	}
+	return err
+}
+
+// progress is of the wait for the pidfile, and then for COMMAND to be ready, with what is known of it last.
+func (o *daemonizeOptions) progress(c *applet.Call) *applet.Progress {
+	p := c.Progress(o.order.Wait, "waiting until %s is free", o.order.PIDFile)
+	limit := o.order.Want.MinUptime
+	if o.order.Want.Shown() {
+		limit = o.order.Want.Timeout
+	}
+	begin := sync.OnceFunc(func() { p.Begin(limit, "waiting until %s is ready", c.Args[0]) })
+	o.order.Tell = func(format string, args ...any) {
+		c.Tell(format, args...)
+		begin()
+		p.Set("waiting until %s is ready; %s", c.Args[0], fmt.Sprintf(format, args...))
+	}
+	return p
 }
 
 // command completes the order with what is to run.
@@ -175,7 +209,7 @@ func (o *daemonizeOptions) command(c *applet.Call) error {
 	if cmd.Env, err = o.environment(); err != nil {
 		return err
 	}
-	o.order.Tell, o.order.Instead = c.Tell, ungrouped(c)
+	o.order.Instead = ungrouped(c)
 	if !c.Quiet {
 		o.order.Made = func(dir string) { c.Say("made the directory %s", dir) }
 	}
@@ -234,7 +268,7 @@ func (o *daemonizeOptions) explain(c *applet.Call, err error) error {
 		tail(c, late.Log, late.Tail)
 		return fmt.Errorf("%s: %w", name, err)
 	case errors.As(err, &caught):
-		return fmt.Errorf("%s: %w before it was ready, and stopped", name, err)
+		return fmt.Errorf("%s: %w before it was ready; it does not run", name, err)
 	}
 	return err
 }

@@ -20,6 +20,7 @@ type daemonizeOptions struct {
 	urls     []string
 	appended bool
 	dryRun   bool
+	json     bool
 }
 
 func (o *daemonizeOptions) options() []applet.Option {
@@ -63,6 +64,7 @@ func (o *daemonizeOptions) options() []applet.Option {
 			"how to stop a COMMAND that does not become ready (default "+signals.Default().String()+")", signals.ParseSchedule),
 		applet.Duration(&o.order.Wait, "wait", "D", "wait up to D until a live holder of the pidfile exits, instead of failing at once"),
 		modeOption(&o.order.Mode),
+		outcomeOption(&o.json),
 		applet.Switch(&o.dryRun, "dry-run n",
 			"start nothing and lock nothing; print what would be done, and exit with the status it would have"),
 	}
@@ -77,6 +79,9 @@ func (o *daemonizeOptions) check(c *applet.Call) error {
 	if os.Getpid() == 1 {
 		return applet.WithHint(applet.Fail(applet.Failed, "cannot run as PID 1: the container would exit"),
 			"execute COMMAND itself, or use keep-alive")
+	}
+	if o.json && o.order.Stdout == "-" {
+		return applet.Usage("--json cannot be combined with -o -: COMMAND would print among it")
 	}
 	if len(o.urls) > 0 {
 		checks, err := health.ParseAll(o.urls, health.Options{MaxRedirects: health.DefaultRedirects})

@@ -40,21 +40,27 @@ func (o *faultTesterOptions) do(c *applet.Call, p *plan.Plan) error {
 	return nil
 }
 
+// listed is a case of list, for --json.
+type listed struct {
+	Round   int      `json:"round"`
+	Case    string   `json:"case"`
+	Fault   string   `json:"fault"`
+	Targets []string `json:"targets"`
+}
+
 // list shows what is drawn; the leader is not known yet.
 func (o *faultTesterOptions) list(c *applet.Call, p *plan.Plan) error {
 	cases := slices.DeleteFunc(slices.Clone(p.Cases), func(one plan.Case) bool {
 		ok, _ := path.Match(o.pattern, one.Name)
 		return o.pattern != "" && !ok
 	})
+	if len(cases) == 0 {
+		return applet.Usage("no case is called %s", o.pattern)
+	}
 	for round := 1; round <= p.Rounds; round++ {
 		for _, i := range p.Order(len(cases), round) {
 			one := cases[i]
-			row := struct {
-				Round   int      `json:"round"`
-				Case    string   `json:"case"`
-				Fault   string   `json:"fault"`
-				Targets []string `json:"targets"`
-			}{round, one.Name, one.Fault, p.Preview(one, round)}
+			row := listed{round, one.Name, one.Fault, p.Preview(one, round)}
 			var err error
 			if o.json {
 				err = report.JSON(c.Stdout, row)
@@ -91,7 +97,7 @@ func (o *faultTesterOptions) check(c *applet.Call, p *plan.Plan) error {
 		}
 	}
 	if bad > 0 {
-		return applet.Fail(applet.No, "%d of %d are unhealthy", bad, len(findings))
+		return applet.Fail(applet.No, "not OK: %d of %s", bad, applet.Count(len(findings), "answer"))
 	}
 	return nil
 }

@@ -56,18 +56,7 @@ func (o *faultTesterOptions) judge(c *applet.Call) error {
 	}
 	words := map[history.Answer]string{history.Holds: "holds", history.Violated: "violated", history.CannotTell: "unknown"}
 	if o.json {
-		err = report.JSON(c.Stdout, struct {
-			Model      string `json:"model"`
-			Answer     string `json:"answer"`
-			Reason     string `json:"reason,omitempty"`
-			Key        string `json:"key,omitempty"`
-			Operations int    `json:"operations"`
-			OK         int    `json:"ok"`
-			Failed     int    `json:"failed"`
-			Unknown    int    `json:"unknown"`
-			Keys       int    `json:"keys"`
-			Cut        bool   `json:"cut,omitempty"`
-		}{o.model, words[v.Answer], v.Reason, v.Key, len(h.Ops), h.Count(history.OK), h.Count(history.Fail), h.Count(history.Info), v.Keys, h.Cut})
+		err = report.JSON(c.Stdout, judged{o.model, words[v.Answer], v.Reason, v.Key, len(h.Ops), h.Count(history.OK), h.Count(history.Fail), h.Count(history.Info), v.Keys, h.Cut})
 		if err != nil {
 			return err
 		}
@@ -83,6 +72,20 @@ func (o *faultTesterOptions) judge(c *applet.Call) error {
 	}
 	c.Tell("%s: a history of %s: %s of %s", c.Args[0], o.model, applet.Count(v.Ops, "operation"), applet.Count(v.Keys, "key"))
 	return nil
+}
+
+// judged is the verdict, for --json.
+type judged struct {
+	Model      string `json:"model"`
+	Answer     string `json:"answer"`
+	Reason     string `json:"reason,omitempty"`
+	Key        string `json:"key,omitempty"`
+	Operations int    `json:"operations"`
+	OK         int    `json:"ok"`
+	Failed     int    `json:"failed"`
+	Unknown    int    `json:"unknown"`
+	Keys       int    `json:"keys"`
+	Cut        bool   `json:"cut,omitempty"`
 }
 
 // decide reads and judges; what is no history cannot be judged either.

@@ -20,7 +20,7 @@ func keepAlive() *applet.Applet {
 		Synopsis: []string{
 			"[-p FILE] [OPTION]... [--] COMMAND [ARG]...",
 			"-p FILE --status|--restart [--json]",
-			"-p FILE --stop",
+			"-p FILE --stop [--json]",
 		},
 		Description: `
 			Starts COMMAND in a session of its own, waits until it exits and starts it again.
@@ -61,7 +61,7 @@ func keepAlive() *applet.Applet {
 		Options:   o.list(),
 		Exclusive: [][]string{{"status", "restart", "stop"}, {"detach", "notify"}, {"notify-await", "notify-fd"}},
 		Requires: []applet.Need{
-			{Option: "json", OneOf: []string{"status", "restart"}},
+			{Option: "json", OneOf: []string{"status", "restart", "stop"}},
 			{Option: "reopen-on", OneOf: []string{"log"}},
 			{Option: "ready-shared", OneOf: []string{"health"}},
 			{Option: "watchdog", OneOf: []string{"notify-await"}},

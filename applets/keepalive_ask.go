@@ -3,7 +3,6 @@
 package applets
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"time"
@@ -13,41 +12,66 @@ import (
 	"pidbox/lib/supervise"
 )
 
+// jsonStatus is what --json prints of --status and --restart, whatever came of it.
+type jsonStatus struct {
+	Exit applet.Status `json:"status"`
+	File string        `json:"file"`
+	supervise.Status
+	Why string `json:"why,omitempty"`
+}
+
+// absent is the state of a keep-alive that does not answer.
+const absent supervise.State = "absent"
+
 // ask does --status and --restart.
 func (o *keepAliveOptions) ask(c *applet.Call) error {
+	st, err := o.asked(c)
+	switch {
+	case o.json:
+		out := jsonStatus{File: o.PIDFile, Status: st}
+		out.Exit, out.Why = outcomeOf(err)
+		return printObject(c, out, out.Exit, err)
+	case o.status && st.State != absent:
+		if _, lost := fmt.Fprintln(c.Stdout, statusLine(st)); lost != nil {
+			return lost
+		}
+	}
+	return err
+}
+
+// asked is what the keep-alive of the pidfile answers, and the error that it comes to.
+func (o *keepAliveOptions) asked(c *applet.Call) (supervise.Status, error) {
+	st := supervise.Status{State: absent}
 	h, err := pidfile.Read(o.PIDFile, o.Rules)
 	if err != nil {
-		return err
+		return st, err
 	}
 	defer h.Close()
 	switch held, err := h.Live(); {
 	case err != nil:
-		return err
+		return st, err
 	case held == nil:
-		return applet.Fail(applet.Absent, "%s: no keep-alive is running: %s", o.PIDFile, h.Why)
+		return st, applet.Fail(applet.Absent, "%s: no keep-alive is running: %s", o.PIDFile, h.Why)
 	}
-	var st supervise.Status
+	what := "an answer"
 	if o.restart {
-		st, err = supervise.AskRestart(o.PIDFile, h.PID, time.Duration(math.MaxInt64))
+		what = "the restart"
+	}
+	shown := c.Progress(0, "waiting for %s of the keep-alive of %s", what, o.PIDFile)
+	defer shown.Clear()
+	var answer supervise.Status
+	if o.restart {
+		answer, err = supervise.AskRestart(o.PIDFile, h.PID, time.Duration(math.MaxInt64))
 	} else {
-		st, err = supervise.AskStatus(o.PIDFile, h.PID)
+		answer, err = supervise.AskStatus(o.PIDFile, h.PID)
 	}
-	if err != nil {
-		return applet.Fail(applet.Unsafe, "%s: process %d: %w", o.PIDFile, h.PID, err)
+	switch {
+	case err != nil:
+		return st, applet.Fail(applet.Unsafe, "%s: process %d: %w", o.PIDFile, h.PID, err)
+	case o.status && answer.State != supervise.Running:
+		return answer, applet.Exit(applet.No)
 	}
-	if o.json {
-		if err := json.NewEncoder(c.Stdout).Encode(st); err != nil {
-			return err
-		}
-	} else if o.status {
-		if _, err := fmt.Fprintln(c.Stdout, statusLine(st)); err != nil {
-			return err
-		}
-	}
-	if o.status && st.State != supervise.Running {
-		return applet.Exit(applet.No)
-	}
-	return nil
+	return answer, nil
 }
 
 // statusLine is one line for a person.

@@ -42,6 +42,7 @@ func (o *keepAliveOptions) background(c *applet.Call) error {
 	if o.minUptime == nil && o.health == "" && !o.Ready.Shown() {
 		more = []string{"--min-uptime", duration.Format(minUptime)}
 	}
+	shown := c.Progress(o.readyTimeout, "waiting until %s runs", c.Args[0])
 	_, err = daemon.Start(context.Background(), daemon.Order{
 		Command: spawn.Command{Path: exe, Args: foreground(c.Line, c.Args, more...), Env: os.Environ(), Stderr: w},
 		PIDFile: o.PIDFile, Rules: o.Rules, Mode: o.Mode,
@@ -49,6 +50,7 @@ func (o *keepAliveOptions) background(c *applet.Call) error {
 		Stop:       signals.Schedule{{Signal: syscall.SIGTERM, Wait: o.Schedule.Total() + 5*time.Second}, {Signal: syscall.SIGKILL, Wait: 5 * time.Second}},
 		Supervisor: true, Tell: c.Tell,
 	})
+	shown.Clear()
 	w.Close()
 	if err == nil {
 		return nil

@@ -122,7 +122,7 @@ func (o *keepAliveOptions) selfOptions() []applet.Option {
 		applet.Switch(&o.stop, "stop", "stop the keep-alive of FILE and its COMMAND, also where keep-alive was killed"),
 		applet.Duration(&o.Wait, "wait", "D", "wait up to D until another keep-alive of FILE exits, instead of failing at once"),
 		applet.Switch(&o.restart, "restart", "make the keep-alive of FILE restart its COMMAND now, in order"),
-		applet.Switch(&o.json, "json", "report it in JSON"),
+		applet.Switch(&o.json, "json", "with --status, --restart or --stop: print a JSON object"),
 		applet.Switch(&o.dryRun, "dry-run n", "print what would be done"),
 	}
 }

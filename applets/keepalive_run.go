@@ -5,6 +5,7 @@ package applets
 import (
 	"errors"
 	"log/slog"
+	"time"
 
 	"pidbox/lib/applet"
 	"pidbox/lib/health"
@@ -20,8 +21,7 @@ func (o *keepAliveOptions) run(c *applet.Call) error {
 	}
 	switch {
 	case o.stop:
-		o.ChildPIDFile = o.childFile()
-		return supervise.StopAll(o.Config)
+		return o.stopAll(c)
 	case o.status, o.restart:
 		return o.ask(c)
 	}
@@ -46,6 +46,19 @@ func (o *keepAliveOptions) run(c *applet.Call) error {
 		return applet.Exit(applet.Status(end.Code))
 	}
 	return applet.Fail(applet.Absent, "%s: %w", c.Args[0], err)
+}
+
+// stopAll is --stop.
+func (o *keepAliveOptions) stopAll(c *applet.Call) error {
+	began := time.Now()
+	o.ChildPIDFile = o.childFile()
+	shown := c.Progress(0, "waiting for the keep-alive of %s to exit", o.PIDFile)
+	err := supervise.StopAll(o.Config)
+	shown.Clear()
+	if o.json {
+		return outcome{File: o.PIDFile}.print(c, began, err)
+	}
+	return err
 }
 
 // complete adds to the order what no option sets.

@@ -26,25 +26,43 @@ func outcomeOption(to *bool) applet.Option {
 
 // print writes the object of an act that began then and came to err, which stays what the applet returns.
 func (out outcome) print(c *applet.Call, began time.Time, err error) error {
+	var why string
+	if out.Status, why = outcomeOf(err); why != "" {
+		out.Why = why
+	}
+	out.Seconds = time.Since(began).Round(time.Millisecond).Seconds()
+	return printObject(c, out, out.Status, err)
+}
+
+// outcomeOf is the exit status that err leads to, and its message.
+func outcomeOf(err error) (status applet.Status, why string) {
 	var known *applet.Error
 	switch {
 	case err == nil:
+		return applet.OK, ""
 	case errors.As(err, &known):
-		out.Status = known.Status
+		status = known.Status
 	default:
-		if out.Status, _ = Status(err); out.Status == applet.OK {
-			out.Status = applet.Failed
+		if status, _ = Status(err); status == applet.OK {
+			status = applet.Failed
 		}
 	}
-	if out.Status == applet.BadUsage {
+	if known == nil || known.Err != nil {
+		why = err.Error()
+	}
+	return status, why
+}
+
+// printObject prints what --json prints, and returns err. A command line that was refused has no object.
+func printObject(c *applet.Call, object any, status applet.Status, err error) error {
+	if status == applet.BadUsage {
 		return err
 	}
-	if err != nil && (known == nil || known.Err != nil) {
-		out.Why = err.Error()
+	line, lost := json.Marshal(object)
+	if lost == nil {
+		_, lost = fmt.Fprintf(c.Stdout, "%s\n", line)
 	}
-	out.Seconds = time.Since(began).Round(time.Millisecond).Seconds()
-	line, _ := json.Marshal(out) // of plain fields: cannot fail
-	if _, lost := fmt.Fprintf(c.Stdout, "%s\n", line); err == nil {
+	if err == nil {
 		return lost
 	}
 	return err

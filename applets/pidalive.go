@@ -130,7 +130,9 @@ func (o *pidAliveOptions) run(c *applet.Call) error {
 	}
 	worst := applet.OK
 	for _, t := range o.targets() {
+		shown := o.progress(c, t.name())
 		a := o.ask(t)
+		shown.Clear()
 		worst = max(worst, a.Status)
 		if err := o.tell(c, a); err != nil {
 			return err
@@ -157,6 +159,13 @@ type target struct {
 	id   processID
 }
 
+func (t target) name() string {
+	if t.file == "" {
+		return fmt.Sprintf("process %d", t.id.pid)
+	}
+	return "the process of " + t.file
+}
+
 func (o *pidAliveOptions) targets() (all []target) {
 	for _, file := range o.files {
 		all = append(all, target{file: file})
@@ -173,9 +182,20 @@ func (o *pidAliveOptions) first(c *applet.Call) error {
 	until, cancel := context.WithCancel(o.until)
 	defer cancel()
 	o.until = until
+	shown := o.progress(c, fmt.Sprintf("one of %d processes", len(targets)))
 	answers := make(chan answer, len(targets))
 	for _, t := range targets {
 		go func() { answers <- o.ask(t) }()
 	}
-	return o.tell(c, <-answers)
+	a := <-answers
+	shown.Clear()
+	return o.tell(c, a)
+}
+
+// progress is of a wait for the end of what; any other question is answered at once.
+func (o *pidAliveOptions) progress(c *applet.Call, what string) *applet.Progress {
+	if !o.waits {
+		return nil
+	}
+	return c.Progress(o.limit, "waiting for %s to exit", what)
 }

@@ -94,7 +94,13 @@ func (o *pidClaimOptions) run(c *applet.Call) error {
 		return err
 	}
 	defer leave()
+	what := "waiting for the lock of %s"
+	if o.wait > 0 {
+		what = "waiting for the process that holds %s to exit"
+	}
+	shown := c.Progress(o.wait, what, o.file)
 	r, err := pidfile.Claim(context.Background(), o.file, p, o.rules, o.mode, o.wait)
+	shown.Clear()
 	if err != nil {
 		return err
 	}

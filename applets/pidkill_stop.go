@@ -139,9 +139,12 @@ func (o *pidKillOptions) stop(c *applet.Call, t *victim) error {
 	if err != nil || gone {
 		return err
 	}
+	shown := c.Progress(0, "stopping %s", t.name)
 	out, err := stop.Run(ctx, t.Target, schedule, func(s signals.Step) {
 		c.Tell("sending %s, then waiting up to %s", signals.Name(s.Signal), duration.Format(s.Wait))
+		shown.Begin(s.Wait, "waiting for %s to exit after %s", t.name, signals.Name(s.Signal))
 	})
+	shown.Clear()
 	switch {
 	case errors.Is(err, stop.ErrSurvived):
 		return applet.Fail(applet.Survived, "%s: %s survived SIG%s (%s)", o.file, t.name, signals.Name(out.Last), t.survivors())
@@ -249,7 +252,9 @@ func (o *pidKillOptions) release(c *applet.Call, h *pidfile.Holder) error {
 		defer cancel()
 		ctx = bounded
 	}
+	shown := c.Progress(0, "waiting for the lock of %s", o.file)
 	err := pidfile.Release(ctx, h)
+	shown.Clear()
 	if errors.Is(err, pidfile.ErrChanged) {
 		c.Tell("%v: left alone", err)
 		return nil

@@ -103,7 +103,9 @@ func (o *waitHealthyOptions) check(c *applet.Call) error {
 	case o.exec && len(o.command) == 0:
 		return applet.Usage("--exec needs a command: --exec -- CHECK [ARG...]")
 	case !o.exec && len(o.urls) == 0 && o.http.UnixSocket == "":
-		return applet.Usage("nothing to ask (--url URL)")
+		return applet.Usage("no URL given (--url URL)")
+	case o.json && !o.exec && len(o.command) > 0:
+		return applet.Usage("--json cannot be combined with COMMAND, which would print behind the object")
 	case len(c.Args) > 0 && len(o.command) == 0 && health.Scheme(c.Args[0]) == "" && !strings.Contains(c.Args[0], "@"):
 		return applet.Usage("%q is neither a URL nor HOST:PORT; a command follows --", c.Args[0])
 	case o.option() != "":

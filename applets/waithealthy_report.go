@@ -4,11 +4,9 @@ package applets
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"strings"
+	"time"
 
 	"pidbox/lib/applet"
 	"pidbox/lib/health"
@@ -77,11 +75,12 @@ func (o *waitHealthyOptions) last(r health.Result) string {
 }
 
 type jsonResult struct {
-	Healthy  bool         `json:"healthy"`
-	Seconds  float64      `json:"seconds"`
-	Attempts int          `json:"attempts"`
-	Reason   string       `json:"reason,omitempty"`
-	Targets  []jsonTarget `json:"targets"`
+	Status   applet.Status `json:"status"`
+	Healthy  bool          `json:"healthy"`
+	Seconds  float64       `json:"seconds"`
+	Attempts int           `json:"attempts"`
+	Reason   string        `json:"reason,omitempty"`
+	Targets  []jsonTarget  `json:"targets"`
 }
 
 type jsonTarget struct {
@@ -93,10 +92,9 @@ type jsonTarget struct {
 }
 
 func (o *waitHealthyOptions) printJSON(c *applet.Call, r health.Result, err error) error {
-	out := jsonResult{Healthy: err == nil && !o.pace.Invert, Seconds: r.Elapsed.Seconds(), Attempts: r.Attempts}
-	if err != nil {
-		out.Reason = err.Error()
-	}
+	out := jsonResult{Healthy: err == nil && !o.pace.Invert, Attempts: r.Attempts, Targets: []jsonTarget{},
+		Seconds: r.Elapsed.Round(time.Millisecond).Seconds()}
+	out.Status, out.Reason = outcomeOf(err)
 	for _, t := range r.Targets {
 		j := jsonTarget{Target: t.Check.String(), Healthy: t.Settled, Attempts: t.Attempts}
 		if o.pace.Invert {
@@ -108,9 +106,5 @@ func (o *waitHealthyOptions) printJSON(c *applet.Call, r health.Result, err erro
 		}
 		out.Targets = append(out.Targets, j)
 	}
-	text, err := json.Marshal(out)
-	if err == nil {
-		_, err = io.WriteString(c.Stdout, strings.TrimSpace(string(text))+"\n")
-	}
-	return err
+	return printObject(c, out, out.Status, err)
 }

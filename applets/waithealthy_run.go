@@ -25,29 +25,14 @@ func (o *waitHealthyOptions) run(c *applet.Call) error {
 	if err != nil {
 		return err
 	}
-	checks, err := o.checks()
+	result, err := o.ask(c)
+	if o.json {
+		err = o.printJSON(c, result, err)
+	}
 	if err != nil {
 		return err
 	}
 	socket := os.Getenv("NOTIFY_SOCKET")
-	if o.notify && socket == "" {
-		return errors.New("--notify: NOTIFY_SOCKET is not set, so no service manager is listening")
-	}
-	watched, err := o.watched()
-	if err != nil {
-		return err
-	}
-	defer watched.Close()
-
-	result, err := o.wait(c, checks, watched)
-	if o.json {
-		if err := o.printJSON(c, result, err); err != nil {
-			return err
-		}
-	}
-	if err != nil {
-		return err
-	}
 	if o.notify {
 		tell := notify.Send
 		if command == nil { // it ends, and could not be found by its message any more
@@ -61,6 +46,23 @@ func (o *waitHealthyOptions) run(c *applet.Call) error {
 		return nil
 	}
 	return spawn.Exec(*command)
+}
+
+// ask finds what is to be asked, and by whom it is to be answered, and waits for that.
+func (o *waitHealthyOptions) ask(c *applet.Call) (health.Result, error) {
+	checks, err := o.checks()
+	if err != nil {
+		return health.Result{}, err
+	}
+	if o.notify && os.Getenv("NOTIFY_SOCKET") == "" {
+		return health.Result{}, errors.New("--notify: NOTIFY_SOCKET is not set, so no service manager is listening")
+	}
+	watched, err := o.watched()
+	if err != nil {
+		return health.Result{}, err
+	}
+	defer watched.Close()
+	return o.wait(c, checks, watched)
 }
 
 // operands are targets as far as a --, and behind that the command. All of them are the CHECK of --exec where there is none.
@@ -131,7 +133,7 @@ func (o *waitHealthyOptions) wait(c *applet.Call, checks []health.Check, watched
 	}
 	p := o.progress(c, len(checks))
 	result, err := health.Until(ctx, checks, o.pace, p.show)
-	p.clear()
+	p.Clear()
 	if err == nil {
 		err = watched.check() // else another process may have answered
 	}

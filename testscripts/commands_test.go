@@ -33,6 +33,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"status":   status,
 		"says":     says,
 		"silent":   silent,
+		"json":     jsonLines,
 		"took":     took,
 		"signal":   sendSignal,
 		"pidvar":   pidvar,

@@ -5,7 +5,7 @@ import "time"
 // Status is what a supervisor tells about itself.
 type Status struct {
 	State    State      `json:"state"`
-	PID      int        `json:"pid"`
+	PID      int        `json:"pid,omitempty"`
 	Child    int        `json:"child,omitempty"`
 	Adopted  bool       `json:"adopted,omitempty"`
 	Restarts int        `json:"restarts"`

@@ -34,15 +34,26 @@ type Case struct {
 	Injected time.Time     `json:"injected,omitzero"`
 	Healed   time.Time     `json:"healed,omitzero"`
 	Ended    time.Time     `json:"ended"`
-	Failover time.Duration `json:"failover_ns,omitempty"` // from injection until another member led; 0: not measured
-	Recover  time.Duration `json:"recover_ns,omitempty"`  // from healing until all were healthy; 0: never
+	Failover time.Duration `json:"-"`                     // from injection until another member led; 0: not measured
+	Recover  time.Duration `json:"-"`                     // from healing until all were healthy; 0: never
 	Packets  uint64        `json:"packets,omitempty"`     // that the fault met
 	Tries    int           `json:"check_tries,omitempty"` // of the check; 0: none was run
 	Archives []string      `json:"archives,omitempty"`    // where the data of a failed case went
 	Phases   []Phase       `json:"phases,omitempty"`      // of the loads
-	FirstOK  time.Duration `json:"first_ok_ns,omitempty"` // from injection until an operation succeeded that began after it; 0: none
+	FirstOK  time.Duration `json:"-"`                     // from injection until an operation succeeded that began after it; 0: none
 	Flow     []Point       `json:"-"`
 	Picture  string        `json:"picture,omitempty"` // of a history that breaks its model
+}
+
+// MarshalJSON writes spans of time as seconds.
+func (c Case) MarshalJSON() ([]byte, error) {
+	type plain Case
+	return json.Marshal(struct {
+		plain
+		Failover float64 `json:"failover,omitempty"`
+		Recovery float64 `json:"recovery,omitempty"`
+		FirstOK  float64 `json:"first_ok,omitempty"`
+	}{plain(c), c.Failover.Seconds(), c.Recover.Seconds(), c.FirstOK.Seconds()})
 }
 
 // Span is a stretch of a member's time.

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -113,7 +114,14 @@ func Check(ctx context.Context, p *plan.Plan, o Options) ([]Finding, error) {
 		if rest := p.Unlisted(m.Name, s.Addresses); len(rest) > 0 {
 			text += ", not in the plan: " + strings.Join(rest, ", ") + " (a cut does not reach these)"
 		}
-		add("agent of "+m.Name, text, nil)
+		var impaired error
+		if s.State == fault.Paused || len(s.Faults) > 0 {
+			impaired = errors.New(text)
+			for _, f := range s.Faults {
+				impaired = fmt.Errorf("%w, under the fault %s until %s", impaired, f.Kind, f.Until.Format(time.DateTime))
+			}
+		}
+		add("agent of "+m.Name, text, impaired)
 		check, err := m.Health.Check()
 		if err == nil {
 			err = ask(ctx, check, time.Duration(p.Defaults.Timeout))
