@@ -28,6 +28,7 @@ complete -c daemonize -l ready-timeout -x -d 'how long to wait until COMMAND is 
 complete -c daemonize -l stop-schedule -x -d 'how to stop a COMMAND that does not become ready (default TERM/20/KILL/5)'
 complete -c daemonize -l wait -x -d 'wait up to D until a live holder of the pidfile exits, instead of failing at once'
 complete -c daemonize -l mode -x -d 'the pidfile\'s mode in octal, exactly (default 644 less the umask)'
+complete -c daemonize -l json -d 'print a JSON object: status, file, pid, seconds, and why where there is something to say'
 complete -c daemonize -l dry-run -s n -d 'start nothing and lock nothing; print what would be done, and exit with the status it would have'
 complete -c daemonize -l allow-insecure -d 'act on a pidfile that other users could have written'
 complete -c daemonize -l unrecorded -x -d 'how to treat a process that started after a pidfile without a record was written: doubt (the default), running or stale'

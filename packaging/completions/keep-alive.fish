@@ -42,7 +42,7 @@ complete -c keep-alive -l status -d 'report what the keep-alive of FILE is doing
 complete -c keep-alive -l stop -d 'stop the keep-alive of FILE and its COMMAND, also where keep-alive was killed'
 complete -c keep-alive -l wait -x -d 'wait up to D until another keep-alive of FILE exits, instead of failing at once'
 complete -c keep-alive -l restart -d 'make the keep-alive of FILE restart its COMMAND now, in order'
-complete -c keep-alive -l json -d 'report it in JSON'
+complete -c keep-alive -l json -d 'with --status, --restart or --stop: print a JSON object'
 complete -c keep-alive -l dry-run -s n -d 'print what would be done'
 complete -c keep-alive -l allow-insecure -d 'act on a pidfile that other users could have written'
 complete -c keep-alive -l unrecorded -x -d 'how to treat a process that started after a pidfile without a record was written: doubt (the default), running or stale'
