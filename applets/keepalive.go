@@ -43,7 +43,11 @@ func keepAlive() *applet.Applet {
 			When COMMAND has exited by itself, what is left of its group is stopped in the same way before COMMAND is started
 			again: a remaining worker would keep its port.
 
-			The child pidfile names COMMAND and changes at each restart.
+			COMMAND that puts itself into the background is followed by --follow-pid-file, and so is the next one where nginx or
+			unicorn are upgraded by USR2: when COMMAND exits, the process that FILE names then is kept in its place, if it came of
+			COMMAND; that is no restart.
+			COMMAND that exits with 0 has 5 seconds to name it.
+			The child pidfile names COMMAND, or the one that took its place, and changes at each restart.
 			When keep-alive is killed, or leaves on the signal of --leave-on, COMMAND runs on with its logs open, and the next
 			keep-alive with the same child pidfile and the same command (path, arguments, user, directory, and the variables given
 			by -E and --env-file) adopts it, with no second copy and no restart.
@@ -59,7 +63,7 @@ func keepAlive() *applet.Applet {
 		`,
 		Operand:   applet.Command,
 		Options:   o.list(),
-		Exclusive: [][]string{{"status", "restart", "stop"}, {"detach", "notify"}, {"notify-await", "notify-fd"}},
+		Exclusive: [][]string{{"status", "restart", "stop"}, {"detach", "notify"}, {"notify-await", "notify-fd"}, {"follow-pid-file", "watchdog"}},
 		Requires: []applet.Need{
 			{Option: "json", OneOf: []string{"status", "restart", "stop"}},
 			{Option: "reopen-on", OneOf: []string{"log"}},

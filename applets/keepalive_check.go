@@ -36,7 +36,8 @@ func (o *keepAliveOptions) check(c *applet.Call) error {
 	if err := needCommand(c); err != nil {
 		return err
 	}
-	paths := []*string{&o.PIDFile, &o.ChildPIDFile, &o.Log.Path, &o.Command.Output.Stdout, &o.Command.Output.Stderr, &o.Command.Dir}
+	paths := []*string{&o.PIDFile, &o.ChildPIDFile, &o.Log.Path, &o.Command.Output.Stdout, &o.Command.Output.Stderr,
+		&o.Command.Dir, &o.Follow}
 	for i := range o.Command.EnvFiles {
 		paths = append(paths, &o.Command.EnvFiles[i])
 	}
@@ -52,6 +53,9 @@ func (o *keepAliveOptions) check(c *applet.Call) error {
 	}
 	if o.PIDFile != "" && applet.SameFile(o.childFile(), o.PIDFile) {
 		return applet.Usage("--pid-file and --child-pid-file name the same file")
+	}
+	if o.Follow != "" && (o.PIDFile != "" && applet.SameFile(o.Follow, o.PIDFile) || o.childFile() != "" && applet.SameFile(o.Follow, o.childFile())) {
+		return applet.Usage("--follow-pid-file names a pidfile of keep-alive's: it is for the one that COMMAND writes")
 	}
 	if o.Command.Dir != "" {
 		info, err := os.Stat(o.Command.Dir)

@@ -77,6 +77,9 @@ func (o *keepAliveOptions) restartOptions() []applet.Option {
 		applet.Parsed(&o.Scope, "scope", "SCOPE", "what is stopped with COMMAND, and before a restart: group (the default), session, tree or "+
 			"cgroup, which is --cgroup or status 4", stopScope),
 		cgroupOption(&o.Cgroup, "and stop that"),
+		applet.String(&o.Follow, "follow-pid-file", "FILE",
+			"when COMMAND exits, go on with the process of COMMAND's own that FILE names by then: a server that puts itself into the "+
+				"background, or the next one of an upgrade; --scope is tree then").As(applet.File),
 		applet.Parsed(&o.Policy.Free, "free-restarts", "N", "restart immediately up to N times (default 3)",
 			applet.Int(0, 1<<31-1)),
 		applet.Duration(&o.Policy.Max, "backoff-max", "D", "the longest wait before a restart (default 1m)"),

@@ -9,6 +9,7 @@ import (
 
 	"pidbox/lib/applet"
 	"pidbox/lib/health"
+	"pidbox/lib/proc"
 	"pidbox/lib/supervise"
 )
 
@@ -18,6 +19,9 @@ func (o *keepAliveOptions) run(c *applet.Call) error {
 	}
 	if err := o.check(c); err != nil {
 		return err
+	}
+	if o.Follow != "" && !c.Given("scope") {
+		o.Scope = proc.Tree
 	}
 	switch {
 	case o.stop:
@@ -68,6 +72,7 @@ func (o *keepAliveOptions) complete(c *applet.Call) (err error) {
 		o.Ready.MinUptime = *o.minUptime
 	}
 	o.Ready.Timeout = o.readyTimeout
+	o.Advice = "tell it to stay in the foreground, or name its pidfile by --follow-pid-file"
 	o.Command.Args = c.Args
 	o.Log.Else = c.Stderr
 	switch {

@@ -3,7 +3,6 @@ package child
 import (
 	"context"
 	"errors"
-	"time"
 
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
@@ -81,12 +80,7 @@ func Adopt(ctx context.Context, s Spec) (*Child, error) {
 }
 
 func adopt(h *pidfile.Holder, id proc.Identity, s Spec) *Child {
-	c := &Child{spec: s, holder: h, handle: h.Process, identity: id, began: time.Now(), done: make(chan struct{})}
-	if info, err := c.handle.Info(); err == nil {
-		if age := c.began.Sub(info.Started); !info.Started.IsZero() && age > 0 {
-			c.began = c.began.Add(-age) // on the monotonic clock: a step of the wall clock makes nobody older
-		}
-	}
+	c := &Child{spec: s, holder: h, handle: h.Process, identity: id, began: since(h.Process), done: make(chan struct{})}
 	if s.grouped() {
 		c.rejoin()
 	}
@@ -98,18 +92,8 @@ func adopt(h *pidfile.Holder, id proc.Identity, s Spec) *Child {
 
 // Pass has the pidfile name h, a process of the child's, which takes the handle over; Done and Reap stay the child's.
 func (c *Child) Pass(ctx context.Context, h *proc.Handle) error {
-	if c.spec.PIDFile != "" {
-		holder, err := pidfile.Read(c.spec.PIDFile, c.spec.Rules)
-		if err != nil {
-			return err
-		}
-		defer holder.Close()
-		if holder.PID != c.PID() {
-			return pidfile.ErrChanged
-		}
-		if err := pidfile.Pass(ctx, holder, h, c.spec.Mode, c.spec.HoldLock); err != nil {
-			return err
-		}
+	if err := c.rename(ctx, h); err != nil {
+		return err
 	}
 	if c.process == nil || c.handle != c.process.Handle() {
 		c.handle.Close()

@@ -6,10 +6,19 @@ import "sync"
 // collection happens while a process is being started, and those that were are left to whoever started them. A nil
 // value does nothing, for a supervisor that init stands behind.
 type Orphans struct {
+	alone   bool // there were no children before: whoever comes is the child's
 	mu      sync.Mutex
 	own     map[int]bool
 	guarded int // functions that start processes of which no number is known
 	wake    chan struct{}
+}
+
+// kin is that of a child whose orphans come to us, as all do, and are collected.
+func (o *Orphans) kin() *kin {
+	if o == nil || !o.alone {
+		return nil
+	}
+	return &kin{func() {}}
 }
 
 // birth calls a function that starts a process and gives its PID.

@@ -7,11 +7,16 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"pidbox/lib/spawn"
 )
 
-// CollectOrphans starts to collect orphans, for as long as the process lives. It is for PID 1.
+// CollectOrphans has all orphans among the descendants of this process come to it, as they come to a PID 1, and collects
+// them, for as long as it lives.
 func CollectOrphans() *Orphans {
-	o := &Orphans{own: map[int]bool{}, wake: make(chan struct{}, 1)}
+	some, err := spawn.Children()
+	o := &Orphans{alone: err == nil && !some, own: map[int]bool{}, wake: make(chan struct{}, 1)}
+	spawn.AdoptOrphans()
 	children := make(chan os.Signal, 1)
 	signal.Notify(children, syscall.SIGCHLD)
 	go func() {

@@ -27,7 +27,7 @@ func Reserve(ctx context.Context, s Spec) (c *Child, err error) {
 // Hold forks the process, which stops one step before it executes the command and exits if we do. With the end of ctx it is
 // given up.
 func (c *Child) Hold(ctx context.Context, cmd spawn.Command) (err error) {
-	if c.spec.Scope == proc.Tree {
+	if c.kin = c.spec.Orphans.kin(); c.kin == nil && c.spec.Scope == proc.Tree {
 		c.kin = adoptOrphans()
 	}
 	err = c.spec.Orphans.birth(func() (int, error) {

@@ -99,13 +99,14 @@ func Peek(path string, p *proc.Handle, rules Rules) (*Holder, error) {
 // Pass makes the pidfile that h was read from name p instead, under its locks and only if it is still that file with
 // that content and record: else ErrChanged. It is how a service hands its name on while it lives. A service that keeps
 // the file itself locked for its lifetime is not waited for: the file is written in place, so that the lock stays on it.
-func Pass(ctx context.Context, h *Holder, p *proc.Handle, mode fs.FileMode, locked bool) error {
+// attach, which may be nil, is as in a Reservation.
+func Pass(ctx context.Context, h *Holder, p *proc.Handle, mode fs.FileMode, locked bool, attach func(int, proc.Identity) error) error {
 	l, err := takeLocks(ctx, h, !locked)
 	if err != nil {
 		return err
 	}
 	defer l.release()
-	r := &Reservation{Holder: h, place: h.place, rules: h.rules, locks: l, mode: mode, inPlace: locked}
+	r := &Reservation{Holder: h, place: h.place, rules: h.rules, locks: l, mode: mode, inPlace: locked, Attach: attach}
 	r.Own(h.record.Cgroup) // which they share
 	if err := r.Write(p); err != nil {
 		return err

@@ -371,7 +371,7 @@ func TestPassBinds(t *testing.T) {
 		t.Skip("the kernel keeps no attributes on processes")
 	}
 	h := read1(t, path, Rules{})
-	must(t, Pass(t.Context(), h, q, 0, false))
+	must(t, Pass(t.Context(), h, q, 0, false, nil))
 	if bindingOf(p, h.place) == boundHere || bindingOf(q, h.place) != boundHere {
 		t.Error("old:", bindingOf(p, h.place), "new:", bindingOf(q, h.place))
 	}

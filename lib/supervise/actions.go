@@ -34,15 +34,20 @@ func (l *loop) watch(h happening) phase {
 	if l.goal != anew {
 		l.settle(nil)
 	}
-	l.shown, l.healthy = l.child.Events() == nil, l.Health == nil
-	l.wasReady = l.wasReady || l.child.Adopted()
-	l.checks, l.uncheck = l.check(l.child)
-	l.announce()
+	l.attend(l.child.Events() == nil)
 	if l.goal == anew { // asked for while it was being started, with what was there before
 		l.reason = "restarted on request"
 		return l.stopping(true)
 	}
 	return running
+}
+
+// attend begins to check the child, which is ready once it was shown and is healthy.
+func (l *loop) attend(shown bool) {
+	l.shown, l.healthy = shown, l.Health == nil
+	l.wasReady = l.wasReady || l.child.Adopted()
+	l.checks, l.uncheck = l.check(l.child)
+	l.announce()
 }
 
 // retry waits for the next try of a start that failed. It is no crash: it has a pace of its own, and does not count as a
@@ -145,7 +150,7 @@ func (l *loop) refuse(h happening) phase {
 	return l.phase
 }
 
-// halt stops the child, or what is left of its scope.
+// halt stops the child.
 func (l *loop) halt(h happening) phase {
 	l.goal, l.reason = again, ""
 	switch h.event {
@@ -232,6 +237,7 @@ func (l *loop) next(h happening) phase {
 	l.set(func(st *Status) { st.LastExit, st.Child, st.Started = end.String(), 0, nil })
 	l.Log.Info("exited", "pid", child.PID(), "how", end.String(), "after", after.Round(time.Millisecond).String())
 	end.Reason = l.reason
+	l.hint(child, end, after)
 	if l.Strict && l.goal == again && !l.wasReady {
 		l.err = &EndedError{end}
 		return l.ended(Finished)
@@ -247,25 +253,26 @@ func (l *loop) next(h happening) phase {
 	return l.rest(end, after)
 }
 
+// hint says once what to do about a command that puts itself into the background.
+func (l *loop) hint(child Child, end End, ran time.Duration) {
+	if l.hinted || end.Reason != "" || end.Signal != 0 || end.Code != 0 || ran > suddenly {
+		return
+	}
+	if pid := child.Astray(); pid != 0 {
+		l.hinted = true
+		l.Log.Warn("it exited with 0 at once and seems to have put itself into the background: "+l.Advice, "pid", child.PID(), "background", pid)
+	}
+}
+
 // rest waits for the back-off that follows an end, or ends with it.
 func (l *loop) rest(end End, ran time.Duration) phase {
 	if l.Backoff.IsFinal(end) {
-		l.Log.Info("not restarted", "how", end.String())
-		if end.Code != 0 {
-			l.err = &EndedError{end}
-		}
-		return l.ended(Finished)
-	}
-	if !l.hinted && end.Reason == "" && end.Code == 0 && ran < suddenly {
-		l.hinted = true
-		l.Log.Warn("it exited with 0 at once: if it put itself into the background, tell it to stay in the foreground")
+		return l.final(end)
 	}
 	delay, err := l.Backoff.Next(time.Now(), ran)
 	switch {
 	case err != nil && l.Backoff.Limit.Restarts == 0:
-		l.Log.Info("not restarted", "how", end.String())
-		l.err = &EndedError{end}
-		return l.ended(Finished)
+		return l.final(end)
 	case err != nil:
 		l.err = fmt.Errorf("%w (last: %v)", err, end)
 		return l.ended(Finished)
@@ -273,6 +280,15 @@ func (l *loop) rest(end End, ran time.Duration) phase {
 		return l.starting(false)
 	}
 	return l.waiting(delay)
+}
+
+// final is an end that no restart follows.
+func (l *loop) final(end End) phase {
+	l.Log.Info("not restarted", "how", end.String())
+	if end.Code != 0 || end.Signal != 0 || end.Reason != "" {
+		l.err = &EndedError{end}
+	}
+	return l.ended(Finished)
 }
 
 // begin starts the next run, which is due or asked for.

@@ -24,6 +24,8 @@ type Config struct {
 	Wait         time.Duration // how long a live holder of PIDFile is waited for
 	Scope        proc.Scope    // what is stopped with the child
 	Cgroup       bool          // its control group is, where it can have one of its own
+	Advice       string        // for a command that puts itself into the background, and is not followed
+	Follow       string        // the pidfile of a command that puts itself into the background, or hands over; "": none
 	Ready        ready.Want    // what the child shows; if that is anything, the first one is to come to it
 	Rules        pidfile.Rules // of both
 	Mode         fs.FileMode
@@ -39,8 +41,8 @@ type Config struct {
 	Notify       bool // tell the service manager, at NOTIFY_SOCKET, that it is ready, and that it ends
 }
 
-// supervisor makes it, not yet at work. It fails where the command cannot be found or the log not be opened. As PID 1 it
-// collects orphans from now on. close waits, for a bounded time, until what it has to say has been taken.
+// supervisor makes it, not yet at work. It fails where the command cannot be found or the log not be opened. As PID 1, and
+// where a child is followed, it collects orphans from now on. close waits, for a bounded time, until what it has to say has been taken.
 func (c Config) supervisor() (_ *Supervisor, close func(), err error) {
 	log, err := c.Log.open(c.Rules.AllowInsecure)
 	if err != nil {
@@ -52,12 +54,12 @@ func (c Config) supervisor() (_ *Supervisor, close func(), err error) {
 		return nil, nil, err
 	}
 	close = log.close
-	if os.Getpid() == 1 {
+	if os.Getpid() == 1 || c.Follow != "" {
 		service.Orphans = child.CollectOrphans()
 	}
 	s := newSupervisor(service, c.Policy, c.Schedule, log.Logger)
 	s.reopen = log.reopen
-	s.Strict = service.wants()
+	s.Strict, s.Advice = service.wants(), c.Advice
 	if c.Check != nil {
 		h := c.Health
 		h.Check = guarded{c.Check, service}.check

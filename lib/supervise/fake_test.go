@@ -36,6 +36,8 @@ type fake struct {
 	release    chan struct{}
 	shows      bool        // children have events
 	stops      []time.Time // when each stop began
+	heirs      int         // so many that exit leave another one in their place
+	looks      time.Duration
 }
 
 type run struct {
@@ -89,6 +91,20 @@ func (f *fake) Start(ctx context.Context) (Child, error) {
 	return r, nil
 }
 
+func (f *fake) Follow(ctx context.Context, ended Child) (Child, error) {
+	select {
+	case <-time.After(f.looks):
+	case <-ctx.Done():
+	}
+	if f.heirs == 0 {
+		return nil, nil
+	}
+	f.heirs--
+	r := f.run(ended.PID() + 1000)
+	f.children = append(f.children, r)
+	return r, nil
+}
+
 func (f *fake) Forget() error { f.forgotten++; return nil }
 
 func (f *fake) run(pid int) *run {
@@ -101,6 +117,7 @@ func (r *run) Adopted() bool         { return r == r.of.adopt }
 func (r *run) Began() time.Time      { return r.began }
 func (r *run) Done() <-chan struct{} { return r.ended }
 func (r *run) Close()                {}
+func (r *run) Astray() int           { return 0 }
 
 func (r *run) Events() <-chan ready.Event { return r.events }
 

@@ -32,6 +32,7 @@ type Service struct {
 	scope   proc.Scope
 	cgroup  bool
 	stopBy  child.Line
+	follow  string // the command's own pidfile; "": none
 	want    ready.Want
 	self    proc.Identity
 	last    *child.Child // the one last on record
@@ -44,7 +45,7 @@ func newService(c Config, log logger) (*Service, error) {
 	}
 	return &Service{
 		PidFile: c.ChildPIDFile, Rules: c.Rules, Mode: c.Mode, Fingerprint: print, Log: log.Logger, program: p,
-		Check: c.Check, Shared: c.Shared, scope: c.Scope, cgroup: c.Cgroup, stopBy: c.StopBy, want: c.Ready,
+		Check: c.Check, Shared: c.Shared, scope: c.Scope, cgroup: c.Cgroup, stopBy: c.StopBy, follow: c.Follow, want: c.Ready,
 	}, nil
 }
 

@@ -9,13 +9,15 @@
 //	          started  failed  exited  sick  gone  survived  refused  due    stop   leave  restart  forward
 //	starting  watch    retry   -       -     -     -         -        -      abort  abort  note     -
 //	aborting  undo     finish  -       -     -     -         -        finish -      -      refuse   -
-//	running   -        -       halt    halt  -     -         -        -      halt   part   renew    pass
+//	running   -        -       follow  halt  -     -         -        -      halt   part   renew    pass
+//	following heir     lost    -       -     -     -         -        -      hurry  hurry  note     -
 //	stopping  -        -       -       -     next  keep      keep     -      turn   turn   turn     -
 //	waiting   -        -       -       -     -     -         -        begin  finish finish begin    -
 //
 // Phases: starting, a start is under way, or the adoption before the first; aborting, a start is to end, for its
-// supervisor does; running; stopping, the child or what it left of its scope is being ended; waiting, for the next start
-// to be due. Events: started and failed, the start; exited and sick, the child, by itself or by a check or its watchdog;
+// supervisor does; running; following, the child has exited, and the one that it may have left in its place is looked for;
+// stopping, the child or what it left of its scope is being ended; waiting, for the next start
+// to be due. Events: started and failed, the start or that look; exited and sick, the child, by itself or by a check or its watchdog;
 // gone, survived and refused, the stop: refused is a restart whose new program cannot be started; due, the timer; and the
 // requests. What follows a stop is in the goal, which requests change while it is under way (turn).
 //
@@ -49,6 +51,7 @@ type Child interface {
 	End() End                   // how; after Done only
 	Events() <-chan ready.Event // of its readiness and its watchdog, all of which are to be taken; nil: there are none
 	Signal(syscall.Signal) error
+	Astray() int // a process that it may have put into the background, 0 for none, once it has ended
 	// Stop runs the schedule on all of the child's group, also when the child itself has ended, and returns once none
 	// is left. It calls begun before the first signal, if there is one to be sent. Closing hasten skips to KILL.
 	Stop(schedule signals.Schedule, begun func(), hasten <-chan struct{}) error
@@ -65,6 +68,9 @@ type Commander interface {
 	// Start returns a child whose record is complete and which has exec'ed. The end of ctx aborts it: the child is killed
 	// before it runs, or at the latest right after.
 	Start(ctx context.Context) (Child, error)
+	// Follow returns the child that one which has ended left in its place, which has closed that one, and nil for none. The
+	// end of ctx ends the look.
+	Follow(ctx context.Context, ended Child) (Child, error)
 	// Forget removes the record of a child that has ended.
 	Forget() error
 }
@@ -120,7 +126,8 @@ type Supervisor struct {
 	Ready    func() // called once, when the first child is ready (and healthy, if that is checked)
 	Ending   func() // called when the stop that was asked for begins
 
-	Strict bool // it is an error if the first child ends before it is ready
+	Advice string // for a command that puts itself into the background
+	Strict bool   // it is an error if the first child ends before it is ready
 
 	reopen   func() // the log
 	requests chan Request

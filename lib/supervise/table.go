@@ -7,6 +7,7 @@ const (
 	starting phase = iota
 	aborting
 	running
+	following
 	stopping
 	waiting
 	done
@@ -45,12 +46,15 @@ func table() [done][events]action {
 	halt, part, renew := action{"halt", (*loop).halt}, action{"part", (*loop).part}, action{"renew", (*loop).renew}
 	pass, next := action{"pass", (*loop).pass}, action{"next", (*loop).next}
 	keep, turn := action{"keep", (*loop).keep}, action{"turn", (*loop).turn}
+	follow, heir := action{"follow", (*loop).follow}, action{"heir", (*loop).heir}
+	lost, hurry := action{"lost", (*loop).lost}, action{"hurry", (*loop).hurry}
 	begin, finish := action{"begin", (*loop).begin}, action{"finish", (*loop).finish}
 	return [done][events]action{
-		starting: {started: watch, failed: retry, toStop: abort, toLeave: abort, toRestart: note},
-		aborting: {started: undo, failed: finish, due: finish, toRestart: refuse},
-		running:  {exited: halt, sick: halt, toStop: halt, toLeave: part, toRestart: renew, toForward: pass},
-		stopping: {gone: next, survived: keep, refused: keep, toStop: turn, toLeave: turn, toRestart: turn},
-		waiting:  {due: begin, toStop: finish, toLeave: finish, toRestart: begin},
+		starting:  {started: watch, failed: retry, toStop: abort, toLeave: abort, toRestart: note},
+		aborting:  {started: undo, failed: finish, due: finish, toRestart: refuse},
+		running:   {exited: follow, sick: halt, toStop: halt, toLeave: part, toRestart: renew, toForward: pass},
+		following: {started: heir, failed: lost, toStop: hurry, toLeave: hurry, toRestart: note},
+		stopping:  {gone: next, survived: keep, refused: keep, toStop: turn, toLeave: turn, toRestart: turn},
+		waiting:   {due: begin, toStop: finish, toLeave: finish, toRestart: begin},
 	}
 }
