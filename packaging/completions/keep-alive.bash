@@ -7,7 +7,7 @@ _keep_alive() {
 	while ((i < COMP_CWORD)); do
 		case ${COMP_WORDS[i]} in
 		--) ((i++)); break ;;
-		-p|--pid-file|--pidfile|--child-pid-file|--mode|-o|--stdout|-e|--stderr|-E|--env|--env-file|-u|--user|-c|--chdir|--umask|--stop-schedule|--stop-command|--stop-on|--scope|--free-restarts|--backoff-max|--healthy-after|--max-restarts|--no-restart-codes|--health|--health-interval|--health-timeout|--health-failures|--notify-fd|--min-uptime|--watchdog|--ready-timeout|--leave-on|--signal-forward|--reopen-on|--log|--wait|--unrecorded|--match-exec|--match-name|--match-user) [[ ${COMP_WORDS[i+1]} == = ]] && ((i++)); ((i += 2)) ;;
+		-p|--pid-file|--pidfile|--child-pid-file|--mode|-o|--stdout|-e|--stderr|-E|--env|--env-file|-u|--user|-c|--chdir|--umask|--stop-schedule|--stop-command|--stop-on|--scope|--follow-pid-file|--free-restarts|--backoff-max|--healthy-after|--max-restarts|--no-restart-codes|--health|--health-interval|--health-timeout|--health-failures|--notify-fd|--min-uptime|--watchdog|--ready-timeout|--leave-on|--signal-forward|--reopen-on|--log|--wait|--unrecorded|--match-exec|--match-name|--match-user) [[ ${COMP_WORDS[i+1]} == = ]] && ((i++)); ((i += 2)) ;;
 		=) ((i += 2)) ;;
 		-*) ((i++)) ;;
 		*) break ;;
@@ -39,6 +39,7 @@ _keep_alive() {
 	--stop-command) :; return ;;
 	--stop-on) :; return ;;
 	--scope) :; return ;;
+	--follow-pid-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	--free-restarts) :; return ;;
 	--backoff-max) :; return ;;
 	--healthy-after) :; return ;;
@@ -63,7 +64,7 @@ _keep_alive() {
 	--match-user) mapfile -t COMPREPLY < <(compgen -u -- "$cur"); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "-p --pid-file --pidfile --child-pid-file --mode -o --stdout -e --stderr -E --env --env-file --clear-env -u --user -c --chdir --umask --stop-schedule --stop-command --stop-on --scope --cgroup --free-restarts --backoff-max --healthy-after --max-restarts --no-restart-codes --health --ready-shared --health-interval --health-timeout --health-failures --notify-await --notify-fd --min-uptime --watchdog --notify --detach --ready-timeout --leave-on --signal-forward --reopen-on --log --log-json --status --stop --wait --restart --json -n --dry-run --allow-insecure --unrecorded --match-exec --match-name --match-user -q --quiet -v --verbose -h --help --version" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "-p --pid-file --pidfile --child-pid-file --mode -o --stdout -e --stderr -E --env --env-file --clear-env -u --user -c --chdir --umask --stop-schedule --stop-command --stop-on --scope --cgroup --follow-pid-file --free-restarts --backoff-max --healthy-after --max-restarts --no-restart-codes --health --ready-shared --health-interval --health-timeout --health-failures --notify-await --notify-fd --min-uptime --watchdog --notify --detach --ready-timeout --leave-on --signal-forward --reopen-on --log --log-json --status --stop --wait --restart --json -n --dry-run --allow-insecure --unrecorded --match-exec --match-name --match-user -q --quiet -v --verbose -h --help --version" -- "$cur")
 	else
 		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
 	fi

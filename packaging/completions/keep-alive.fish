@@ -1,5 +1,5 @@
 # fish completion for keep-alive
-complete -c keep-alive -x -a '(__fish_complete_subcommand - -p --pid-file --pidfile --child-pid-file --mode -o --stdout -e --stderr -E --env --env-file -u --user -c --chdir --umask --stop-schedule --stop-command --stop-on --scope --free-restarts --backoff-max --healthy-after --max-restarts --no-restart-codes --health --health-interval --health-timeout --health-failures --notify-fd --min-uptime --watchdog --ready-timeout --leave-on --signal-forward --reopen-on --log --wait --unrecorded --match-exec --match-name --match-user)'
+complete -c keep-alive -x -a '(__fish_complete_subcommand - -p --pid-file --pidfile --child-pid-file --mode -o --stdout -e --stderr -E --env --env-file -u --user -c --chdir --umask --stop-schedule --stop-command --stop-on --scope --follow-pid-file --free-restarts --backoff-max --healthy-after --max-restarts --no-restart-codes --health --health-interval --health-timeout --health-failures --notify-fd --min-uptime --watchdog --ready-timeout --leave-on --signal-forward --reopen-on --log --wait --unrecorded --match-exec --match-name --match-user)'
 complete -c keep-alive -s p -l pid-file -l pidfile -r -F -d 'the pidfile of keep-alive itself'
 complete -c keep-alive -l child-pid-file -r -F -d 'the pidfile of COMMAND (default FILE with .child before its extension)'
 complete -c keep-alive -l mode -x -d 'the pidfile\'s mode in octal, exactly (default 644 less the umask)'
@@ -16,6 +16,7 @@ complete -c keep-alive -l stop-command -x -d 'stop COMMAND by this line of shell
 complete -c keep-alive -l stop-on -x -d 'these signals stop COMMAND too, for example the STOPSIGNAL of an image'
 complete -c keep-alive -l scope -x -d 'what is stopped with COMMAND, and before a restart: group (the default), session, tree or cgroup, which is --cgroup or status 4'
 complete -c keep-alive -l cgroup -d 'run COMMAND in a control group of its own, which nothing leaves by a fork, and stop that; where there can be none, what is used instead is said'
+complete -c keep-alive -l follow-pid-file -r -F -d 'when COMMAND exits, go on with the process of COMMAND\'s own that FILE names by then: a server that puts itself into the background, or the next one of an upgrade; --scope is tree then'
 complete -c keep-alive -l free-restarts -x -d 'restart immediately up to N times (default 3)'
 complete -c keep-alive -l backoff-max -x -d 'the longest wait before a restart (default 1m)'
 complete -c keep-alive -l healthy-after -x -d 'a run this long starts the count of restarts over (default 10s)'
