@@ -13,7 +13,7 @@ import (
 
 // HoldLock takes the lock of the file at path at once, or fails with ErrBusy. The file is made if need be, with mode 0600:
 // who can open it can lock it. It is held until every copy of the descriptor is closed: a process that inherits it holds
-// it for its lifetime. (The flock package, which the short locks of this package are made with, shows no descriptor.)
+// it for its lifetime.
 func HoldLock(path string) (*os.File, error) { return AwaitLock(context.Background(), path, false) }
 
 // AwaitLock is HoldLock, which waits for the lock, until the end of ctx, if wait says so.

@@ -27,8 +27,9 @@ const lockWait = 5 * time.Second
 // file is the pidfile's lock, a courtesy to programs that lock only that. Either is nil where there is nothing to lock:
 // where the caller may not change the directory, the pidfile's has to do.
 type locks struct {
-	place     *resolve.Place
-	own, file *flock.Flock
+	place *resolve.Place
+	own   *lockFile
+	file  *flock.Flock
 }
 
 func (l *locks) release() {
@@ -36,9 +37,8 @@ func (l *locks) release() {
 		_ = l.file.Unlock()
 	}
 	if l.own != nil {
-		name := lockName(l.place.Name)
-		if st, ok := statOf(l.place, name); ok && locked(l.own, st) {
-			_ = unix.Unlinkat(l.place.Fd(), name, 0) // who waits for it makes another
+		if l.own.there(l.place) {
+			_ = unix.Unlinkat(l.place.Fd(), lockName(l.place.Name), 0) // who waits for it makes another
 		}
 		_ = l.own.Unlock()
 	}

@@ -257,7 +257,7 @@ func TestLockFileIsTheOneThere(t *testing.T) {
 		l, err := lockBeside(context.Background(), p)
 		if err == nil {
 			defer l.Unlock()
-			if st, ok := statOf(p, lockName("web.pid")); !ok || !locked(l, st) {
+			if !l.there(p) {
 				err = errors.New("it has locked a file that is gone")
 			}
 		}

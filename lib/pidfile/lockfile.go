@@ -29,8 +29,47 @@ func lockName(name string) string {
 	return "." + name[:most-len("..lock")-33] + "-" + hex.EncodeToString(sum[:16]) + ".lock"
 }
 
+// lockFile is the open file beside a pidfile.
+type lockFile int
+
+// TryLock, Lock and Unlock are as the flock package's; a lockFile is closed by Unlock, and by a lock that fails.
+func (f lockFile) TryLock() (bool, error) {
+	switch err := f.flock(unix.LOCK_EX | unix.LOCK_NB); err {
+	case nil:
+		return true, nil
+	case unix.EWOULDBLOCK:
+		return false, nil
+	default:
+		return false, err
+	}
+}
+
+func (f lockFile) Lock() error { return f.flock(unix.LOCK_EX) }
+
+func (f lockFile) Unlock() error { return unix.Close(int(f)) }
+
+func (f lockFile) flock(how int) error {
+	for {
+		err := unix.Flock(int(f), how)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil && err != unix.EWOULDBLOCK {
+			unix.Close(int(f))
+		}
+		return err
+	}
+}
+
+// there says that it has its name still.
+func (f lockFile) there(p *resolve.Place) bool {
+	var st unix.Stat_t
+	now, ok := statOf(p, lockName(p.Name))
+	return ok && unix.Fstat(int(f), &st) == nil && st.Dev == now.Dev && st.Ino == now.Ino
+}
+
 // lockBeside takes the lock of the file beside the pidfile; nil where the caller cannot make one.
-func lockBeside(ctx context.Context, p *resolve.Place) (*flock.Flock, error) {
+func lockBeside(ctx context.Context, p *resolve.Place) (*lockFile, error) {
 	name := lockName(p.Name)
 	beside := fmt.Sprintf("%s: lock file %s", p.Path, name)
 	for {
@@ -38,20 +77,17 @@ func lockBeside(ctx context.Context, p *resolve.Place) (*flock.Flock, error) {
 		if fd < 0 {
 			return nil, err
 		}
-		unix.Close(fd)
-		l := flock.New(within(p, name), flock.SetFlag(unix.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC))
+		l := lockFile(fd)
 		switch err := acquire(ctx, l); {
 		case errors.Is(err, ErrBusy):
 			st, _ := statOf(p, name)
 			return nil, &busy{beside, heldBy(st)}
-		case err == nil:
-			if now, ok := statOf(p, name); ok && locked(l, now) {
-				return l, nil
-			}
-			_ = l.Unlock() // its owner has removed it: another one counts
-		case !errors.Is(err, fs.ErrNotExist):
+		case err != nil:
 			return nil, fmt.Errorf("lock %s: %w", beside, err)
+		case l.there(p):
+			return &l, nil
 		}
+		_ = l.Unlock() // its owner has removed it: another one counts
 		if ctx.Err() != nil {
 			return nil, &busy{beside, 0}
 		}
@@ -176,7 +212,11 @@ func locked(l *flock.Flock, st *unix.Stat_t) bool {
 
 // acquire takes a lock in its turn: the kernel's queue wakes the next one, where trying again and again would
 // leave it to luck. A lock that comes after ctx has ended is given back.
-func acquire(ctx context.Context, l *flock.Flock) error {
+func acquire(ctx context.Context, l interface {
+	TryLock() (bool, error)
+	Lock() error
+	Unlock() error
+}) error {
 	if ok, err := l.TryLock(); ok || err != nil {
 		return err
 	}
@@ -186,7 +226,9 @@ func acquire(ctx context.Context, l *flock.Flock) error {
 		select {
 		case got <- err:
 		case <-ctx.Done():
-			_ = l.Unlock()
+			if err == nil {
+				_ = l.Unlock()
+			}
 		}
 	}()
 	select {
