@@ -15,6 +15,7 @@ type outcome struct {
 	File    string        `json:"file,omitempty"`   // the pidfile
 	PID     int           `json:"pid,omitempty"`    // the process that it is about
 	Killed  bool          `json:"killed,omitempty"` // SIGKILL was needed
+	Exit    *ending       `json:"exit,omitempty"`   // how the process exited
 	Seconds float64       `json:"seconds"`          // how long it took
 	Why     string        `json:"why,omitempty"`    // the message
 }

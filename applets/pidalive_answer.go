@@ -14,7 +14,6 @@ import (
 	"pidbox/lib/duration"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
-	"pidbox/lib/signals"
 )
 
 // answer is what is known of one pidfile, or one process.
@@ -29,20 +28,6 @@ type answer struct {
 	ID     string        `json:"id,omitempty"`   // PID:INODE
 	Exit   *ending       `json:"exit,omitempty"` // how it exited, where that is known
 	err    error         // what made it impossible to tell
-}
-
-// ending is how a process exited, for --json.
-type ending struct {
-	Code   *int   `json:"code,omitempty"`
-	Signal string `json:"signal,omitempty"`
-	Core   bool   `json:"core,omitempty"`
-}
-
-func told(e proc.Ending) *ending {
-	if e.Signal == 0 {
-		return &ending{Code: &e.Code}
-	}
-	return &ending{Signal: signals.Name(e.Signal), Core: e.Core}
 }
 
 // ask judges a file, or --pid, and with --wait-exit waits for the end.

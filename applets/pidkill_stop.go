@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -130,17 +131,26 @@ func (o *pidKillOptions) planned() signals.Schedule {
 }
 
 // stop runs the schedule; nil says that all are gone.
-func (o *pidKillOptions) stop(c *applet.Call, t *victim) error {
+func (o *pidKillOptions) stop(c *applet.Call, t *victim) (err error) {
 	schedule := o.planned()
 	c.Tell("stopping %s by %s", t.name, schedule)
 	ctx, done := o.interruptible()
 	defer done()
-	gone, schedule, err := o.first(ctx, c, t, schedule)
+	if t.leader != nil {
+		m := watchMortal(t.leader)
+		defer m.oom.Close()
+		defer func() {
+			if err == nil {
+				o.tellEnd(c, m, schedule)
+			}
+		}()
+	}
+	gone, left, err := o.first(ctx, c, t, schedule)
 	if err != nil || gone {
 		return err
 	}
 	shown := c.Progress(0, "stopping %s", t.name)
-	out, err := stop.Run(ctx, t.Target, schedule, func(s signals.Step) {
+	out, err := stop.Run(ctx, t.Target, left, func(s signals.Step) {
 		c.Tell("sending %s, then waiting up to %s", signals.Name(s.Signal), duration.Format(s.Wait))
 		shown.Begin(s.Wait, "waiting for %s to exit after %s", t.name, signals.Name(s.Signal))
 	})
@@ -151,12 +161,30 @@ func (o *pidKillOptions) stop(c *applet.Call, t *victim) error {
 	case err != nil:
 		return fmt.Errorf("%s: %w", o.file, err)
 	}
-	o.out.Killed = out.Last == syscall.SIGKILL && schedule[0].Signal != syscall.SIGKILL
+	o.out.Killed = out.Last == syscall.SIGKILL && left[0].Signal != syscall.SIGKILL
 	if o.out.Killed && !c.Quiet {
 		c.Say("%s: %s did not exit in time and was killed (SIGKILL)", o.file, t.name)
 	}
 	c.Tell("%s is gone", t.name)
 	return nil
+}
+
+// tellEnd tells how the process ended. That is in one line, asked for or not, where it was not by what it was sent.
+func (o *pidKillOptions) tellEnd(c *applet.Call, m mortal, schedule signals.Schedule) {
+	end, err := m.ended()
+	if err != nil {
+		o.out.Exit = untoldEnding(err)
+		c.Tell("%v", err)
+		return
+	}
+	o.out.Exit = told(end)
+	sent := slices.ContainsFunc(schedule, func(s signals.Step) bool { return s.Signal == end.Signal })
+	switch {
+	case end.Signal != 0 && (!sent || end.Core || end.OOM) && !c.Quiet:
+		c.Say("%s: process %d ended by %s", o.file, m.PID(), end)
+	default:
+		c.Tell("process %d has exited: %s", m.PID(), end)
+	}
 }
 
 // first is --stop-command.

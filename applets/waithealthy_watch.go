@@ -17,7 +17,7 @@ import (
 
 // watchedProcess is the process that is to become healthy; nil watches none.
 type watchedProcess struct {
-	*proc.Handle
+	mortal
 	name    string
 	started time.Time
 }
@@ -54,7 +54,7 @@ func newWatched(p *proc.Handle) (*watchedProcess, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &watchedProcess{Handle: p, name: fmt.Sprintf("process %d", p.PID()), started: info.Started}
+	w := &watchedProcess{mortal: watchMortal(p), name: fmt.Sprintf("process %d", p.PID()), started: info.Started}
 	if info.Name != "" { // not to be seen without /proc, or another's under hidepid
 		w.name += " (" + info.Name + ")"
 	}
@@ -66,6 +66,7 @@ func newWatched(p *proc.Handle) (*watchedProcess, error) {
 
 func (w *watchedProcess) Close() {
 	if w != nil {
+		w.oom.Close()
 		w.Handle.Close()
 	}
 }
@@ -127,12 +128,16 @@ func (w *watchedProcess) check() error {
 	return errDied
 }
 
-// lived is how long the process lived, in words, or "" where that is not known.
-func (w *watchedProcess) lived() string {
-	if w.started.IsZero() {
-		return ""
+// lived is how long the process lived, where that is known, and how it ended, in words.
+func (w *watchedProcess) lived() (text string) {
+	if !w.started.IsZero() {
+		text = " after " + brief(max(time.Since(w.started), 0))
 	}
-	return " after " + brief(max(time.Since(w.started), 0))
+	end, err := w.ended()
+	if err != nil {
+		return text + " (how is not known: " + untoldEnding(err).Unknown + ")"
+	}
+	return text + " (" + end.String() + ")"
 }
 
 // brief rounds d for people.

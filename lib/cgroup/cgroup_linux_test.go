@@ -225,15 +225,15 @@ func TestOpenRefuses(t *testing.T) {
 
 func TestMountsAndMembership(t *testing.T) {
 	hybrid := "9:name=systemd:/\n6:cpu,freezer:/a:b\n0::/user.slice\n"
-	for legacy, want := range map[bool]string{false: "/user.slice", true: "/a:b"} {
-		if got, found := membership(hybrid, legacy); got != want || !found {
+	for hierarchy, want := range map[string]string{unified: "/user.slice", freezer: "/a:b"} {
+		if got, found := membership(hybrid, hierarchy); got != want || !found {
 			t.Errorf("%q", got)
 		}
 	}
-	if _, found := membership("6:freezer:/\n", false); found {
+	if _, found := membership("6:freezer:/\n", unified); found {
 		t.Error("version 2 was found where there is none")
 	}
-	m, is := parseMount(`41 31 0:38 /docker/x /sys/fs/c\040g rw,relatime shared:3 - cgroup2 cgroup2 rw`, false)
+	m, is := parseMount(`41 31 0:38 /docker/x /sys/fs/c\040g rw,relatime shared:3 - cgroup2 cgroup2 rw`, unified)
 	if !is || m.point != "/sys/fs/c g" {
 		t.Fatalf("%+v %v", m, is)
 	}
@@ -243,7 +243,7 @@ func TestMountsAndMembership(t *testing.T) {
 		}
 	}
 	for _, line := range []string{"", "- cgroup2", "1 2 3 / /x rw - tmpfs x y", "36 31 0:33 / /d rw - cgroup cgroup rw,devices"} {
-		if _, is := parseMount(line, strings.Contains(line, "devices")); is {
+		if _, is := parseMount(line, map[bool]string{true: freezer}[strings.Contains(line, "devices")]); is {
 			t.Errorf("%q is a mount", line)
 		}
 	}

@@ -61,7 +61,7 @@ func Open(path string) (*Group, error) {
 	var st unix.Statfs_t
 	err := unix.Statfs(path, &st)
 	if errors.Is(err, unix.ENOENT) {
-		for _, m := range mounts(false) {
+		for _, m := range mounts(unified) {
 			if below, is := m.dir(path); is && unix.Statfs(below, &st) == nil {
 				path, err = below, nil
 				break
@@ -106,15 +106,29 @@ func Of(pid int, legacy bool) (*Group, error) {
 
 // of is the directory of the group that a process is in.
 func of(who string, legacy bool) (string, error) {
+	if legacy {
+		return under(who, freezer)
+	}
+	return under(who, unified)
+}
+
+// The hierarchies: that of version 2, and those of version 1 by a controller.
+const (
+	unified = ""
+	freezer = "freezer"
+)
+
+// under is the directory of the group of a hierarchy that a process is in.
+func under(who, hierarchy string) (string, error) {
 	text, err := os.ReadFile("/proc/" + who + "/cgroup")
 	if err != nil {
 		return "", err
 	}
-	path, found := membership(string(text), legacy)
+	path, found := membership(string(text), hierarchy)
 	if !found {
 		return "", none("it is not mounted")
 	}
-	for _, m := range mounts(legacy) {
+	for _, m := range mounts(hierarchy) {
 		if dir, is := m.dir(path); is {
 			if _, err := os.Stat(filepath.Join(dir, "cgroup.procs")); err == nil {
 				return dir, nil
@@ -125,13 +139,13 @@ func of(who string, legacy bool) (string, error) {
 }
 
 // membership finds the path of a group in the text of /proc/PID/cgroup.
-func membership(text string, legacy bool) (path string, found bool) {
+func membership(text, hierarchy string) (path string, found bool) {
 	for line := range strings.Lines(text) {
 		parts := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3)
 		if len(parts) != 3 {
 			continue
 		}
-		if !legacy && parts[0] == "0" && parts[1] == "" || legacy && hasWord(parts[1], "freezer") {
+		if hierarchy == unified && parts[0] == "0" && parts[1] == "" || hierarchy != unified && hasWord(parts[1], hierarchy) {
 			return parts[2], true
 		}
 	}
@@ -153,15 +167,15 @@ func (m mount) dir(path string) (string, bool) {
 	return "", false
 }
 
-// mounts are those of version 2, or of the version 1 freezer, the last first, for it covers what was there.
-func mounts(legacy bool) (all []mount) {
+// mounts are those of a hierarchy, the last first, for it covers what was there.
+func mounts(hierarchy string) (all []mount) {
 	file, err := os.Open("/proc/self/mountinfo")
 	if err != nil {
 		return nil
 	}
 	defer file.Close()
 	for lines := bufio.NewScanner(file); lines.Scan(); {
-		if m, is := parseMount(lines.Text(), legacy); is {
+		if m, is := parseMount(lines.Text(), hierarchy); is {
 			all = append([]mount{m}, all...)
 		}
 	}
@@ -169,7 +183,7 @@ func mounts(legacy bool) (all []mount) {
 }
 
 // parseMount reads a line of mountinfo, see proc_pid_mountinfo(5).
-func parseMount(line string, legacy bool) (mount, bool) {
+func parseMount(line, hierarchy string) (mount, bool) {
 	left, right, _ := strings.Cut(line, " - ")
 	l, r := strings.Fields(left), strings.Fields(right)
 	if len(l) < 5 || len(r) < 3 {
@@ -177,8 +191,8 @@ func parseMount(line string, legacy bool) (mount, bool) {
 	}
 	plain := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
 	m := mount{plain.Replace(l[3]), plain.Replace(l[4])}
-	if legacy {
-		return m, r[0] == "cgroup" && hasWord(r[2], "freezer")
+	if hierarchy != unified {
+		return m, r[0] == "cgroup" && hasWord(r[2], hierarchy)
 	}
 	return m, r[0] == "cgroup2"
 }

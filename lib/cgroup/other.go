@@ -27,3 +27,10 @@ func (g *Group) each(syscall.Signal, proc.Allow) (map[int]error, error) {
 }
 func (g *Group) Holds(int) bool             { return false }
 func (g *Group) Wait(context.Context) error { return none("this is not Linux") }
+
+// OOM is of Linux.
+type OOM struct{}
+
+func WatchOOM(*proc.Handle) *OOM { return nil }
+func (*OOM) Killed() bool        { return false }
+func (*OOM) Close()              {}

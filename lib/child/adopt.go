@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"pidbox/lib/cgroup"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
 )
@@ -81,6 +82,9 @@ func Adopt(ctx context.Context, s Spec) (*Child, error) {
 
 func adopt(h *pidfile.Holder, id proc.Identity, s Spec) *Child {
 	c := &Child{spec: s, holder: h, handle: h.Process, identity: id, began: since(h.Process), done: make(chan struct{})}
+	if s.OOM {
+		c.oom = cgroup.WatchOOM(c.handle)
+	}
 	if s.grouped() {
 		c.rejoin()
 	}

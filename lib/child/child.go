@@ -76,6 +76,7 @@ type Spec struct {
 	// Held is asked while the process is held, of which nothing is on record yet: an error ends it unrun.
 	Held func() error
 
+	OOM     bool     // Reap says whether it was the OOM killer that ended it
 	Orphans *Orphans // collects what this process inherits as PID 1; nil if that is not its task
 }
 
@@ -88,6 +89,7 @@ type Child struct {
 	process  *spawn.Process  // nil for one that was adopted
 	holder   *pidfile.Holder // of one that was adopted
 	kin      *kin            // of a tree: our other descendants
+	oom      *cgroup.OOM
 	members  *cgroup.Members // of its control group; nil where it has none
 	handle   *proc.Handle
 	identity proc.Identity
@@ -153,6 +155,7 @@ func (c *Child) Close() {
 		return
 	}
 	c.unlock()
+	c.oom.Close()
 	if c.process != nil {
 		if c.handle != c.process.Handle() {
 			c.handle.Close()

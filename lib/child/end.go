@@ -78,6 +78,7 @@ func (c *Child) Reap() (spawn.Ending, error) {
 
 func (c *Child) reap() (spawn.Ending, error) {
 	c.reaping.Do(func() {
+		defer func() { c.ending.OOM = c.ending.Signal == syscall.SIGKILL && c.oom.Killed() }()
 		if c.process == nil {
 			limited, cancel := context.WithTimeout(context.Background(), retry)
 			defer cancel()

@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"time"
 
+	"pidbox/lib/cgroup"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
 	"pidbox/lib/spawn"
@@ -105,6 +106,9 @@ func (c *Child) letGo(files []*os.File) error {
 		}
 		defer f.Close()
 		files = append([]*os.File{f}, files...)
+	}
+	if c.spec.OOM {
+		c.oom = cgroup.WatchOOM(c.process.Handle())
 	}
 	c.began = time.Now()
 	if err := c.process.Release(files...); err != nil {

@@ -15,12 +15,15 @@ type Ending struct {
 	Code   int
 	Signal syscall.Signal // 0: it exited with Code
 	Core   bool           // and its memory was written down
+	OOM    bool           // and it was the kernel's OOM killer's: see lib/cgroup, for Handle.Ending does not say it
 }
 
 func (e Ending) String() string {
 	switch {
 	case e.Signal == 0:
 		return fmt.Sprintf("exit status %d", e.Code)
+	case e.OOM:
+		return fmt.Sprintf("signal %s, by the OOM killer", signals.Name(e.Signal))
 	case e.Core:
 		return fmt.Sprintf("signal %s, core dumped", signals.Name(e.Signal))
 	}

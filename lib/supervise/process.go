@@ -2,10 +2,12 @@ package supervise
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"syscall"
 
 	"pidbox/lib/child"
+	"pidbox/lib/proc"
 	"pidbox/lib/ready"
 	"pidbox/lib/signals"
 	"pidbox/lib/stop"
@@ -40,7 +42,11 @@ func (p *process) End() End {
 	if err != nil || ending.Signal != 0 {
 		ending.Code = -1
 	}
-	return End{At: p.Ended(), Code: ending.Code, Signal: ending.Signal, Core: ending.Core}
+	end := End{At: p.Ended(), Code: ending.Code, Signal: ending.Signal, Core: ending.Core, OOM: ending.OOM}
+	if untold := (*proc.UntoldError)(nil); errors.As(err, &untold) {
+		end.Untold = untold.Why
+	}
+	return end
 }
 
 // Stop ends the group that the process leads or led.

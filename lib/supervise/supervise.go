@@ -84,6 +84,8 @@ type End struct {
 	Code   int            // exit code; -1: unknown or a signal
 	Signal syscall.Signal // 0: not by a signal
 	Core   bool
+	OOM    bool   // by the kernel's OOM killer
+	Untold string // why it is unknown, as far as that is known
 	Reason string // why the supervisor ended it or could not start it, if it did
 }
 
@@ -91,12 +93,16 @@ func (e End) String() string {
 	switch {
 	case e.Reason != "":
 		return e.Reason
+	case e.OOM:
+		return "killed by the OOM killer (" + signals.Name(e.Signal) + ")"
 	case e.Signal != 0 && e.Core:
 		return "killed by " + signals.Name(e.Signal) + " (core dumped)"
 	case e.Signal != 0:
 		return "killed by " + signals.Name(e.Signal)
+	case e.Code < 0 && e.Untold != "":
+		return "exited; how is not known: " + e.Untold
 	case e.Code < 0:
-		return "exited; exit code unknown (adopted process)"
+		return "exited; how is not known"
 	}
 	return fmt.Sprintf("exit code %d", e.Code)
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // spareThreads is how many threads a stop and a start want at once at the most.
-const spareThreads = 10
+const spareThreads = 11
 
 // haveThreads has the runtime make n threads, which it keeps. Later there may be none to be had (RLIMIT_NPROC, pids.max,
 // used up by the command, say), and the runtime ends a program that needs one then.

@@ -1,0 +1,56 @@
+package applets
+
+import (
+	"context"
+	"errors"
+	"syscall"
+	"time"
+
+	"pidbox/lib/cgroup"
+	"pidbox/lib/proc"
+	"pidbox/lib/signals"
+)
+
+// ending is how a process exited, for --json.
+type ending struct {
+	Code    *int   `json:"code,omitempty"`
+	Signal  string `json:"signal,omitempty"`
+	Core    bool   `json:"core,omitempty"`
+	OOM     bool   `json:"oom,omitempty"`
+	Unknown string `json:"unknown,omitempty"` // why it cannot be told
+}
+
+func told(e proc.Ending) *ending {
+	if e.Signal == 0 {
+		return &ending{Code: &e.Code}
+	}
+	return &ending{Signal: signals.Name(e.Signal), Core: e.Core, OOM: e.OOM}
+}
+
+// untoldEnding is an ending of which nothing tells how it was.
+func untoldEnding(err error) *ending {
+	why := err.Error()
+	if untold := (*proc.UntoldError)(nil); errors.As(err, &untold) {
+		why = untold.Why
+	}
+	return &ending{Unknown: why}
+}
+
+// mortal is a process whose end is to be told, watched from before it.
+type mortal struct {
+	*proc.Handle
+	oom *cgroup.OOM
+}
+
+func watchMortal(h *proc.Handle) mortal { return mortal{h, cgroup.WatchOOM(h)} }
+
+// ended is how it ended, of one that has; it is no more than welcome, so that no parent is waited for for long.
+func (m mortal) ended() (proc.Ending, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	end, err := m.Ending(ctx)
+	if err == nil && end.Signal == syscall.SIGKILL {
+		end.OOM = m.oom.Killed()
+	}
+	return end, err
+}
