@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"pidbox/lib/cgroup"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
 )
@@ -33,6 +34,9 @@ func (c *Child) Succeed(ctx context.Context, h *proc.Handle) (*Child, error) {
 	}
 	next := &Child{spec: c.spec, recorded: true, handle: h, identity: id, began: since(h), done: make(chan struct{})}
 	next.kin, c.kin = c.kin, nil
+	if c.spec.OOM {
+		next.oom = cgroup.WatchOOM(h)
+	}
 	switch {
 	case c.members != nil:
 		next.members, c.members = c.members.Led(h), nil
