@@ -22,6 +22,7 @@ func List() []applet.Entry {
 		{Name: "fault-tester", New: faultTester},
 		{Name: "keep-alive", New: keepAlive},
 		{Name: "pid-alive", New: pidAlive},
+		{Name: "pid-bound", New: pidBound},
 		{Name: "pid-claim", New: pidClaim},
 		{Name: "pid-kill", New: pidKill},
 		{Name: "sipid", New: sipid},

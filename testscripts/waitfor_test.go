@@ -17,11 +17,11 @@ import (
 	"pidbox/testscripts/lab"
 )
 
-// waitfor [-t D] exists FILE | alive PID | gone PID | watched PID N | grep RE FILE: waits until it is so; with ! until it is
-// not so. A process is watched by those who have a pidfd of it: the suite has one of each that it started.
+// waitfor [-t D] exists FILE | alive PID | gone PID | none NAME | watched PID N | grep RE FILE: waits until it is so; with !
+// until it is not so. None is for processes of the script, by the name that they were called by. A process is watched by those who have a pidfd of it: the suite has one of each that it started.
 // PID is a number or a pidfile; a zombie is gone.
 func waitfor(ts *testscript.TestScript, neg bool, args []string) {
-	const usage = "waitfor [-t duration] exists file | alive pid | gone pid | watched pid n | grep regexp file"
+	const usage = "waitfor [-t duration] exists file | alive pid | gone pid | none name | watched pid n | grep regexp file"
 	limit := patience
 	if len(args) > 1 && args[0] == "-t" {
 		d, err := time.ParseDuration(args[1])
@@ -50,6 +50,8 @@ func awaited(ts *testscript.TestScript, args []string, usage string) func() bool
 		pid, err := pidOf(ts, args[1]) // now: the file may change or go away
 		ts.Check(err)
 		return func() bool { return !lab.Running(pid) }
+	case "none":
+		return func() bool { return len(called(ts, args[1:])) == 0 }
 	case "watched":
 		needArgs(ts, args, 3, usage)
 		pid, err := pidOf(ts, args[1])
@@ -65,6 +67,18 @@ func awaited(ts *testscript.TestScript, args []string, usage string) func() bool
 	}
 	ts.Fatalf("usage: %s", usage)
 	return nil
+}
+
+// called are the processes of the script that run under one of those names.
+func called(ts *testscript.TestScript, names []string) (pids []int) {
+	for _, pid := range lab.PIDs() {
+		cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		name, _, _ := strings.Cut(string(cmdline), "\x00")
+		if slices.Contains(names, filepath.Base(name)) && marked(pid, ts.Getenv("WORK")) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }
 
 // watchers is how many processes have a pidfd of one.

@@ -31,6 +31,19 @@ func makeEither(name string, fresh bool) (*Group, error) {
 	return nil, none("version 2: %v; version 1: %v", whys[0], whys[1])
 }
 
+// MakeKillable is Make for a group that the kernel kills as one: of version 2, and Linux 5.14.
+func MakeKillable(name string) (*Group, error) {
+	g, err := makeBelow(name, false, true)
+	if err != nil {
+		return nil, none("%v", err)
+	}
+	if _, err := os.Stat(filepath.Join(g.path, "cgroup.kill")); err != nil {
+		_ = os.Remove(g.path)
+		return nil, none("the kernel has no cgroup.kill (Linux 5.14 has)")
+	}
+	return g, nil
+}
+
 func makeBelow(name string, legacy, fresh bool) (*Group, error) {
 	own, err := of("self", legacy)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 func Make(string) (*Group, error)             { return nil, none("this is not Linux") }
 func makeEither(string, bool) (*Group, error) { return nil, none("this is not Linux") }
+func MakeKillable(string) (*Group, error)     { return nil, none("this is not Linux") }
 func Open(string) (*Group, error)             { return nil, none("this is not Linux") }
 func Of(int, bool) (*Group, error)            { return nil, none("this is not Linux") }
 func (g *Group) Add(int) error                { return none("this is not Linux") }

@@ -22,7 +22,13 @@ type Program struct {
 	Report uintptr // descriptor for Word
 	Keep   []any   // what only the calls point to
 
-	all, old uint64 // signal masks
+	Flags uint64 // namespaces of the new process: clone(2)
+	Group int32  // descriptor of the control group that it is born in; 0 for the caller's
+	Bound bool   // it is killed when the last descriptor in Pidfd is closed, and never a zombie
+	Pidfd int32
+
+	all, old uint64     // signal masks
+	args     [11]uint64 // of clone3(2)
 }
 
 // Call is one system call. Where one fails, its step and errno go up the report and the child ends.
@@ -38,6 +44,7 @@ const (
 	Must   = iota // any error is fatal
 	May           // errors do not matter
 	Divide        // a fork: the parent ends
+	Pass          // a fork into another PID namespace: the parent reports the PID by which its own knows it, and ends
 	Myself        // the result is the PID to report
 	Gated         // a letter: anything but one byte ends the child, silently; descriptors that do not fit are fatal
 )
@@ -46,6 +53,9 @@ const (
 type Message struct {
 	PID, Step, Errno int32
 }
+
+// Passed is the Step of a message that only gives the PID of a process in another PID namespace.
+const Passed = -1
 
 // Do runs p in a new process and gives its PID. Signals are blocked across the fork, so that no handler of the Go runtime
 // runs in the child, which unblocks them, if at all, when the dispositions are the default ones. It must not be preempted
@@ -57,7 +67,13 @@ type Message struct {
 func Do(p *Program) (uintptr, syscall.Errno) {
 	p.all = ^uint64(0)
 	syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&p.all)), uintptr(unsafe.Pointer(&p.old)), 8, 0, 0)
-	pid, errno := clone()
+	var pid uintptr
+	var errno syscall.Errno
+	if p.Group != 0 || p.Bound {
+		pid, errno = clone3(p)
+	} else {
+		pid, errno = clone(uintptr(p.Flags))
+	}
 	if pid == 0 && errno == 0 {
 		walk(p)
 	}
@@ -67,12 +83,33 @@ func Do(p *Program) (uintptr, syscall.Errno) {
 
 //go:norace
 //go:nosplit
-func clone() (uintptr, syscall.Errno) {
+func clone(flags uintptr) (uintptr, syscall.Errno) {
 	if runtime.GOARCH == "s390x" { // takes the stack first
-		pid, _, errno := syscall.RawSyscall6(unix.SYS_CLONE, 0, uintptr(syscall.SIGCHLD), 0, 0, 0, 0)
+		pid, _, errno := syscall.RawSyscall6(unix.SYS_CLONE, 0, flags|uintptr(syscall.SIGCHLD), 0, 0, 0, 0)
 		return pid, errno
 	}
-	pid, _, errno := syscall.RawSyscall6(unix.SYS_CLONE, uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0)
+	pid, _, errno := syscall.RawSyscall6(unix.SYS_CLONE, flags|uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0)
+	return pid, errno
+}
+
+// noNewPrivs is CLONE_NNP, without which only root may bind a process to a descriptor.
+const noNewPrivs = 0x800000000
+
+//go:norace
+//go:nosplit
+func clone3(p *Program) (uintptr, syscall.Errno) {
+	p.args[0] = p.Flags
+	p.args[4] = uint64(syscall.SIGCHLD)
+	if p.Group != 0 {
+		p.args[0] |= unix.CLONE_INTO_CGROUP
+		p.args[10] = uint64(p.Group)
+	}
+	if p.Bound {
+		p.args[0] |= unix.CLONE_PIDFD | unix.CLONE_AUTOREAP | unix.CLONE_PIDFD_AUTOKILL | noNewPrivs
+		p.args[1] = uint64(uintptr(unsafe.Pointer(&p.Pidfd)))
+		p.args[4] = 0
+	}
+	pid, _, errno := syscall.RawSyscall6(unix.SYS_CLONE3, uintptr(unsafe.Pointer(&p.args)), unsafe.Sizeof(p.args), 0, 0, 0, 0)
 	return pid, errno
 }
 
@@ -83,8 +120,8 @@ func walk(p *Program) {
 		c := &p.Calls[i]
 		var result uintptr
 		var errno syscall.Errno
-		if c.How == Divide {
-			result, errno = clone()
+		if c.How == Divide || c.How == Pass {
+			result, errno = clone(0)
 		} else {
 			result, _, errno = syscall.RawSyscall6(c.Number, c.Args[0], c.Args[1], c.Args[2], c.Args[3], c.Args[4], 0)
 		}
@@ -96,6 +133,10 @@ func walk(p *Program) {
 		case errno != 0 && c.How != May:
 			fail(p, c.Step, errno)
 		case c.How == Divide && result != 0:
+			leave(0)
+		case c.How == Pass && result != 0:
+			p.Word.PID, p.Word.Step = int32(result), Passed
+			syscall.RawSyscall(unix.SYS_WRITE, p.Report, uintptr(unsafe.Pointer(&p.Word)), unsafe.Sizeof(p.Word))
 			leave(0)
 		case c.How == Myself:
 			p.Word.PID = int32(result)

@@ -26,7 +26,14 @@ func (p *plan) launch(detach bool) (int, syscall.Errno) {
 	if detach {
 		defer AdoptOrphans()()
 	}
+	if p.cmd.Group != nil {
+		p.Group = int32(p.cmd.Group.Fd())
+	}
 	pid, errno := fork.Do(&p.Program)
+	if errno != 0 && p.Group != 0 { // a kernel before 5.7, a filter, a group that may be entered in the old way only
+		p.Group = 0
+		pid, errno = fork.Do(&p.Program)
+	}
 	runtime.KeepAlive(p)
 	if detach && errno == 0 {
 		reap(int(pid))

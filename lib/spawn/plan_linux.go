@@ -72,9 +72,20 @@ func compose(cmd Command, ends *ends, session, detach bool) (*plan, error) {
 		p.do("fork", fork.Divide, 0)
 		p.do("lead its process group", fork.Must, unix.SYS_SETPGID, 0, 0)
 	}
+	if cmd.ProcessGroup != nil {
+		p.do("join its process group", fork.Must, unix.SYS_SETPGID, 0, uintptr(*cmd.ProcessGroup))
+	}
+	if cmd.Within != nil {
+		if err := p.within(cmd.Within); err != nil {
+			return nil, err
+		}
+	}
 	p.do("tell its PID", fork.Myself, unix.SYS_GETPID)
 	for sig := uintptr(1); sig <= 64; sig++ { // KILL, STOP and, to some kernels, the C library's own cannot be set
 		p.do("reset signals", fork.May, unix.SYS_RT_SIGACTION, sig, address(p, &p.None), 0, 8)
+	}
+	for _, sig := range cmd.Ignored {
+		p.do("ignore signals", fork.May, unix.SYS_RT_SIGACTION, uintptr(sig), address(p, &[16]uintptr{1}), 0, 8)
 	}
 	p.descriptors(ends)
 	if err := errors.Join(p.scoreOOM(ends.free()), p.properties()); err != nil {
@@ -92,6 +103,36 @@ func compose(cmd Command, ends *ends, session, detach bool) (*plan, error) {
 	p.do("execute", fork.Must, unix.SYS_EXECVE, path, args, env)
 	p.exec = int32(len(p.steps) - 1)
 	return p, errors.Join(err1, err2, err3)
+}
+
+// within goes on in another PID namespace: what enters one is not in it, but its children are. The mounts are its own for the
+// sake of /proc, and what is mounted outside later is seen.
+func (p *plan) within(init *Init) error {
+	p.Keep = append(p.Keep, init.Pidfd)
+	flags := uintptr(unix.CLONE_NEWPID)
+	if init.User {
+		flags |= unix.CLONE_NEWUSER
+	}
+	root, err1 := p.text("/")
+	proc, err2 := p.text("proc")
+	dir, err3 := p.text("/proc")
+	p.do("enter the PID namespace", fork.Must, unix.SYS_SETNS, init.Pidfd.Fd(), flags)
+	if !mounted("/") { // below a chroot(2) what is mounted could come up outside
+		p.do("fork", fork.Pass, 0)
+		return nil
+	}
+	p.do("have mounts of its own", fork.Must, unix.SYS_UNSHARE, unix.CLONE_NEWNS)
+	p.do("have mounts of its own", fork.Must, unix.SYS_MOUNT, proc, root, 0, unix.MS_REC|unix.MS_SLAVE)
+	p.do("fork", fork.Pass, 0)
+	p.do("mount /proc", fork.May, unix.SYS_MOUNT, proc, dir, proc, unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC)
+	return errors.Join(err1, err2, err3)
+}
+
+// mounted says that a mount begins at dir.
+func mounted(dir string) bool {
+	var st unix.Statx_t
+	err := unix.Statx(unix.AT_FDCWD, dir, 0, 0, &st)
+	return err == nil && st.Attributes&st.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT != 0
 }
 
 // envelope is where the word to go is received, and descriptors with it: they land on the lowest free numbers.

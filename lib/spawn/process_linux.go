@@ -58,13 +58,13 @@ func startWith(ctx context.Context, cmd Command, ends *ends, session, detach boo
 	if p.plan, err = compose(cmd, ends, session, detach); err != nil {
 		return nil, err
 	}
-	first, errno := p.plan.launch(detach)
+	first, errno := p.plan.launch(detach || cmd.Within != nil)
 	if errno != 0 {
 		return nil, &StepError{"fork", errno}
 	}
 	ends.closeChild()
 	if err = p.held(ctx); err != nil {
-		if !detach {
+		if !detach && cmd.Within == nil {
 			p.pid = first
 		}
 		p.drop(ctx)
@@ -94,6 +94,13 @@ func (p *Process) held(ctx context.Context) error {
 	line := int(p.line.Fd())
 	hangUp := context.AfterFunc(ctx, func() { _ = unix.Shutdown(line, unix.SHUT_RDWR) })
 	word, err := p.read()
+	if err == nil && p.plan.cmd.Within != nil && word.Errno == 0 { // two words, in any order
+		var other fork.Message
+		if other, err = p.read(); word.Step == fork.Passed {
+			word, other = other, word
+		}
+		word.PID = other.PID
+	}
 	switch called := !hangUp(); {
 	case called:
 		p.pid = int(word.PID)

@@ -32,11 +32,22 @@ type Command struct {
 	OOMScoreAdj           *int // -1000 to 1000
 	Limits                []Limit
 	NoNewPrivs            bool
-	SecureBits            *int      // capabilities(7)
-	Session               bool      // by Exec: in a session of its own, where it can be
-	Shut                  []int     // by Exec: descriptors that it does not get
-	Mortal                bool      // killed when the thread that started it ends (PR_SET_PDEATHSIG), not for Exec
-	Capabilities          *[]string // keep only these, as "net_bind_service" or "CAP_NET_BIND_SERVICE"; nil keeps all
+	SecureBits            *int             // capabilities(7)
+	Session               bool             // by Exec: in a session of its own, where it can be
+	Shut                  []int            // by Exec: descriptors that it does not get
+	Ignored               []syscall.Signal // these signals; all others have their default action, not for Exec
+	Group                 *os.File         // the control group (version 2) in which it is born if the kernel does that, not for Exec
+	ProcessGroup          *int             // that it joins, or 0 to lead its own, not for Exec; nil for the caller's
+	Within                *Init            // the PID namespace in which it is born, not for Exec
+	Mortal                bool             // killed when the thread that started it ends (PR_SET_PDEATHSIG), not for Exec
+	Capabilities          *[]string        // keep only these, as "net_bind_service" or "CAP_NET_BIND_SERVICE"; nil keeps all
+}
+
+// Init is the first process of a PID namespace, by its pidfd, and whether a user namespace was made for it, which is joined
+// as well. What is started within has a /proc of its own there, where one can be mounted.
+type Init struct {
+	Pidfd *os.File
+	User  bool
 }
 
 // ErrReaped says that somebody else has collected the exit status of the process.

@@ -10,7 +10,7 @@ _pidbox() {
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "--list --install --hard --drop-ins -q --quiet -v --verbose -h --help --version" -- "$cur")
 	else
-		mapfile -t COMPREPLY < <(compgen -W "chpst daemonize fault-agent fault-tester keep-alive pid-alive pid-claim pid-kill sipid start-stop-daemon wait-healthy" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "chpst daemonize fault-agent fault-tester keep-alive pid-alive pid-bound pid-claim pid-kill sipid start-stop-daemon wait-healthy" -- "$cur")
 	fi
 }
 complete -F _pidbox pidbox

@@ -5,6 +5,7 @@ complete -c pidbox -f -n __fish_use_subcommand -a fault-agent -d 'start, stop, p
 complete -c pidbox -f -n __fish_use_subcommand -a fault-tester -d 'break a cluster on purpose, case by case, and judge its recovery'
 complete -c pidbox -f -n __fish_use_subcommand -a keep-alive -d 'keep a command running: restart it, back off, stop it in order, adopt it again'
 complete -c pidbox -f -n __fish_use_subcommand -a pid-alive -d 'report whether the process that a pidfile names is alive'
+complete -c pidbox -f -n __fish_use_subcommand -a pid-bound -d 'run a command whose descendants exit with it, with its owner, or with pid-bound'
 complete -c pidbox -f -n __fish_use_subcommand -a pid-claim -d 'claim a pidfile for a process, or become a command that owns it'
 complete -c pidbox -f -n __fish_use_subcommand -a pid-kill -d 'stop the process that a pidfile names, and see that it is gone'
 complete -c pidbox -f -n __fish_use_subcommand -a sipid -d 'claim, kill and wait-until-healthy, compatible with the tool of that name'

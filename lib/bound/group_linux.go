@@ -1,0 +1,230 @@
+package bound
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"pidbox/lib/cgroup"
+	"pidbox/lib/child"
+	"pidbox/lib/proc"
+	"pidbox/lib/spawn"
+)
+
+// group is the bond of a control group of version 2.
+type group struct {
+	*cgroup.Group
+	keeping keeping
+	dir     *os.File
+	kill    *os.File // cgroup.kill, for the keeper
+	above   *os.File
+	self    *proc.Handle
+	keeper  *proc.Handle
+	killed  bool
+}
+
+// prefix is how the names of our groups begin.
+const prefix = "pid-bound-"
+
+func newGroup(k keeping) (_ *group, err error) {
+	g := &group{keeping: k}
+	if g.Group, err = cgroup.MakeKillable(fmt.Sprintf("%s%d-%s", prefix, os.Getpid(), strings.ToLower(rand.Text()[:8]))); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			_ = g.close()
+		}
+	}()
+	above := filepath.Dir(g.Path())
+	// A process is moved by who may write to the group that it comes from, is born in and goes to: clone(2), cgroups(7).
+	if err = unix.Access(filepath.Join(above, "cgroup.procs"), unix.W_OK); err != nil {
+		return nil, &os.PathError{Op: "write to", Path: above, Err: err}
+	}
+	if g.self, err = proc.Self(); err != nil {
+		return nil, err
+	}
+	if g.dir, err = os.Open(g.Path()); err != nil {
+		return nil, err
+	}
+	if g.above, err = os.Open(above); err != nil {
+		return nil, err
+	}
+	if g.kill, err = os.OpenFile(filepath.Join(g.Path(), "cgroup.kill"), os.O_WRONLY, 0); err != nil {
+		return nil, err
+	}
+	sweep(above)
+	if len(k.strange) == 0 {
+		_ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+	}
+	return g, g.guard()
+}
+
+// sweep removes groups of ours that are empty and a minute old: what a keeper leaves where COMMAND had made groups of its own,
+// or where it was killed as well. Rmdir(2) takes none that has a process.
+func sweep(dir string) {
+	left, _ := filepath.Glob(filepath.Join(dir, prefix+"*"))
+	for _, path := range left {
+		info, err := os.Stat(path)
+		if err != nil || time.Since(info.ModTime()) < time.Minute {
+			continue
+		}
+		if g, err := cgroup.Open(path); err == nil {
+			if populated, err := g.Populated(); err == nil && !populated {
+				_ = g.Remove()
+			}
+		}
+	}
+}
+
+func (*group) scope() Scope { return Group }
+
+func (g *group) place(cmd *spawn.Command) { cmd.Group, cmd.Mortal = g.dir, true }
+
+// admit moves one that could not be born in the group.
+func (g *group) admit(c *child.Child) error {
+	if g.Holds(c.PID()) {
+		return nil
+	}
+	return g.Add(c.PID())
+}
+
+func (g *group) unguarded() <-chan struct{} { return g.keeper.Done() }
+
+// guard starts a keeper: it kills the group when we are gone, and then removes it, for which those that were killed may need
+// a moment.
+func (g *group) guard() error {
+	p, err := newProgram()
+	if err != nil {
+		return err
+	}
+	p.alone("pid-bound-keep", append(g.keeping.files(), g.kill, g.above)...)
+	p.await(g.keeping)
+	one, pause := [1]byte{'1'}, unix.NsecToTimespec(5e6)
+	name := p.text(filepath.Base(g.Path()))
+	for range 200 {
+		p.do(unix.SYS_WRITE, g.kill.Fd(), address(p, &one), 1)
+		p.do(unix.SYS_UNLINKAT, g.above.Fd(), name, unix.AT_REMOVEDIR)
+		p.do(unix.SYS_NANOSLEEP, address(p, &pause), 0)
+	}
+	keeper, err := p.run(g.keeping.orphans)
+	if err != nil {
+		return err
+	}
+	if g.keeper != nil {
+		g.keeper.Close()
+	}
+	g.keeper = keeper
+	return nil
+}
+
+// Signal reaches those too that were moved out of the group, as far as they are ours.
+func (g *group) Signal(s syscall.Signal) error {
+	g.killed = g.killed || s == syscall.SIGKILL
+	err := g.Group.Signal(s)
+	f, none := g.strays()
+	if none != nil {
+		return err
+	}
+	defer f.Close()
+	if also := f.Signal(s); !errors.Is(also, proc.ErrNotFound) && (err == nil || errors.Is(err, proc.ErrNotFound)) {
+		err = also
+	}
+	return err
+}
+
+func (g *group) Resume() error {
+	pids, err := g.PIDs()
+	for _, pid := range pids {
+		h, err := proc.Open(pid)
+		if err != nil {
+			continue
+		}
+		if g.Holds(pid) {
+			_ = h.Resume()
+		}
+		h.Close()
+	}
+	return err
+}
+
+func (g *group) Wait(ctx context.Context) error {
+	if err := g.Group.Wait(ctx); err != nil {
+		return err
+	}
+	f, err := g.strays()
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	if g.killed { // what was moved out comes to us when those above it have exited
+		_ = f.Signal(syscall.SIGKILL)
+	}
+	return f.Wait(ctx)
+}
+
+func (g *group) members() ([]int, error) {
+	pids, err := g.PIDs()
+	if err != nil {
+		return nil, err
+	}
+	if f, err := g.strays(); err == nil {
+		defer f.Close()
+		more, _ := f.Members()
+		pids = append(pids, more...)
+	}
+	return living(pids), nil
+}
+
+// strays are our descendants outside of the group.
+func (g *group) strays() (*proc.Family, error) {
+	return g.self.TreeWithout(func(pid, session int) bool {
+		return g.keeper != nil && pid == g.keeper.PID() || g.keeping.stranger(pid, session) || g.Holds(pid)
+	})
+}
+
+func (g *group) close() error {
+	err := g.Group.Signal(syscall.SIGKILL)
+	if errors.Is(err, proc.ErrNotFound) {
+		err = nil
+	}
+	limited, cancel := context.WithTimeout(context.Background(), killWait)
+	defer cancel()
+	if g.killed = true; g.self != nil {
+		err = errors.Join(err, g.Wait(limited))
+	}
+	over(g.keeper) // from here on there is nothing to keep
+	if err == nil {
+		err = g.Remove()
+	}
+	for _, f := range []*os.File{g.dir, g.kill, g.above} {
+		f.Close() // a nil file may be closed
+	}
+	if g.self != nil {
+		g.self.Close()
+	}
+	return err
+}
+
+// living leaves out zombies.
+func living(pids []int) (all []int) {
+	for _, pid := range pids {
+		h, err := proc.Open(pid)
+		if err != nil {
+			continue
+		}
+		if alive, err := h.Alive(); err != nil || alive {
+			all = append(all, pid)
+		}
+		h.Close()
+	}
+	return all
+}

@@ -1,0 +1,132 @@
+package bound
+
+import (
+	"context"
+	"os"
+	"runtime"
+	"slices"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"pidbox/lib/child"
+	"pidbox/lib/fork"
+	"pidbox/lib/proc"
+)
+
+// program is what a keeper does: it is a copy of this process that makes these system calls and nothing else, with all
+// signals blocked.
+type program struct {
+	fork.Program
+	self *os.File // our pidfd
+}
+
+func newProgram() (*program, error) {
+	fd, err := unix.PidfdOpen(os.Getpid(), 0)
+	if err != nil {
+		return nil, os.NewSyscallError("pidfd_open", err)
+	}
+	p := &program{self: os.NewFile(uintptr(fd), "pidfd")}
+	p.Keep = append(p.Keep, p) // on the heap, where nothing moves
+	return p, nil
+}
+
+func address[T any](p *program, v *T) uintptr {
+	p.Keep = append(p.Keep, v)
+	return uintptr(unsafe.Pointer(v))
+}
+
+func (p *program) text(s string) uintptr {
+	b, err := syscall.BytePtrFromString(s)
+	if err != nil {
+		b, _ = syscall.BytePtrFromString("")
+	}
+	return address(p, b)
+}
+
+func (p *program) do(number uintptr, args ...uintptr) {
+	c := fork.Call{Number: number, How: fork.May}
+	copy(c.Args[:], args)
+	p.Calls = append(p.Calls, c)
+}
+
+// alone leaves what is ours: the session and with it the terminal, the directory, the descriptors but those.
+func (p *program) alone(name string, keep ...*os.File) {
+	p.do(unix.SYS_SETSID)
+	p.do(unix.SYS_PRCTL, unix.PR_SET_NAME, p.text(name))
+	p.do(unix.SYS_CHDIR, p.text("/"))
+	fds := []int{int(p.self.Fd())}
+	for _, f := range keep {
+		fds = append(fds, int(f.Fd()))
+	}
+	slices.Sort(fds)
+	first := 0
+	for _, fd := range fds {
+		if fd > first {
+			p.do(unix.SYS_CLOSE_RANGE, uintptr(first), uintptr(fd-1), 0)
+		}
+		first = fd + 1
+	}
+	p.do(unix.SYS_CLOSE_RANGE, uintptr(first), uintptr(^uint32(0)), 0)
+}
+
+// await returns when this process has exited with all of its threads; or when the owner has, or the time is up, and this
+// process has not done what it should have in time.
+func (p *program) await(k keeping) {
+	fds := &[2]unix.PollFd{{Fd: int32(p.self.Fd()), Events: unix.POLLIN}, {Fd: -1}}
+	if k.owner != nil {
+		fds[1] = unix.PollFd{Fd: int32(k.owner.file.Fd()), Events: k.owner.events}
+	}
+	if k.owner == nil && k.until.IsZero() {
+		p.do(unix.SYS_PPOLL, address(p, fds), 1, 0, 0)
+		return
+	}
+	limit := uintptr(0)
+	if !k.until.IsZero() {
+		left := unix.NsecToTimespec(max(0, time.Until(k.until)).Nanoseconds())
+		limit = address(p, &left)
+	}
+	late := unix.NsecToTimespec(k.late.Nanoseconds())
+	p.do(unix.SYS_PPOLL, address(p, fds), 2, limit, 0)
+	p.do(unix.SYS_PPOLL, address(p, fds), 1, address(p, &late), 0)
+}
+
+// files are those that await needs.
+func (k keeping) files() (all []*os.File) {
+	if k.owner != nil {
+		all = append(all, k.owner.file)
+	}
+	return all
+}
+
+// run starts it. It is never taken for an orphan before there is a handle of it.
+func (p *program) run(o *child.Orphans) (h *proc.Handle, err error) {
+	defer p.self.Close()
+	err = o.Guard(func() error {
+		syscall.ForkLock.Lock()
+		pid, errno := fork.Do(&p.Program)
+		syscall.ForkLock.Unlock()
+		runtime.KeepAlive(p)
+		if errno != 0 {
+			return os.NewSyscallError("fork", errno)
+		}
+		h, err = proc.Open(int(pid))
+		return err
+	})
+	return h, err
+}
+
+// over ends a keeper: nothing is to be done for us any more. Its zombie is collected as an orphan.
+func over(h *proc.Handle) {
+	if h == nil {
+		return
+	}
+	limited, cancel := context.WithTimeout(context.Background(), killWait)
+	defer cancel()
+	if h.Signal(syscall.SIGKILL) == nil {
+		_ = h.Wait(limited)
+	}
+	h.Close()
+}

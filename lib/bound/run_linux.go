@@ -1,0 +1,281 @@
+package bound
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"pidbox/lib/child"
+	"pidbox/lib/proc"
+	"pidbox/lib/spawn"
+)
+
+// linger is how long what COMMAND left may take to exit by itself, as the rest of a pipeline does, before it is told to.
+const linger = 100 * time.Millisecond
+
+// run is the state of one order.
+type run struct {
+	*Order
+	keeping keeping
+	bond    bond
+	child   *child.Child
+	heard   <-chan syscall.Signal
+	again   <-chan time.Time // when a keeper that could not be replaced is to be tried again
+	out     Outcome
+}
+
+// Run runs the command until it exits, or is ended at the limit or with its owner, and returns when none of its descendants
+// is left. Signals to this process are passed on to it, and shorten the grace once it has exited. The error of a command
+// that could not be started is that of child.Start, of a scope that cannot be had an *UnavailableError.
+//
+// This process must have no other children that it waits for itself.
+func Run(o Order) (Outcome, error) {
+	runtime.LockOSThread() // the command dies with the thread that started it
+	defer runtime.UnlockOSThread()
+	r := &run{Order: &o}
+	if err := r.prepare(); err != nil {
+		return r.out, err
+	}
+	heard, deaf := listen()
+	defer deaf()
+	r.heard = heard
+	if err := r.start(); err != nil {
+		return r.out, err
+	}
+	defer r.child.Close()
+	tty := openTerminal()
+	defer tty.restore()
+	err := r.follow()
+	if failed := r.bond.close(); err == nil && failed != nil {
+		if err = r.survived(failed); err == nil {
+			r.tell("%v", failed)
+		}
+	}
+	if err == nil {
+		r.out.Ending, err = r.child.Reap()
+	}
+	if err == nil {
+		dumpNoCore(r.out.Ending)
+	}
+	return r.out, err
+}
+
+func (r *run) prepare() (err error) {
+	r.keeping = keeping{owner: r.Owner, raised: raised(r.Command.Path), late: r.Grace + killWait}
+	if r.Limit > 0 {
+		r.keeping.until = time.Now().Add(r.Limit)
+	}
+	if r.keeping.strange, err = children(); err != nil {
+		return err
+	}
+	r.keeping.orphans = child.CollectOrphans()
+	if r.bond, err = r.open(r.keeping); err != nil {
+		return err
+	}
+	name := r.Command.Args[0]
+	switch {
+	case r.Upper != nil:
+		signal.Ignore(unix.SIGTTOU) // in the background of the terminal as it is, it has a line to print
+	case r.bond.scope() == Tree:
+		r.runAgain()
+		fallthrough
+	default:
+		r.tell("%s: bound by a %s", name, r.bond.scope().noun())
+	}
+	return nil
+}
+
+// start has the command held until it is in its bond.
+func (r *run) start() error {
+	ctx := context.Background()
+	std, others, closeAll, err := spawn.Inherited()
+	defer closeAll()
+	if err != nil { // without /proc there are the standard ones
+		std = standard()
+	}
+	r.Command.Stdin, r.Command.Stdout, r.Command.Stderr, r.Command.ExtraFiles = std[0], std[1], std[2], others
+	r.Command.Ignored = ignored()
+	switch {
+	case r.above():
+	case r.Upper != nil:
+		r.Command.ProcessGroup = &r.Upper.group
+		fallthrough
+	default:
+		r.bond.place(&r.Command)
+	}
+	c, err := child.Reserve(ctx, child.Spec{Orphans: r.keeping.orphans})
+	if err == nil {
+		err = c.Hold(ctx, r.Command)
+	}
+	if err == nil {
+		if err = r.bond.admit(c); err == nil {
+			err = c.LetGo(ctx)
+		}
+	}
+	if err != nil {
+		_ = r.bond.close() // nothing has run in it
+		c.Close()
+		return err
+	}
+	r.child = c
+	return nil
+}
+
+// follow is from the start of the command to the end of all.
+func (r *run) follow() error {
+	var late <-chan time.Time
+	if !r.keeping.until.IsZero() {
+		timer := time.NewTimer(time.Until(r.keeping.until))
+		defer timer.Stop()
+		late = timer.C
+	}
+	owner, upper := r.Owner.done(), r.Upper.done()
+	if r.above() { // the other one has an eye on them
+		owner, late = nil, nil
+	}
+	for over := false; !over; {
+		select {
+		case <-r.child.Done():
+			over = true
+		case <-late:
+			r.out.Late, over = true, true
+		case <-owner:
+			r.out.Orphan, over = true, true
+		case <-upper:
+			return nil // all that is left is killed at once
+		case s := <-r.heard:
+			r.pass(s)
+		case <-r.bond.unguarded():
+			r.guard()
+		case <-r.again:
+			r.guard()
+		}
+	}
+	if r.child.Over() { // whatever came first
+		end, err := r.child.Reap()
+		if err != nil {
+			return err
+		}
+		killed := end.Signal == syscall.SIGKILL // by the keeper, if we were stopped when its time came
+		r.out.Late = killed && !r.keeping.until.IsZero() && r.child.Ended().After(r.keeping.until)
+		r.out.Orphan = killed && !r.out.Late && closed(owner)
+		if r.above() { // the other one was killed, or has left nothing
+			pids, _ := r.bond.members()
+			r.out.Killed = named(pids)
+			return nil
+		}
+		if !r.lingers() {
+			return nil
+		}
+	}
+	return r.end()
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// lingers says that COMMAND left processes that do not exit by themselves.
+func (r *run) lingers() bool {
+	if pids, err := r.bond.members(); err == nil && len(pids) == 0 {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), linger)
+	defer cancel()
+	if r.bond.Wait(ctx) == nil {
+		return false
+	}
+	pids, _ := r.bond.members()
+	r.out.Left = named(pids)
+	return true
+}
+
+// guard replaces a keeper. Where there is no room for another one it is tried again.
+func (r *run) guard() {
+	r.again = nil
+	err := r.bond.guard()
+	if err != nil {
+		r.again = time.After(100 * time.Millisecond)
+	}
+	r.tell("the process that would end COMMAND with this one was killed; another one: %v", err)
+}
+
+// end is TERM, grace and KILL, to all.
+func (r *run) end() error {
+	if r.Grace > 0 {
+		ctx, cancel := context.WithTimeout(context.Background(), r.Grace)
+		defer cancel()
+		_ = r.bond.Signal(syscall.SIGTERM) // those that it does not reach KILL will
+		_ = r.bond.Resume()
+		gone := make(chan error, 1)
+		go func() { gone <- r.bond.Wait(ctx) }()
+		for waiting := true; waiting; {
+			select {
+			case err := <-gone:
+				if err == nil {
+					return nil
+				}
+				waiting = false
+			case <-r.Upper.done():
+				return nil
+			case s := <-r.heard:
+				if r.child.Over() && ends(s) {
+					cancel()
+				} else {
+					r.pass(s)
+				}
+			case <-r.bond.unguarded():
+				r.guard()
+			case <-r.again:
+				r.guard()
+			}
+		}
+	}
+	pids, _ := r.bond.members()
+	r.out.Killed = named(pids)
+	err := r.bond.Signal(syscall.SIGKILL)
+	if errors.Is(err, proc.ErrNotFound) {
+		err = nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), killWait)
+	defer cancel()
+	if r.bond.Wait(ctx) != nil {
+		return r.survived(err)
+	}
+	return nil
+}
+
+func (r *run) survived(why error) error {
+	pids, _ := r.bond.members()
+	if len(pids) == 0 {
+		return nil
+	}
+	return &SurvivedError{named(pids), why}
+}
+
+// named is each process with its name.
+func named(pids []int) (all []string) {
+	for _, pid := range pids {
+		h, err := proc.Open(pid)
+		if err != nil {
+			continue
+		}
+		info, err := h.Info()
+		if alive, _ := h.Alive(); alive && err == nil {
+			all = append(all, fmt.Sprintf("%s (%d)", info.Name, pid))
+		}
+		h.Close()
+	}
+	return all
+}

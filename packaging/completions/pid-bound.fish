@@ -1,0 +1,10 @@
+# fish completion for pid-bound
+complete -c pid-bound -x -a '(__fish_complete_subcommand - --owner -m --max-runtime --grace --scope)'
+complete -c pid-bound -l owner -r -F -d 'end COMMAND when this process exits, or the one that the pidfile FILE names; with - when standard input is closed at its other end'
+complete -c pid-bound -l max-runtime -s m -x -d 'end COMMAND after D'
+complete -c pid-bound -l grace -x -d 'send KILL D after TERM (default 5s); with 0, KILL at once'
+complete -c pid-bound -l scope -x -d 'bind COMMAND by a control group (cgroup), a PID namespace (namespace) or its descent (tree), and fail with status 4 where that cannot be had (default: the first that can)'
+complete -c pid-bound -l quiet -s q -d 'do not report what COMMAND left, nor that its time or its owner was over; errors are always printed'
+complete -c pid-bound -l verbose -s v -d 'report each step on standard error'
+complete -c pid-bound -l help -s h -d 'show this help'
+complete -c pid-bound -l version -d 'show the version'
