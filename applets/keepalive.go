@@ -65,7 +65,6 @@ func keepAlive() *applet.Applet {
 		Options:   o.list(),
 		Exclusive: [][]string{{"status", "restart", "stop"}, {"detach", "notify"}, {"notify-await", "notify-fd"}, {"follow-pid-file", "watchdog"}},
 		Requires: []applet.Need{
-			{Option: "json", OneOf: []string{"status", "restart", "stop"}},
 			{Option: "reopen-on", OneOf: []string{"log"}},
 			{Option: "ready-shared", OneOf: []string{"health"}},
 			{Option: "watchdog", OneOf: []string{"notify-await"}},
@@ -92,6 +91,10 @@ func keepAlive() *applet.Applet {
 				"keep-alive --detach --leave-on USR2 -p /run/web.pid -- webd -f",
 				"pid-kill --retry USR2/20 -p /run/web.pid",
 				"keep-alive --detach --leave-on USR2 -p /run/web.pid -- webd -f # adopts webd",
+			}},
+			{Text: "With limits, a lower priority, a umask and an environment of its own:", Lines: []string{
+				`env -i PATH="$PATH" keep-alive --detach -p /run/web.pid --env-file /etc/web.env -- \`,
+				`    chpst -o 4096 -n 5 sh -c 'umask 027; exec webd -f'`,
 			}},
 			{Text: "As the first process of a container:", Lines: []string{
 				"keep-alive --stop-on QUIT -o - -e - --max-restarts 5/1m -- app --serve",
@@ -133,6 +136,8 @@ func keepAlive() *applet.Applet {
 
 			Processes that have left COMMAND's process group are neither stopped nor waited for, unless --cgroup or --scope says so.
 
+			What keep-alive has no option for, a program that executes COMMAND in its own place gives it, as chpst(8), nice(1),
+			prlimit(1) and env(1) do: the PID stays the same.
 			--status and --restart use a socket in FILE's directory and not a signal, because an answer must come back.
 			Only root and keep-alive's own user are served, and only the process that FILE names is believed.
 		`,

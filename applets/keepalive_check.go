@@ -67,9 +67,6 @@ func (o *keepAliveOptions) check(c *applet.Call) error {
 			return applet.Fail(applet.Failed, "%s: not a directory", o.Command.Dir)
 		}
 	}
-	if err := checkMode(o.Mode, o.Rules); err != nil {
-		return err
-	}
 	return o.checkSignals(c)
 }
 

@@ -34,7 +34,7 @@ func keepAliveDefaults() *keepAliveOptions {
 		Scope:    proc.Group,
 		Policy:   supervise.Policy{Free: 3, Max: time.Minute, HealthyAfter: 10 * time.Second},
 		Schedule: signals.Schedule{{Signal: syscall.SIGINT, Wait: step}, {Signal: syscall.SIGKILL, Wait: step}},
-		Health:   supervise.Health{Interval: 10 * time.Second, Timeout: step, Failures: 3},
+		Health:   supervise.Health{Interval: 10 * time.Second, Failures: 3},
 		Signals:  supervise.Signals{Forward: []syscall.Signal{syscall.SIGHUP}},
 	}}
 }
@@ -44,13 +44,12 @@ func (o *keepAliveOptions) list() []applet.Option {
 		pidfileOption(&o.PIDFile, "the pidfile of keep-alive itself"),
 		applet.String(&o.ChildPIDFile, "child-pid-file", "FILE",
 			"the pidfile of COMMAND (default FILE with .child before its extension)").As(applet.File),
-		modeOption(&o.Mode),
 	}
 	list = append(list, o.commandOptions()...)
 	list = append(list, o.restartOptions()...)
 	list = append(list, o.healthOptions()...)
 	list = append(list, o.selfOptions()...)
-	return append(list, ruleOptions(&o.Rules)...)
+	return append(list, ruleOptions(&o.Rules)[:2]...) // a program that wrote the pidfile of keep-alive itself cannot be meant
 }
 
 func (o *keepAliveOptions) commandOptions() []applet.Option {
@@ -60,10 +59,8 @@ func (o *keepAliveOptions) commandOptions() []applet.Option {
 		applet.String(&o.Command.Output.Stderr, "stderr e", "FILE", "append COMMAND's errors to FILE, which may be the same").As(applet.File),
 		envOption(&o.Command.Env),
 		envFileOption(&o.Command.EnvFiles),
-		clearEnvOption(&o.Command.ClearEnv),
 		userOption(&o.Command.User),
 		applet.String(&o.Command.Dir, "chdir c", "DIR", "run COMMAND in DIR").As(applet.Dir),
-		umaskOption(&o.Command.Umask),
 	}
 }
 
@@ -96,10 +93,9 @@ func (o *keepAliveOptions) healthOptions() []applet.Option {
 		applet.String(&o.health, "health", "URL",
 			"check COMMAND there, as wait-healthy(1) does, or by exec:SHELL-COMMAND, and restart it when it is unhealthy"),
 		applet.Switch(&o.Shared, "ready-shared", "with --health: other processes than COMMAND may answer as well"),
-		applet.Parsed(&o.Health.Interval, "health-interval", "D", "the time between checks (default 10s)", applet.Positive),
-		applet.Parsed(&o.Health.Timeout, "health-timeout", "D", "the time limit of a check (default 5s)", applet.Positive),
-		applet.Parsed(&o.Health.Failures, "health-failures", "N", "restart COMMAND after N consecutive failures, an interval apart; until its first success it has as much time (default 3)",
-			applet.Int(1, 1<<31-1)),
+		applet.Parsed(&o.Health, "health-interval", "D[/N]",
+			"check every D, and restart COMMAND after N consecutive failures; until its first success it has as much time (default 10s/3)",
+			supervise.ParseHealth),
 		applet.Switch(&o.Ready.Notify, "notify-await", "COMMAND is ready when it says READY=1 by sd_notify(3), and hung when its watchdog is not heard"),
 		applet.Parsed(&o.Ready.Descriptor, "notify-fd", "N", "COMMAND is ready when it writes a line to its descriptor N, 3 or above, as in s6",
 			applet.Int(3, 1023)),
@@ -120,12 +116,11 @@ func (o *keepAliveOptions) selfOptions() []applet.Option {
 			applet.SignalList),
 		applet.Signal(&o.Signals.Reopen, "reopen-on", "SIGNAL", "on SIGNAL, reopen the log of --log"),
 		applet.String(&o.Log.Path, "log", "FILE", "append keep-alive's own log to FILE instead of standard error").As(applet.File),
-		applet.Switch(&o.Log.JSON, "log-json", "log in JSON"),
 		applet.Switch(&o.status, "status", "report what the keep-alive of FILE is doing"),
 		applet.Switch(&o.stop, "stop", "stop the keep-alive of FILE and its COMMAND, also where keep-alive was killed"),
 		applet.Duration(&o.Wait, "wait", "D", "wait up to D until another keep-alive of FILE exits, instead of failing at once"),
 		applet.Switch(&o.restart, "restart", "make the keep-alive of FILE restart its COMMAND now, in order"),
-		applet.Switch(&o.json, "json", "with --status, --restart or --stop: print a JSON object"),
+		applet.Switch(&o.json, "json", "log in JSON; with --status, --restart or --stop: print a JSON object"),
 		applet.Switch(&o.dryRun, "dry-run n", "print what would be done"),
 	}
 }

@@ -74,7 +74,7 @@ func (o *keepAliveOptions) complete(c *applet.Call) (err error) {
 	o.Ready.Timeout = o.readyTimeout
 	o.Advice = "tell it to stay in the foreground, or name its pidfile by --follow-pid-file"
 	o.Command.Args = c.Args
-	o.Log.Else = c.Stderr
+	o.Log.Else, o.Log.JSON = c.Stderr, o.json
 	switch {
 	case c.Quiet:
 		o.Log.Level = slog.LevelWarn

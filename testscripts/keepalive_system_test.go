@@ -103,7 +103,7 @@ while :; do sleeper -for 10ms; done
 		t.Fatal(err)
 	}
 	cmd := exec.Command("unshare", "--pid", "--fork", "--mount-proc", "--kill-child",
-		"keep-alive", "-p", "x.pid", "--log", "log", "--free-restarts", "100", "--health", "exec:test -e round", "--health-failures", "100000", "--health-interval", "10ms", "--", "./child")
+		"keep-alive", "-p", "x.pid", "--log", "log", "--free-restarts", "100", "--health", "exec:test -e round", "--health-interval", "10ms/100000", "--", "./child")
 	cmd.Dir = dir
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

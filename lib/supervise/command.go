@@ -15,9 +15,7 @@ type Command struct {
 	Args     []string // the program is looked up in PATH before each start
 	Env      []string // K=V, set for it
 	EnvFiles []string // of such lines; Env comes after. They are read before each start
-	ClearEnv bool     // it inherits no variable
 	Dir      string
-	Umask    *int
 	User     *spawn.User
 	Output   Output
 }
@@ -40,7 +38,7 @@ func (c Command) program(notify, insecure bool) (program, Fingerprint, error) {
 		return program{}, Fingerprint{}, err
 	}
 	p := program{of: c, cwd: cwd, notify: notify, insecure: insecure}
-	p.command = spawn.Command{Args: c.Args, Dir: c.Dir, Umask: c.Umask, User: c.User}
+	p.command = spawn.Command{Args: c.Args, Dir: c.Dir, User: c.User}
 	if c.Dir == "" && c.User == nil { // the supervisor steps out of it
 		p.command.Dir = cwd
 	}
@@ -63,9 +61,6 @@ func (c Command) program(notify, insecure bool) (program, Fingerprint, error) {
 
 func (c Command) fingerprint(path string, given []string) Fingerprint {
 	print := Fingerprint{Path: path, Args: c.Args, Env: given, Dir: c.Dir}
-	if c.ClearEnv {
-		print.Env = append([]string{"-"}, given...)
-	}
 	if c.User != nil {
 		print.User = fmt.Sprint(c.User.UID, c.User.GID, c.User.Groups)
 	}
@@ -76,10 +71,7 @@ func (c Command) fingerprint(path string, given []string) Fingerprint {
 // answer.
 func (p program) environment() (env, given []string, err error) {
 	c, insecure := p.of, p.insecure
-	var inherited []string
-	if !c.ClearEnv {
-		inherited = os.Environ()
-	}
+	inherited := os.Environ()
 	if p.notify {
 		inherited = slices.DeleteFunc(inherited, func(kv string) bool {
 			return strings.HasPrefix(kv, "NOTIFY_SOCKET=")

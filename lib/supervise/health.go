@@ -2,8 +2,13 @@ package supervise
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
+
+	"pidbox/lib/duration"
 )
 
 // Health says how a running child is checked. Failures in a row, an Interval apart, make it unhealthy: before its first
@@ -11,9 +16,28 @@ import (
 type Health struct {
 	Check    func(context.Context) error
 	Interval time.Duration
-	Timeout  time.Duration // of one check
 	Failures int
 }
+
+// ParseHealth reads D or D/N: the interval and the failures, 3 if they are not given.
+func ParseHealth(s string) (Health, error) {
+	every, count, counted := strings.Cut(s, "/")
+	h, failures := Health{Failures: 3}, uint64(3)
+	var err error
+	if h.Interval, err = duration.Parse(every); err == nil && h.Interval == 0 {
+		err = errors.New("must be greater than zero")
+	}
+	if err == nil && counted {
+		if failures, err = strconv.ParseUint(count, 10, 31); err != nil || failures == 0 {
+			err = fmt.Errorf("%q is not a number of failures", count)
+		}
+	}
+	h.Failures = int(failures)
+	return h, err
+}
+
+// timeout is the time limit of one check.
+func (h *Health) timeout() time.Duration { return max(h.Interval, 5*time.Second) }
 
 // firstInterval bounds the pace of the checks until the first success, which others may be waiting for.
 const firstInterval = time.Second
@@ -102,7 +126,7 @@ func (h *Health) probe(ctx context.Context, began time.Time, tell func(checked))
 }
 
 func (h *Health) once(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, h.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, h.timeout())
 	defer cancel()
 	return h.Check(ctx)
 }

@@ -14,7 +14,7 @@ func TestHealthRestartsAfterFailuresInARow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, began := &fake{takes: time.Second}, time.Now()
 		sick := func(from, to time.Duration) bool { d := time.Since(began); return d >= from && d < to }
-		h := &Health{Interval: 10 * time.Second, Timeout: time.Second, Failures: 3, Check: func(context.Context) error {
+		h := &Health{Interval: 10 * time.Second, Failures: 3, Check: func(context.Context) error {
 			if sick(0, 5*time.Second) || sick(time.Minute, 75*time.Second) || sick(2*time.Minute, time.Hour) {
 				return errors.New("sick")
 			}
@@ -34,7 +34,7 @@ func TestHealthRestartsAfterFailuresInARow(t *testing.T) {
 func TestHealthHasAsMuchTimeBeforeTheFirstSuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, began, ready := &fake{takes: time.Second}, time.Now(), false
-		h := &Health{Interval: 10 * time.Second, Timeout: time.Second, Failures: 3,
+		h := &Health{Interval: 10 * time.Second, Failures: 3,
 			Check: func(context.Context) error { return errors.New("never") }}
 		s := of(f, standard, h)
 		s.Ready = func() { ready = true }
@@ -56,7 +56,7 @@ func TestHealthRestsDuringAStop(t *testing.T) {
 		var checks atomic.Int32
 		defer close(hang)
 		f := &fake{takes: time.Minute}
-		h := &Health{Interval: time.Second, Timeout: time.Second, Failures: 3, Check: func(context.Context) error {
+		h := &Health{Interval: time.Second, Failures: 3, Check: func(context.Context) error {
 			switch checks.Add(1); {
 			case time.Since(began) < 10*time.Second:
 				return errors.New("not yet")
@@ -95,7 +95,7 @@ func TestHealthRestsDuringAStop(t *testing.T) {
 func TestHealthCountsAnewAfterAStopThatFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, began := &fake{immortal: true}, time.Now()
-		h := &Health{Interval: 10 * time.Second, Timeout: time.Second, Failures: 3, Check: func(context.Context) error {
+		h := &Health{Interval: 10 * time.Second, Failures: 3, Check: func(context.Context) error {
 			return errors.New("sick")
 		}}
 		if _, err := supervise(t, f, standard, h, func(s *Supervisor) { time.Sleep(100 * time.Second); askStop(s) }); err == nil {
