@@ -93,8 +93,8 @@ func keepAlive() *applet.Applet {
 				"keep-alive --detach --leave-on USR2 -p /run/web.pid -- webd -f # adopts webd",
 			}},
 			{Text: "With limits, a lower priority, a umask and an environment of its own:", Lines: []string{
-				`env -i PATH="$PATH" keep-alive --detach -p /run/web.pid --env-file /etc/web.env -- \`,
-				`    chpst -o 4096 -n 5 sh -c 'umask 027; exec webd -f'`,
+				`env -i PATH="$PATH" keep-alive -p /run/web.pid --env-file web.env \`,
+				`    -- chpst -o 4096 -n 5 sh -c 'umask 027; exec webd -f'`,
 			}},
 			{Text: "As the first process of a container:", Lines: []string{
 				"keep-alive --stop-on QUIT -o - -e - --max-restarts 5/1m -- app --serve",

@@ -7,7 +7,7 @@ _keep_alive() {
 	while ((i < COMP_CWORD)); do
 		case ${COMP_WORDS[i]} in
 		--) ((i++)); break ;;
-		-p|--pid-file|--pidfile|--child-pid-file|--mode|-o|--stdout|-e|--stderr|-E|--env|--env-file|-u|--user|-c|--chdir|--umask|--stop-schedule|--stop-command|--stop-on|--scope|--follow-pid-file|--free-restarts|--backoff-max|--healthy-after|--max-restarts|--no-restart-codes|--health|--health-interval|--health-timeout|--health-failures|--notify-fd|--min-uptime|--watchdog|--ready-timeout|--leave-on|--signal-forward|--reopen-on|--log|--wait|--unrecorded|--match-exec|--match-name|--match-user) [[ ${COMP_WORDS[i+1]} == = ]] && ((i++)); ((i += 2)) ;;
+		-p|--pid-file|--pidfile|--child-pid-file|-o|--stdout|-e|--stderr|-E|--env|--env-file|-u|--user|-c|--chdir|--stop-schedule|--stop-command|--stop-on|--scope|--follow-pid-file|--free-restarts|--backoff-max|--healthy-after|--max-restarts|--no-restart-codes|--health|--health-interval|--notify-fd|--min-uptime|--watchdog|--ready-timeout|--leave-on|--signal-forward|--reopen-on|--log|--wait|--unrecorded) [[ ${COMP_WORDS[i+1]} == = ]] && ((i++)); ((i += 2)) ;;
 		=) ((i += 2)) ;;
 		-*) ((i++)) ;;
 		*) break ;;
@@ -27,14 +27,12 @@ _keep_alive() {
 	case $prev in
 	-p|--pid-file|--pidfile) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	--child-pid-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
-	--mode) :; return ;;
 	-o|--stdout) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	-e|--stderr) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	-E|--env) :; return ;;
 	--env-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	-u|--user) mapfile -t COMPREPLY < <(compgen -u -- "$cur"); return ;;
 	-c|--chdir) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
-	--umask) :; return ;;
 	--stop-schedule) :; return ;;
 	--stop-command) :; return ;;
 	--stop-on) :; return ;;
@@ -47,8 +45,6 @@ _keep_alive() {
 	--no-restart-codes) :; return ;;
 	--health) :; return ;;
 	--health-interval) :; return ;;
-	--health-timeout) :; return ;;
-	--health-failures) :; return ;;
 	--notify-fd) :; return ;;
 	--min-uptime) :; return ;;
 	--watchdog) :; return ;;
@@ -59,12 +55,9 @@ _keep_alive() {
 	--log) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	--wait) :; return ;;
 	--unrecorded) :; return ;;
-	--match-exec) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
-	--match-name) :; return ;;
-	--match-user) mapfile -t COMPREPLY < <(compgen -u -- "$cur"); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "-p --pid-file --pidfile --child-pid-file --mode -o --stdout -e --stderr -E --env --env-file --clear-env -u --user -c --chdir --umask --stop-schedule --stop-command --stop-on --scope --cgroup --follow-pid-file --free-restarts --backoff-max --healthy-after --max-restarts --no-restart-codes --health --ready-shared --health-interval --health-timeout --health-failures --notify-await --notify-fd --min-uptime --watchdog --notify --detach --ready-timeout --leave-on --signal-forward --reopen-on --log --log-json --status --stop --wait --restart --json -n --dry-run --allow-insecure --unrecorded --match-exec --match-name --match-user -q --quiet -v --verbose -h --help --version" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "-p --pid-file --pidfile --child-pid-file -o --stdout -e --stderr -E --env --env-file -u --user -c --chdir --stop-schedule --stop-command --stop-on --scope --cgroup --follow-pid-file --free-restarts --backoff-max --healthy-after --max-restarts --no-restart-codes --health --ready-shared --health-interval --notify-await --notify-fd --min-uptime --watchdog --notify --detach --ready-timeout --leave-on --signal-forward --reopen-on --log --status --stop --wait --restart --json -n --dry-run --allow-insecure --unrecorded -q --quiet -v --verbose -h --help --version" -- "$cur")
 	else
 		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
 	fi
