@@ -125,9 +125,7 @@ func (o *waitHealthyOptions) wait(c *applet.Call, checks []health.Check, watched
 	defer stopSignals()
 	ctx, stopWatch := watched.watch(ctx)
 	defer stopWatch()
-	if !o.exec {
-		health.ShareThread(len(checks))
-	}
+	o.pace.Alone = !o.exec
 	if !o.shared {
 		checks = watched.own(checks)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net"
 	"time"
 )
 
@@ -13,11 +14,20 @@ type asking struct {
 	target *Target
 	began  time.Time // the attempt
 	streak int
+	alarm  *alarm // nil: a timer
+}
+
+func (c *asking) sleep(d time.Duration) bool {
+	if c.alarm == nil {
+		return sleep(c.ctx, d)
+	}
+	return c.alarm.sleep(d)
 }
 
 // untilSettled asks at the pace until the check has settled or the wait is over.
 func (c *asking) untilSettled() {
-	for c.ask() && c.again() && sleep(c.ctx, c.pause()) {
+	for more := c.ask(); more && c.again(); {
+		more = c.askLater()
 	}
 }
 
@@ -30,8 +40,8 @@ func (c *asking) onceMore() {
 
 // onwards is for the checks that have failed in the last round.
 func (c *asking) onwards() {
-	if !c.target.Settled && sleep(c.ctx, c.pause()) {
-		c.untilSettled()
+	for more := true; more && c.again(); {
+		more = c.askLater()
 	}
 }
 
@@ -39,14 +49,19 @@ func (c *asking) onwards() {
 func (c *asking) again() bool { return !c.target.Settled && !c.pace.Once && !isNever(c.target.Reason) }
 
 // ask makes an attempt, and takes its answer in. One that finds no slot before the wait is over is none: false.
-func (c *asking) ask() bool {
+func (c *asking) ask() bool { return c.askOn(nil) }
+
+// askOn has a connection already, or nil.
+func (c *asking) askOn(conn net.Conn) bool {
+	a := &attempt{knocked: conn}
+	defer a.drop()
 	select {
 	case c.slots <- struct{}{}:
 	case <-c.ctx.Done():
 		return false
 	}
 	c.began = time.Now()
-	err := c.attempt()
+	err := c.attempt(a)
 	<-c.slots
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -58,8 +73,25 @@ func (c *asking) ask() bool {
 	return true
 }
 
-func (c *asking) attempt() error {
-	ctx := c.ctx
+// askLater makes the next attempt when its time has come. At a fixed pace a target of this machine that refused is knocked
+// at meanwhile, and is asked as soon as it lets us in, on that connection.
+func (c *asking) askLater() bool {
+	const often, least = 10, time.Millisecond
+	at, step := time.Now().Add(c.pause()), max(c.pace.Interval/often, least)
+	closed := refusal(c.target.Reason)
+	for closed != nil && c.pace.Interval > 0 && time.Until(at) > step {
+		if !c.sleep(step) {
+			return false
+		}
+		if conn, err := closed.knock(); err == nil {
+			return c.askOn(conn)
+		}
+	}
+	return c.sleep(time.Until(at)) && c.ask()
+}
+
+func (c *asking) attempt(a *attempt) error {
+	ctx := context.WithValue(c.ctx, attemptKey{}, a)
 	if c.pace.TryTimeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.pace.TryTimeout)

@@ -4,8 +4,14 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
+	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
+
+	"pidbox/lib/listener"
 )
 
 // connCheck is healthy when a connection can be made, with TLS if that is wanted, and when what is said on it
@@ -58,6 +64,9 @@ func dialBy(names resolver) dialFunc {
 		if attempt != nil {
 			ctx = attempt.ctx
 		}
+		if conn := attempt.kept(); conn != nil {
+			return conn, nil
+		}
 		connect := func(ctx context.Context, address string) (net.Conn, error) {
 			attempt.is(noConnection)
 			return (&net.Dialer{KeepAlive: -1}).DialContext(ctx, network, address)
@@ -66,27 +75,65 @@ func dialBy(names resolver) dialFunc {
 			conn, err := connect(ctx, address)
 			return attempt.met(conn, network, address), err
 		}
-		host, port, err := net.SplitHostPort(address)
+		addresses, err := names.ports(ctx, address)
 		if err != nil {
 			return nil, err
 		}
-		addresses, err := names.lookup(ctx, host)
-		if err != nil {
-			return nil, err
+		conn, err := attempt.here(addresses)
+		if errors.Is(err, errors.ErrUnsupported) {
+			var errs []error
+			conn, errs = staggered(ctx, len(addresses), nextAddress, func(ctx context.Context, i int) (net.Conn, error) {
+				return connect(ctx, addresses[i].String())
+			}, func(late net.Conn) { late.Close() })
+			err = theirs(errs)
 		}
-		conn, errs := staggered(ctx, len(addresses), nextAddress, func(ctx context.Context, i int) (net.Conn, error) {
-			return connect(ctx, net.JoinHostPort(addresses[i].String(), port))
-		}, func(late net.Conn) { late.Close() })
-		if errs != nil {
-			return nil, theirs(errs)
+		if err != nil {
+			return nil, refused(err, addresses)
 		}
 		return attempt.met(conn, network, conn.RemoteAddr().String()), nil
 	}
 }
 
+// ports are the addresses of a HOST:PORT.
+func (r resolver) ports(ctx context.Context, address string) ([]netip.AddrPort, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return nil, err
+	}
+	ips, err := r.lookup(ctx, host)
+	all := make([]netip.AddrPort, len(ips))
+	for i, ip := range ips {
+		all[i] = netip.AddrPortFrom(ip, uint16(number))
+	}
+	return all, err
+}
+
+// here connects where each address is one of the loopback interface, which answers at once, one after another.
+func (a *attempt) here(addresses []netip.AddrPort) (conn net.Conn, err error) {
+	for _, to := range addresses {
+		if conn := a.letIn(to); conn != nil {
+			return conn, nil
+		}
+	}
+	a.is(noConnection)
+	for _, to := range addresses {
+		if !to.Addr().Unmap().IsLoopback() {
+			return nil, errors.ErrUnsupported
+		}
+	}
+	return connectHere(addresses)
+}
+
 // theirs is the error that says most of the service: that of an address which refused us rather than that of one to
 // which there is no way from here.
 func theirs(errs []error) error {
+	if len(errs) == 0 {
+		return nil
+	}
 	for _, err := range errs {
 		if !cannotAsk(err) && !errors.Is(err, context.Canceled) {
 			return err
@@ -149,6 +196,34 @@ func staggered[T any](ctx context.Context, n int, delay time.Duration, do func(c
 			next.Reset(0)
 		}
 	}
+}
+
+// refusedError is that of a connection which this machine refused at each of the addresses: to ask it again costs next to
+// nothing, and no service hears of it.
+type refusedError struct {
+	error
+	by []netip.AddrPort
+}
+
+func (e *refusedError) Unwrap() error { return e.error }
+
+// knock tries again, and gives the connection.
+func (e *refusedError) knock() (net.Conn, error) { return connectHere(e.by) }
+
+// refused makes err one where it is.
+func refused(err error, by []netip.AddrPort) error {
+	elsewhere := func(to netip.AddrPort) bool { return !listener.Own(to.Addr()) }
+	if !errors.Is(err, syscall.ECONNREFUSED) || slices.ContainsFunc(by, elsewhere) {
+		return err
+	}
+	return &refusedError{err, by}
+}
+
+// refusal is what can be knocked at, if a reason is one, or nil.
+func refusal(reason error) *refusedError {
+	var e *refusedError
+	errors.As(reason, &e)
+	return e
 }
 
 // isLocalhost holds for the names that are this machine's everywhere: RFC 6761, section 6.3.

@@ -19,7 +19,7 @@ import (
 type grpcCheck struct {
 	*httpClient
 	shown   string // as messages name it
-	url     string
+	url     *url.URL
 	service string
 }
 
@@ -35,7 +35,7 @@ func (h *httpClient) grpcTarget(u *url.URL) (Check, error) {
 	}
 	scheme := map[string]string{"grpc": "http", "grpcs": "https"}[u.Scheme]
 	c := &grpcCheck{httpClient: h, shown: u.Scheme + "://" + u.Host, service: service}
-	if c.url = scheme + "://" + u.Host + "/grpc.health.v1.Health/Check"; service != "" {
+	if c.url = (&url.URL{Scheme: scheme, Host: u.Host, Path: "/grpc.health.v1.Health/Check"}); service != "" {
 		c.shown += "?service=" + printable(service)
 	}
 	if h.o.UnixSocket != "" {
@@ -48,7 +48,11 @@ func (c *grpcCheck) String() string { return c.shown }
 
 func (c *grpcCheck) Check(ctx context.Context) error {
 	ctx, attempt := begin(ctx)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(request(c.service)))
+	if err := c.connect(ctx, c.two, c.url, attempt); err != nil {
+		return c.reason(attempt, err)
+	}
+	defer attempt.drop()
+	req, err := http.NewRequestWithContext(phased(ctx, attempt), http.MethodPost, c.url.String(), bytes.NewReader(request(c.service)))
 	if err != nil {
 		return plainURLError(err)
 	}

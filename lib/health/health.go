@@ -30,6 +30,7 @@ type Pace struct {
 	Invert       bool          // wait until the checks fail
 	Any          bool          // one check is enough
 	Once         bool          // one attempt each
+	Alone        bool          // nothing else is at work in this process: few checks, and no commands, share one thread then
 }
 
 // Attempt is one answer, as progress hears of it.

@@ -177,13 +177,17 @@ func shown(u *url.URL) string {
 func (c *httpCheck) Check(ctx context.Context) error {
 	answer := context.Cause(ctx) // where there is no time to ask
 	ctx, attempt := begin(ctx)
-	req, err := c.request(ctx)
-	if err != nil {
-		return err
-	}
 	transport := c.transport
 	if c.h2c {
 		transport = c.two
+	}
+	if err := c.connect(ctx, transport, c.url, attempt); err != nil {
+		return c.reason(attempt, err)
+	}
+	defer attempt.drop()
+	req, err := c.request(phased(ctx, attempt))
+	if err != nil {
+		return err
 	}
 	client := &retryablehttp.Client{
 		HTTPClient: &http.Client{Transport: transport, CheckRedirect: c.redirect},
@@ -214,4 +218,21 @@ func phased(ctx context.Context, a *attempt) context.Context {
 		GotConn:              func(httptrace.GotConnInfo) { a.is("no answer in") },
 		GotFirstResponseByte: func() { a.is("answer not complete in") },
 	})
+}
+
+// connect makes the first connection of an attempt, unless that goes to a proxy. Before the request it spares that, and all
+// that comes with it, where nobody listens.
+func (h *httpClient) connect(ctx context.Context, transport *http.Transport, u *url.URL, a *attempt) error {
+	if transport.Proxy != nil {
+		if through, err := transport.Proxy((&http.Request{URL: u}).WithContext(ctx)); err != nil || through != nil {
+			return nil // the request finds out
+		}
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	conn, err := transport.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	a.keep(conn)
+	return err
 }

@@ -29,6 +29,4 @@ func sayWeb() []func(error) string { return nil }
 
 func unbelieved(error) bool { return false }
 
-func phased(ctx context.Context, _ *attempt) context.Context { return ctx }
-
 func environ() []string { return os.Environ() }

@@ -42,8 +42,12 @@ type owned struct {
 func (c *owned) String() string { return c.of.String() }
 
 func (c *owned) Check(ctx context.Context) error {
-	a := &attempt{}
-	if err := c.of.Check(context.WithValue(ctx, attemptKey{}, a)); err != nil {
+	a := attemptOf(ctx)
+	if a == nil {
+		a = &attempt{}
+		ctx = context.WithValue(ctx, attemptKey{}, a)
+	}
+	if err := c.of.Check(ctx); err != nil {
 		return err
 	}
 	return c.owner.judge(a)

@@ -3,6 +3,7 @@ package health
 import (
 	"context"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -18,6 +19,8 @@ type attempt struct {
 	proxied bool   // it goes through a proxy
 	network string // of its first connection, "" before that
 	address string
+	first   net.Conn // of which it is known whom it is for
+	knocked net.Conn // before the attempt
 }
 
 type attemptKey struct{}
@@ -28,16 +31,15 @@ const (
 	noHandshake  = "no TLS handshake in"
 )
 
-// begin gives a context that tells the phase of the dials and requests made under it.
+// begin gives a context that tells the phase of the dials made under it, and of the requests where it is phased.
 func begin(ctx context.Context) (context.Context, *attempt) {
-	a := attemptOf(ctx) // of a check in a check, as the one whose owner is looked for
+	a := attemptOf(ctx) // of who asks again and again, or looks for the owner of what answers
 	if a == nil {
 		a = &attempt{}
 		ctx = context.WithValue(ctx, attemptKey{}, a)
 	}
-	a.began, a.text = time.Now(), "no answer in"
-	a.ctx = phased(ctx, a)
-	return a.ctx, a
+	a.began, a.text, a.ctx = time.Now(), "no answer in", ctx
+	return ctx, a
 }
 
 // attemptOf is that of a context, nil outside of any; its methods do nothing then.
@@ -66,6 +68,51 @@ func (a *attempt) met(conn net.Conn, network, address string) net.Conn {
 		a.network, a.address = network, address
 	}
 	return conn
+}
+
+// keep has the connection be the next that is dialled: it was made before it was asked for.
+func (a *attempt) keep(conn net.Conn) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.first = conn
+}
+
+func (a *attempt) kept() net.Conn {
+	if a == nil {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	conn := a.first
+	a.first = nil
+	return conn
+}
+
+// letIn is the connection of a knock, if it is one to an address.
+func (a *attempt) letIn(to netip.AddrPort) net.Conn {
+	if a == nil {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	conn := a.knocked
+	if conn == nil || conn.RemoteAddr().(*net.TCPAddr).AddrPort() != to {
+		return nil
+	}
+	a.knocked = nil
+	return conn
+}
+
+// drop closes the connections that were not needed.
+func (a *attempt) drop() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, conn := range []net.Conn{a.first, a.knocked} {
+		if conn != nil {
+			conn.Close()
+		}
+	}
+	a.first, a.knocked = nil, nil
 }
 
 // reason is err in plain words.

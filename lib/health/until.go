@@ -3,6 +3,7 @@ package health
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -19,6 +20,10 @@ const atOnce = 128
 // ErrNotAsked when none came. A check that can never be asked ends the wait with its error, unless Any leaves others.
 // progress may be nil; it hears of every finished attempt, of one at a time.
 func Until(ctx context.Context, checks []Check, p Pace, progress func(Attempt)) (Result, error) {
+	const few = 8
+	if p.Alone = p.Alone && len(checks) <= few; p.Alone {
+		runtime.GOMAXPROCS(1)
+	}
 	inner, stop := context.WithCancel(ctx)
 	defer stop()
 	w := &wait{
@@ -82,7 +87,14 @@ func (w *wait) run() {
 func (w *wait) each(do func(*asking)) {
 	var all sync.WaitGroup
 	for i := range w.targets {
-		all.Go(func() { do(&asking{wait: w, target: &w.targets[i]}) })
+		c := &asking{wait: w, target: &w.targets[i]}
+		if w.pace.Alone {
+			c.alarm = newAlarm(w.ctx)
+		}
+		all.Go(func() {
+			defer c.alarm.close()
+			do(c)
+		})
 	}
 	all.Wait()
 }

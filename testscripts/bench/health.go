@@ -13,6 +13,9 @@ import (
 	"time"
 )
 
+// bareProbe is the least that a process can do that waits for a server.
+const bareProbe = "a bare probe every 1 ms"
+
 // healthOperations time from the moment that a server becomes healthy, 0.2 to 1.5 s after the tool's start, to the tool's
 // return, and the processor time that the waiting took.
 func healthOperations() []operation {
@@ -25,6 +28,7 @@ func healthOperations() []operation {
 		{"wait-healthy --interval 10ms", "", func(l *bench, port string) []string {
 			return []string{l.applet("wait-healthy"), "--interval", "10ms", "--url", url(port)}
 		}},
+		{bareProbe, "", func(l *bench, port string) []string { return []string{l.fixture, "probe", port} }},
 		{"curl --retry", "curl", func(l *bench, port string) []string {
 			return []string{"curl", "-sf", "-o", os.DevNull, "--retry", "20", "--retry-connrefused", "--retry-delay", "1", url(port)}
 		}},
@@ -44,41 +48,11 @@ func healthOperations() []operation {
 			return used, err
 		}})
 	}
-	lag.contenders = append(lag.contenders, contender{"a bare probe every 1 ms", "", func(*bench) (float64, error) { return probe() }})
 	return []operation{lag, cpu, {"death of the watched process to wait-healthy's return", "ms", "5 ms", 50, []contender{{"wait-healthy -p", "", watched}}}}
 }
 
 // comes is when the server does.
 func comes() time.Duration { return 200*time.Millisecond + rand.N(1300*time.Millisecond) }
-
-// probe is the lag of the least that can be done: a connection, every millisecond, without a process of its own.
-func probe() (lag float64, err error) {
-	hold, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	address := hold.Addr().String()
-	hold.Close()
-	reached := make(chan int64)
-	go func() {
-		for {
-			if conn, err := net.Dial("tcp", address); err == nil {
-				conn.Close()
-				reached <- now()
-				return
-			}
-			time.Sleep(time.Millisecond)
-		}
-	}()
-	time.Sleep(comes())
-	listener, err := net.Listen("tcp", address)
-	healthy := now()
-	if err != nil {
-		return 0, err
-	}
-	defer listener.Close()
-	return ms(<-reached - healthy), nil
-}
 
 func health(argv func(port string) []string) (lag, used float64, err error) {
 	hold, err := net.Listen("tcp", "127.0.0.1:0")
