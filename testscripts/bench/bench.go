@@ -26,6 +26,7 @@ type bench struct {
 	fixture string
 	hello   string
 	count   int
+	crowd   []*exec.Cmd
 }
 
 func newBench(pidbox string) (*bench, error) {
@@ -58,7 +59,7 @@ func newBench(pidbox string) (*bench, error) {
 	for _, argv := range [][]string{
 		{"gcc", "-O2", "-static", "-o", l.fixture, "testscripts/bench/fixture/fixture.c"},
 		{"go", "build", "-trimpath", "-ldflags", "-s -w", "-o", l.hello, "./testscripts/bench/hello"},
-		{pidbox, "--install", dir + "/bin"},
+		{pidbox, "--install", "--drop-ins", dir + "/bin"},
 	} {
 		if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("%q: %w\n%s", argv, err, out)
@@ -68,6 +69,10 @@ func newBench(pidbox string) (*bench, error) {
 }
 
 func (l *bench) close() {
+	for _, c := range l.crowd {
+		c.Process.Kill()
+		c.Wait()
+	}
 	os.RemoveAll(l.dir)
 	os.RemoveAll(l.files)
 }

@@ -32,7 +32,7 @@ type contender struct {
 }
 
 func operations() []operation {
-	ops := []operation{startUp(), status(), claim(), start(), kill(0), kill(500 * time.Millisecond)}
+	ops := []operation{startUp(), status(), claim(), start(), kill(0), kill(500 * time.Millisecond), search()}
 	ops = append(ops, healthOperations()...)
 	ops = append(ops, supervisorOperations()...)
 	return append(ops, growthOperations()...)
@@ -64,6 +64,12 @@ func (l *bench) ours() string {
 func status() operation {
 	return operation{"status of a pidfile", "ms", "1.4x the Go program, faster than the shell", 300, []contender{
 		command("pid-alive", "", func(l *bench) []string { return []string{l.applet("pid-alive"), "-p", l.ours()} }),
+		command("pidbox start-stop-daemon --status", "", func(l *bench) []string {
+			return []string{l.applet("start-stop-daemon"), "--status", "--pidfile", l.ours()}
+		}),
+		command("pidbox start-stop-daemon --stop --test", "", func(l *bench) []string {
+			return []string{l.applet("start-stop-daemon"), "--stop", "--test", "--pidfile", l.ours()}
+		}),
 		command("Go hello world", "", func(l *bench) []string { return []string{l.hello} }),
 		command("start-stop-daemon --status", "start-stop-daemon", func(l *bench) []string {
 			return []string{"start-stop-daemon", "--status", "--pidfile", l.ours()}
@@ -163,6 +169,9 @@ func kill(after time.Duration) operation {
 	}
 	return operation{name, "ms", "1 ms", rounds, []contender{
 		with("pid-kill", "", func(l *bench, pidfile string) []string { return []string{l.applet("pid-kill"), "-p", pidfile} }),
+		with("pidbox start-stop-daemon --retry", "", func(l *bench, pidfile string) []string {
+			return []string{l.applet("start-stop-daemon"), "--stop", "--retry", "TERM/20/KILL/5", "--pidfile", pidfile}
+		}),
 		with("start-stop-daemon --retry", "start-stop-daemon", func(l *bench, pidfile string) []string {
 			return []string{"start-stop-daemon", "--stop", "--retry", "TERM/20/KILL/5", "--pidfile", pidfile}
 		}),
