@@ -92,12 +92,34 @@ func runChpst(c *applet.Call) error {
 		return applet.Exit(chpstMisused)
 	}
 	c.Args = args
-	err = o.run(c)
-	if errors.Is(err, pidfile.ErrBusy) && o.silent {
+	if err = o.complete(c, form); err == nil {
+		err = o.run(c)
+	}
+	if errors.As(err, &unlocked{}) && o.silent {
 		return nil
 	}
 	if err != nil {
 		return applet.Fail(chpstFailed, "fatal: %w", err)
+	}
+	return nil
+}
+
+// unlocked is a lock that was not had, which setlock -x does not report.
+type unlocked struct{ error }
+
+func (e unlocked) Unwrap() error { return e.error }
+
+// complete refuses a value that is there and empty, as from a variable that is not set: it would leave the user, the root or
+// the lock as they are, unnoticed.
+func (o *chpstCall) complete(c *applet.Call, form chpstForm) error {
+	options := []struct{ letter, value string }{{"u", o.user}, {"U", o.envUser}, {"e", o.envDir}, {"/", o.root}, {"C", o.dir}, {"l", o.lock}, {"L", o.lock}}
+	for _, v := range options {
+		if form.name == "chpst" && c.Given(v.letter) && v.value == "" { // elsewhere they are other options
+			return fmt.Errorf("-%s: the value is empty", v.letter)
+		}
+	}
+	if form.operand != nil && *form.operand(o) == "" {
+		return errors.New("the first operand is empty")
 	}
 	return nil
 }
@@ -111,7 +133,7 @@ func (o *chpstCall) run(c *applet.Call) error {
 		}
 	}
 	if o.envDir != "" {
-		if cmd.Env, err = spawn.EnvDir(cmd.Env, o.envDir, cmd.User); err != nil {
+		if cmd.Env, err = spawn.EnvDir(cmd.Env, o.envDir, cmd.User, o.as == "envdir"); err != nil {
 			return fmt.Errorf("environment directory: %w", err)
 		}
 	}
@@ -137,7 +159,7 @@ func (o *chpstCall) run(c *applet.Call) error {
 		}
 		f, err := pidfile.AwaitLock(context.Background(), o.lock, !o.noWait)
 		if err != nil {
-			return fmt.Errorf("unable to lock: %w", err)
+			return unlocked{fmt.Errorf("unable to lock: %w", err)}
 		}
 		cmd.Keep = append(cmd.Keep, f)
 	}

@@ -30,11 +30,33 @@ func AwaitLock(ctx context.Context, path string, wait bool) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := holdRegular(f, path); err != nil {
+	err = holdRegular(f, path)
+	if wait && errors.Is(err, ErrBusy) {
+		err = await(ctx, f)
+	}
+	if err != nil {
 		f.Close()
 		return nil, err
 	}
 	return f, nil
+}
+
+// await locks the file once nothing else holds its lock, which the kernel tells; what waits when ctx ends goes on until then.
+func await(ctx context.Context, f *os.File) error {
+	locked := make(chan error, 1)
+	go func() {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX)
+		for errors.Is(err, unix.EINTR) {
+			err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
+		}
+		locked <- err
+	}()
+	select {
+	case err := <-locked:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // holdRegular locks the open file, which may be another one than was there before.

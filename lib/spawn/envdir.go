@@ -13,9 +13,9 @@ import (
 
 // EnvDir is base as the files of a directory have it, as envdir(8): a file's name is a variable, its first line the value,
 // without blanks at its end and with line ends for NULs; an empty file takes the variable away. Names with a dot in front
-// are passed over. Who could have written a file must be one who may signal a process of the user, nil for the caller:
+// are passed over, and so are directories unless strict. Who could have written a file must be one who may signal a process of the user, nil for the caller:
 // else it is a *resolve.Unsafe.
-func EnvDir(base []string, dir string, as *User) ([]string, error) {
+func EnvDir(base []string, dir string, as *User, strict bool) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
@@ -28,7 +28,7 @@ func EnvDir(base []string, dir string, as *User) ([]string, error) {
 	env := slices.Clone(base)
 	for _, entry := range entries {
 		name := entry.Name()
-		if strings.HasPrefix(name, ".") {
+		if strings.HasPrefix(name, ".") || entry.IsDir() && !strict {
 			continue
 		}
 		text, err := resolve.ReadFile(filepath.Join(dir, name), most, uid, resolve.Policy{Follow: true})
