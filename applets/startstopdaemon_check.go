@@ -84,12 +84,12 @@ func (o *ssd) check() error {
 
 // related is what the options say against each other.
 func (o *ssd) related() error {
-	start, openrc := o.action == "start", o.dialect.name == "openrc"
-	matched := slices.ContainsFunc([]string{"exec", "pid", "ppid", "pidfile", "user", "name"}, o.given) || openrc && o.exec != ""
+	start, others := o.action == "start", o.dialect.name != "dpkg" // in which the program alone is enough
+	matched := slices.ContainsFunc([]string{"exec", "pid", "ppid", "pidfile", "user", "name"}, o.given) || others && o.exec != ""
 	switch {
 	case o.action == "":
 		return wrong("need one of --start or --stop or --status")
-	case !matched && !(openrc && start && o.startas != ""):
+	case !matched && !(others && start && o.startas != ""):
 		return wrong("need at least one of --exec, --pid, --ppid, --pidfile, --user or --name")
 	case start && !o.given("exec") && !o.given("startas") && o.exec == "":
 		return wrong("--start needs --exec or --startas")
@@ -135,7 +135,7 @@ func (o *ssd) resolve() error {
 		}
 	}
 	p.pattern.Name = o.name
-	p.nothing = o.given("name") && (o.name == "" || len(o.name) > nameBytes && o.dialect.name == "dpkg")
+	p.nothing = o.given("name") && (o.name == "" || len(o.name) > nameBytes && o.dialect.name != "openrc")
 	if o.user != "" || o.given("user") && o.dialect.name != "openrc" {
 		if _, err := ssdUser(o.user); err != nil {
 			return err
@@ -168,6 +168,11 @@ func (o *ssd) identity() (err error) {
 		named, err := spawn.ParseUser("0:" + group)
 		if err != nil {
 			return fmt.Errorf("group '%s' not found", group)
+		}
+		for i, gid := range p.user.Groups { // as initgroups(3), which is given the group instead of the user's own
+			if gid == p.user.GID && name != "" {
+				p.user.Groups[i] = named.GID
+			}
 		}
 		p.user.GID, p.group = named.GID, group
 	}

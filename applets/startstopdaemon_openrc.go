@@ -17,9 +17,12 @@ import (
 	"pidbox/lib/spawn"
 )
 
-// defaults are what OpenRC's dialect takes from what was not said: a signal alone is a stop, nothing a start, and the
-// program may be the first operand.
+// defaults are what a dialect takes from what was not said. In BusyBox's, argument zero alone is the program. In OpenRC's, a
+// signal alone is a stop, nothing a start, and the program may be the first operand.
 func (o *ssd) defaults(c *applet.Call) {
+	if o.dialect.name == "busybox" && o.exec == "" {
+		o.exec = o.startas
+	}
 	if o.dialect.name != "openrc" {
 		return
 	}

@@ -139,7 +139,7 @@ func (o *ssd) command(c *applet.Call) (*spawn.Command, error) {
 
 func (o *ssd) environ() []string {
 	env := os.Environ()
-	if u := o.plan.user; u != nil && o.chuid != "" {
+	if u := o.plan.user; u != nil && o.chuid != "" && o.dialect.name != "busybox" {
 		if _, err := os.Stat(u.Home); err == nil {
 			env = spawn.MergeEnv(env, []string{"HOME=" + u.Home})
 		}

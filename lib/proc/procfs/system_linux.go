@@ -2,6 +2,7 @@ package procfs
 
 import (
 	"bytes"
+	"math"
 	"strings"
 	"time"
 
@@ -28,12 +29,25 @@ func Namespace() uint64 {
 }
 
 // BootTime is when the system started, on today's wall clock: a clock stepped since moves it. Zero where not known.
-func BootTime() time.Time {
-	var up unix.Timespec
-	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &up) != nil {
-		return time.Time{}
+func BootTime() (boot time.Time) {
+	// Two clocks are two readings. One that was held up between them is far off, and is made again.
+	const near, tries = 100 * time.Microsecond, 20
+	best := time.Duration(math.MaxInt64)
+	for range tries {
+		var before, after unix.Timespec
+		err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &before)
+		now := time.Now().Round(0)
+		if err != nil || unix.ClockGettime(unix.CLOCK_BOOTTIME, &after) != nil {
+			return time.Time{}
+		}
+		if apart := time.Duration(after.Nano() - before.Nano()); apart < best {
+			best, boot = apart, now.Add(-time.Duration(before.Nano())-apart/2)
+		}
+		if best < near {
+			break
+		}
 	}
-	return time.Now().Round(0).Add(-time.Duration(up.Nano()))
+	return boot
 }
 
 // ticks is how many clock ticks a second has for /proc: USER_HZ, 100 on every architecture that Go runs on.
