@@ -148,7 +148,7 @@ func (o *ssd) foreground(c *applet.Call, cmd *spawn.Command) error {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = std[0], std[1], std[2]
 	spec := child.Spec{Session: true}
 	if o.make {
-		spec.PIDFile, spec.Rules = o.pidfile, o.rules()
+		spec.PIDFile, spec.Rules = o.pidfile, o.claiming()
 	}
 	p, err := child.Start(context.Background(), *cmd, spec)
 	if err != nil {

@@ -165,12 +165,16 @@ func (o *ssd) rules() pidfile.Rules {
 	return r
 }
 
+// claiming are the rules of a claim. Scripts make a directory for a user whom only the program becomes, in its own time: such a
+// pidfile is believed later if it names a process of his.
+func (o *ssd) claiming() pidfile.Rules { return o.rules().TrustingOwner(o.pidfile) }
+
 // detach is --background: the program is on record before it runs, and was executed when this returns.
 func (o *ssd) detach(c *applet.Call, cmd *spawn.Command) error {
 	if done, err := apart(c); done {
 		return err
 	}
-	order := daemon.Order{Command: *cmd, Rules: o.rules(), Stdout: o.output, Stderr: o.output,
+	order := daemon.Order{Command: *cmd, Rules: o.claiming(), Stdout: o.output, Stderr: o.output,
 		Want: ready.Want{MinUptime: o.plan.wait, Notify: o.notifyAwait, Timeout: o.plan.timeout}}
 	if order.Want.Timeout == 0 {
 		order.Want.Timeout = time.Minute
@@ -204,11 +208,11 @@ func (o *ssd) become(c *applet.Call, cmd *spawn.Command) error {
 	if err != nil {
 		return err
 	}
-	r, err := pidfile.Claim(context.Background(), o.pidfile, p, o.rules(), 0, 0)
+	r, err := pidfile.Claim(context.Background(), o.pidfile, p, o.claiming(), 0, 0)
 	if err != nil {
 		return o.started(c, err)
 	}
-	claim := pidClaimOptions{file: o.pidfile, rules: o.rules(), pid: os.Getpid()}
+	claim := pidClaimOptions{file: o.pidfile, rules: o.claiming(), pid: os.Getpid()}
 	return o.started(c, claim.become(r, cmd))
 }
 

@@ -18,6 +18,9 @@ package pidfile
 import (
 	"errors"
 	"io/fs"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
 
 	"pidbox/lib/proc"
 	"pidbox/lib/resolve"
@@ -37,6 +40,16 @@ type Rules struct {
 func (r Rules) Trusting(uid int) Rules {
 	r.Trust = append(r.Trust[:len(r.Trust):len(r.Trust)], uid)
 	return r
+}
+
+// TrustingOwner is r with the user whose the directory is that path is in: a service that starts as root may become him. What
+// he could only have linked there is as suspicious as before.
+func (r Rules) TrustingOwner(path string) Rules {
+	var st unix.Stat_t
+	if unix.Lstat(filepath.Dir(path), &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFDIR {
+		return r
+	}
+	return r.Trusting(int(st.Uid))
 }
 
 // State is what a pidfile says about its process.
