@@ -55,7 +55,8 @@ func keepAlive() *applet.Applet {
 			A process that no keep-alive started is neither adopted nor signalled: status 1, or 4 where nothing shows which process
 			the child pidfile names.
 
-			As PID 1 of a container it collects orphans, and passes on HUP, USR1, USR2 and WINCH unless --signal-forward
+			As PID 1 of a container it collects orphans, ends all that is left when it ends itself (TERM, the first wait of
+			--stop-schedule, and the rest of that), and passes on HUP, USR1, USR2 and WINCH unless --signal-forward
 			says otherwise.
 
 			Each event is one line on standard error: started, exited with which status after how long, waiting how long, adopted,

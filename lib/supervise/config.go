@@ -59,6 +59,9 @@ func (c Config) supervisor() (_ *Supervisor, close func(), err error) {
 	}
 	s := newSupervisor(service, c.Policy, c.Schedule, log.Logger)
 	s.reopen = log.reopen
+	if os.Getpid() == 1 {
+		s.Sweep = service.sweeps(c.Schedule)
+	}
 	s.Strict, s.Advice = service.wants(), c.Advice
 	if c.Check != nil {
 		h := c.Health

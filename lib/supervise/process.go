@@ -52,15 +52,8 @@ func (p *process) End() End {
 // Stop ends the group that the process leads or led.
 func (p *process) Stop(schedule signals.Schedule, begun func(), hasten <-chan struct{}) error {
 	schedule = p.audible(schedule)
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := hastened(hasten)
 	defer cancel()
-	go func() {
-		select {
-		case <-hasten:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
 	schedule, err := p.ask(ctx, schedule, begun)
 	if err == nil {
 		err = p.Child.Stop(ctx, schedule, func(step signals.Step) {
@@ -72,6 +65,19 @@ func (p *process) Stop(schedule signals.Schedule, begun func(), hasten <-chan st
 		err = p.Child.Stop(context.Background(), child.Kill(), p.tell)
 	}
 	return err
+}
+
+// hastened is a context that the closing of hasten ends.
+func hastened(hasten <-chan struct{}) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		select {
+		case <-hasten:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }
 
 // ask has the process end by the command that there is for that, and returns what is left of the schedule.

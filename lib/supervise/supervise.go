@@ -13,11 +13,12 @@
 //	following heir     lost    -       -     -     -         -        -      hurry  hurry  note     -
 //	stopping  -        -       -       -     next  keep      keep     -      turn   turn   turn     -
 //	waiting   -        -       -       -     -     -         -        begin  finish finish begin    -
+//	sweeping  -        -       -       -     swept -         -        -      press  -      refuse   -
 //
 // Phases: starting, a start is under way, or the adoption before the first; aborting, a start is to end, for its
 // supervisor does; running; following, the child has exited, and the one that it may have left in its place is looked for;
 // stopping, the child or what it left of its scope is being ended; waiting, for the next start
-// to be due. Events: started and failed, the start or that look; exited and sick, the child, by itself or by a check or its watchdog;
+// to be due; sweeping, as PID 1 all that is left is ended, last of all. Events: started and failed, the start or that look; exited and sick, the child, by itself or by a check or its watchdog;
 // gone, survived and refused, the stop: refused is a restart whose new program cannot be started; due, the timer; and the
 // requests. What follows a stop is in the goal, which requests change while it is under way (turn).
 //
@@ -132,8 +133,9 @@ type Supervisor struct {
 	Ready    func() // called once, when the first child is ready (and healthy, if that is checked)
 	Ending   func() // called when the stop that was asked for begins
 
-	Advice string // for a command that puts itself into the background
-	Strict bool   // it is an error if the first child ends before it is ready
+	Sweep  func(begun func(), hasten <-chan struct{}) error // ends what a PID 1 has left beside the child; nil: nothing
+	Advice string                                           // for a command that puts itself into the background
+	Strict bool                                             // it is an error if the first child ends before it is ready
 
 	reopen   func() // the log
 	requests chan Request

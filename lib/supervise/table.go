@@ -10,6 +10,7 @@ const (
 	following
 	stopping
 	waiting
+	sweeping
 	done
 )
 
@@ -49,6 +50,7 @@ func table() [done][events]action {
 	follow, heir := action{"follow", (*loop).follow}, action{"heir", (*loop).heir}
 	lost, hurry := action{"lost", (*loop).lost}, action{"hurry", (*loop).hurry}
 	begin, finish := action{"begin", (*loop).begin}, action{"finish", (*loop).finish}
+	swept, press := action{"swept", (*loop).swept}, action{"press", (*loop).press}
 	return [done][events]action{
 		starting:  {started: watch, failed: retry, toStop: abort, toLeave: abort, toRestart: note},
 		aborting:  {started: undo, failed: finish, due: finish, toRestart: refuse},
@@ -56,5 +58,6 @@ func table() [done][events]action {
 		following: {started: heir, failed: lost, toStop: hurry, toLeave: hurry, toRestart: note},
 		stopping:  {gone: next, survived: keep, refused: keep, toStop: turn, toLeave: turn, toRestart: turn},
 		waiting:   {due: begin, toStop: finish, toLeave: finish, toRestart: begin},
+		sweeping:  {gone: swept, toStop: press, toRestart: refuse},
 	}
 }

@@ -25,7 +25,7 @@ func TestTableIsTheOneOfTheComment(t *testing.T) {
 	}
 	for p, row := range table() {
 		drawn := rows[1+p]
-		if name := []string{"starting", "aborting", "running", "following", "stopping", "waiting"}[p]; drawn[0] != name || len(drawn) != 1+int(events) {
+		if name := []string{"starting", "aborting", "running", "following", "stopping", "waiting", "sweeping"}[p]; drawn[0] != name || len(drawn) != 1+int(events) {
 			t.Fatalf("row %q, want that of %s", drawn, name)
 		}
 		for e, act := range row {
