@@ -155,12 +155,22 @@ func TestPackages(t *testing.T) {
 		rpm := func(args ...string) string { return sh(t, "", append([]string{"rpm", "--root", root}, args...)...) }
 		rpm("--initdb")
 		before := installed(t, root)
-		rpm(append([]string{"-i", "--nodeps"}, glob(t, one+"/*.rpm")...)...)
+		dropIn := func(file string) bool {
+			return strings.Contains(file, "/pidbox-chpst-") || strings.Contains(file, "/pidbox-start-stop-daemon-")
+		}
+		rpm(append([]string{"-i", "--nodeps"}, slices.DeleteFunc(glob(t, one+"/*.rpm"), dropIn)...)...)
 		runsAll(t, root+"/usr/bin", "1.2.3")
 		linksLead(t, root+"/usr/share/doc/pidbox")
-		rpm(append([]string{"-U", "--nodeps"}, glob(t, next+"/*.rpm")...)...)
+		rpm(append([]string{"-U", "--nodeps"}, slices.DeleteFunc(glob(t, next+"/*.rpm"), dropIn)...)...)
 		runsAll(t, root+"/usr/bin", "1.2.4")
-		rpm("-e", "pidbox-daemonize", "pidbox-fault", "pidbox")
+		rpm(append([]string{"-i", "--nodeps"}, glob(t, next+"/pidbox-[cs]*.rpm")...)...)
+		for link, want := range map[string]string{"sbin/start-stop-daemon": "start-stop-daemon (pidbox) 1.2.4", "bin/chpst": "chpst (pidbox)"} {
+			cmd := exec.Command(root+"/usr/"+link, "-V")
+			if out, _ := cmd.CombinedOutput(); !strings.Contains(string(out), want) { // chpst -V is status 100
+				t.Errorf("%s -V says %q", link, out)
+			}
+		}
+		rpm("-e", "pidbox-daemonize", "pidbox-fault", "pidbox-start-stop-daemon", "pidbox-chpst", "pidbox")
 		if after := installed(t, root); !slices.Equal(before, after) { // the directories are another package's
 			t.Errorf("left behind: %q, before: %q", after, before)
 		}
