@@ -52,7 +52,7 @@ deps: ## the programs that the tests run, installed where that can be done; make
 #   cluster     real clusters of etcd and redis, broken in every way, and the report in a browser; four minutes
 #   systemd     a real systemd, in a container, runs a service through daemonize; two minutes (root)
 #   arm64       the core of the tests, and the tour, on arm64 and armhf under qemu-user; three minutes
-#   dropins     start-stop-daemon beside dpkg's, under the init scripts of sixteen services, and the functions for scripts; ten minutes (root)
+#   dropins     start-stop-daemon beside dpkg's, under the init scripts of sixteen services, and the functions for scripts; twenty minutes (root)
 #   packages    releases in a Debian made for that, and arm64; five minutes (root)
 test-%: build ## PLACE: supervisor, cluster, systemd, arm64, dropins, packages; minutes each
 	packaging/test-$* ./$(BINARY)

@@ -17,10 +17,10 @@ import (
 	"pidbox/lib/spawn"
 )
 
-// defaults are what a dialect takes from what was not said. In BusyBox's, argument zero alone is the program. In OpenRC's, a
+// defaults are what a dialect takes from what was not said. In BusyBox's, argument zero alone is the program of a start. In OpenRC's, a
 // signal alone is a stop, nothing a start, and the program may be the first operand.
 func (o *ssd) defaults(c *applet.Call) {
-	if o.dialect.name == "busybox" && o.exec == "" {
+	if o.dialect.name == "busybox" && o.exec == "" && o.action == "start" {
 		o.exec = o.startas
 	}
 	if o.dialect.name != "openrc" {
