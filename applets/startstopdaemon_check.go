@@ -3,6 +3,7 @@
 package applets
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -47,21 +48,21 @@ func wrong(format string, args ...any) error { return misuse{fmt.Errorf(format, 
 // check turns texts into a plan, and refuses them in dpkg's words and order, which scripts' logs are read for.
 func (o *ssd) check() error {
 	p, err := &o.plan, error(nil)
-	parse := func(given string, f func(string) error) {
-		if err == nil && given != "" {
-			err = f(given)
+	parse := func(value string, f func(string) error, names ...string) { // an empty value, of an unset variable, is one
+		if err == nil && slices.ContainsFunc(names, o.given) {
+			err = f(value)
 		}
 	}
 	if p.signal = syscall.SIGTERM; o.actions > 1 {
 		return wrong("only one command can be specified")
 	}
-	parse(o.pid, func(s string) (err error) { p.pid, err = ssdPID("pid", s); return })
-	parse(o.ppid, func(s string) (err error) { p.pattern.Parent, err = ssdPID("ppid", s); return })
-	parse(o.signal, func(s string) (err error) { p.signal, err = o.signalOf(s); return })
-	parse(o.retry, func(s string) (err error) { p.schedule, err = o.scheduleOf(s); return })
-	parse(o.procsched, o.scheduler)
-	parse(o.io, o.ioScheduler)
-	parse(o.umask, func(s string) error { return o.mask(s) })
+	parse(o.pid, func(s string) (err error) { p.pid, err = ssdPID("pid", s); return }, "pid")
+	parse(o.ppid, func(s string) (err error) { p.pattern.Parent, err = ssdPID("ppid", s); return }, "ppid")
+	parse(o.signal, func(s string) (err error) { p.signal, err = o.signalOf(s); return }, "signal")
+	parse(o.retry, func(s string) (err error) { p.schedule, err = o.scheduleOf(s); return }, "retry")
+	parse(o.procsched, o.scheduler, "procsched", "scheduler")
+	parse(o.io, o.ioScheduler, "iosched", "ionice")
+	parse(o.umask, o.mask, "umask")
 	parse(o.notifyTimeout, func(s string) error {
 		n, ok := unsigned(s, 10)
 		if !ok {
@@ -69,7 +70,7 @@ func (o *ssd) check() error {
 		}
 		p.timeout = time.Duration(n) * time.Second
 		return nil
-	})
+	}, "notify-timeout")
 	if err == nil {
 		err = o.related()
 	}
@@ -97,13 +98,13 @@ func (o *ssd) related() error {
 		return wrong("--make-pidfile requires --pidfile")
 	case o.remove && !o.given("pidfile"):
 		return wrong("--remove-pidfile requires --pidfile")
-	case o.pid != "" && o.given("pidfile"):
+	case o.given("pid") && o.given("pidfile"):
 		return wrong("need either --pid or --pidfile, not both")
 	case o.background && !start:
 		return wrong("--background is only relevant with --start")
 	case o.noClose && !o.background:
 		return wrong("--no-close is only relevant with --background")
-	case o.output != "" && !strings.HasPrefix(o.output, "/"):
+	case o.given("output") && !strings.HasPrefix(o.output, "/"):
 		return wrong("--output file needs to be an absolute filename")
 	case o.output != "" && !o.background && o.dialect.name == "dpkg":
 		return wrong("--output is only relevant with --background")
@@ -150,14 +151,19 @@ const nameBytes = 15
 // identity is who the program runs as.
 func (o *ssd) identity() (err error) {
 	p := &o.plan
-	name, group, _ := strings.Cut(o.chuid, ":")
-	if o.group != "" {
-		group = o.group
-	}
-	if name == "" && group == "" {
+	name, group, pair := strings.Cut(o.chuid, ":")
+	chuid := o.given("chuid") || o.dialect.name == "openrc" && o.given("user")
+	switch {
+	case o.given("group"):
+		if group = o.group; group == "" {
+			return errors.New("group '' not found")
+		}
+	case pair && group == "" && o.dialect.name != "busybox":
+		return errors.New("missing group name")
+	case !chuid:
 		return nil
 	}
-	if name != "" {
+	if chuid {
 		if p.user, err = ssdUser(name); err != nil {
 			return err
 		}
@@ -170,7 +176,7 @@ func (o *ssd) identity() (err error) {
 			return fmt.Errorf("group '%s' not found", group)
 		}
 		for i, gid := range p.user.Groups { // as initgroups(3), which is given the group instead of the user's own
-			if gid == p.user.GID && name != "" {
+			if gid == p.user.GID && chuid {
 				p.user.Groups[i] = named.GID
 			}
 		}

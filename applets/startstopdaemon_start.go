@@ -26,6 +26,9 @@ func (o *ssd) start(c *applet.Call) error {
 	if err != nil {
 		return err
 	}
+	if o.make && o.pidfile == "" {
+		return errors.New("unable to open pidfile '' for writing (No such file or directory)")
+	}
 	running := len(found.PIDs()) > 0
 	found.close()
 	switch {

@@ -10,7 +10,8 @@ import (
 	"pidbox/lib/proc/procfs"
 )
 
-// Pattern is what a search looks for: a process that meets all of it. What cannot be read of a process does not fit.
+// Pattern is what a search looks for: a process that meets all of it. What cannot be read of a process does not fit, and where
+// nothing is asked for none does.
 type Pattern struct {
 	Conditions
 	Parent int // 0: any
@@ -176,6 +177,9 @@ func (m *Matches) look() error {
 
 // search opens each process that seems to fit by a look at its number, and keeps those that do.
 func (p Pattern) search() (found []*Handle, err error) {
+	if p == (Pattern{}) {
+		return nil, nil
+	}
 	pids, err := procfs.Numbers()
 	if err != nil {
 		return nil, err
