@@ -89,6 +89,9 @@ func (s *scene) heard() string {
 			got = append(got, strings.TrimPrefix(unix.SignalName(syscall.Signal(n)), "SIG"))
 		}
 	}
+	if len(got) > 1 { // what ends by the first may not hear a CONT that follows at once
+		got = slices.DeleteFunc(got, func(name string) bool { return name == "CONT" })
+	}
 	switch running := lab.Running(pid); {
 	case len(got) > 0:
 		return "it gets " + strings.Join(got, " ")
