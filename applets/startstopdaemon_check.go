@@ -116,7 +116,7 @@ func (o *ssd) related() error {
 func (o *ssd) resolve() error {
 	p := &o.plan
 	if o.dir == "" {
-		o.dir = "/"
+		o.noDir, o.dir = o.given("chdir"), "/"
 	}
 	if o.exec != "" || o.given("exec") {
 		if !strings.HasPrefix(o.exec, "/") && o.dialect.name == "dpkg" {
@@ -166,6 +166,9 @@ func (o *ssd) identity() (err error) {
 	if chuid {
 		if p.user, err = ssdUser(name); err != nil {
 			return err
+		}
+		if p.user.Login == "" && o.dialect.name != "busybox" {
+			return fmt.Errorf("user '%s' not found", name)
 		}
 	} else if p.user, err = spawn.Current(); err != nil {
 		return err

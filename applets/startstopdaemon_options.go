@@ -27,6 +27,7 @@ type ssd struct {
 	make, background, noClose, notifyAwait, noNewPrivs                   bool
 	interpreted, progress                                                bool
 	remove, test, oknodo, quiet, verbose                                 bool
+	noDir                                                                bool // --chdir was given, and empty
 	help, version                                                        bool
 
 	given func(name string) bool // also with an empty value, as from a script's unset variable
@@ -87,7 +88,9 @@ func (o *ssd) act(names, action, text string) applet.Option {
 		if o.action != action {
 			o.actions++
 		}
-		o.action = action
+		if o.action == "" { // of several, the first decides the status of the refusal
+			o.action = action
+		}
 		return nil
 	})
 }

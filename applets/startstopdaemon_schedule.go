@@ -82,12 +82,12 @@ func (o *ssd) item(s string) (signals.Step, error) {
 
 // scheduler reads --procsched, or OpenRC's --scheduler and --scheduler-priority.
 func (o *ssd) scheduler(s string) error {
-	policy, text, _ := strings.Cut(s, ":")
+	policy, text, given := strings.Cut(s, ":")
 	if o.dialect.name == "openrc" {
-		text = o.priority
+		text, given = o.priority, o.priority != ""
 	}
 	priority, ok := unsigned(text, 10)
-	if text != "" && !ok {
+	if given && !ok {
 		return errInvalid("invalid process scheduler priority")
 	}
 	known := map[string]int{"other": 0, "fifo": 1, "rr": 2}

@@ -26,8 +26,9 @@ func (o *ssd) start(c *applet.Call) error {
 	if err != nil {
 		return err
 	}
-	if o.make && o.pidfile == "" {
-		return errors.New("unable to open pidfile '' for writing (No such file or directory)")
+	if err := o.complete(); err != nil {
+		found.close()
+		return err
 	}
 	running := len(found.PIDs()) > 0
 	found.close()
@@ -52,6 +53,21 @@ func (o *ssd) start(c *applet.Call) error {
 		return o.foreground(c, cmd)
 	}
 	return o.become(c, cmd)
+}
+
+// complete refuses what is given and empty, as from a variable that is not set. Without it the program would run elsewhere, or
+// without a pidfile.
+func (o *ssd) complete() error {
+	const missing = " (No such file or directory)"
+	switch {
+	case o.make && o.pidfile == "":
+		return errors.New("unable to open pidfile '' for writing" + missing)
+	case o.noDir, o.given("chroot") && o.root == "":
+		return errors.New("unable to chdir() to " + missing)
+	case o.given("startas") && o.startas == "" && o.dialect.name == "dpkg":
+		return errors.New("unable to start " + missing)
+	}
+	return nil
 }
 
 func (o *ssd) already(c *applet.Call) error {
