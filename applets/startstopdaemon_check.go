@@ -163,11 +163,11 @@ func (o *ssd) identity() (err error) {
 	case !chuid:
 		return nil
 	}
-	if chuid {
+	if chuid && (name != "" || !pair || o.dialect.name != "busybox") { // in which the group alone is enough
 		if p.user, err = ssdUser(name); err != nil {
 			return err
 		}
-		if p.user.Login == "" && o.dialect.name != "busybox" {
+		if p.user.Login == "" {
 			return fmt.Errorf("user '%s' not found", name)
 		}
 	} else if p.user, err = spawn.Current(); err != nil {
@@ -202,6 +202,9 @@ func ssdUser(name string) (*spawn.User, error) {
 func (o *ssd) signalOf(s string) (syscall.Signal, error) {
 	if n, ok := unsigned(s, 10); ok && n < 65 {
 		return syscall.Signal(n), nil
+	}
+	if o.dialect.name == "busybox" {
+		s = strings.ToUpper(s)
 	}
 	if o.dialect.name != "dpkg" {
 		s = strings.TrimPrefix(s, "SIG")

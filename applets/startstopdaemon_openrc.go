@@ -42,8 +42,13 @@ func (o *ssd) defaults(c *applet.Call) {
 	}
 }
 
-// values are OpenRC's own options, made numbers.
+// values are OpenRC's own options, made numbers; of BusyBox's there is one that the others read as atoi(3) does.
 func (o *ssd) values() (err error) {
+	if o.dialect.name == "busybox" && o.given("nicelevel") {
+		if _, err := strconv.Atoi(o.nice); err != nil {
+			return fmt.Errorf("invalid number '%s'", o.nice)
+		}
+	}
 	if o.dialect.name != "openrc" {
 		return nil
 	}

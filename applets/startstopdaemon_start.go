@@ -39,7 +39,7 @@ func (o *ssd) start(c *applet.Call) error {
 		o.wouldStart(c)
 		return nil
 	}
-	if o.verbose {
+	if o.verbose && o.dialect.name != "busybox" {
 		o.info(c, "Starting %s...", o.program())
 	}
 	cmd, err := o.command(c)
