@@ -26,7 +26,10 @@ func (o *pidBoundOptions) run(c *applet.Call) error {
 	if err := needCommand(c); err != nil {
 		return err
 	}
-	upper, env := bound.Above(os.Environ())
+	upper, env, err := bound.Above(os.Environ())
+	if err != nil {
+		return err
+	}
 	path, err := spawn.LookPath(c.Args[0], os.Getenv("PATH"), "")
 	if err != nil {
 		return err

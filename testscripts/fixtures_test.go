@@ -35,6 +35,7 @@ func fixtures() map[string]func() {
 		"with":     with,
 		"locker":   locker,
 		"deny":     deny,
+		"killat":   killat,
 		"herald":   herald,
 		"dies":     dies,
 		"server":   server,

@@ -112,7 +112,7 @@ func (g *group) guard() error {
 	name := p.text(filepath.Base(g.Path()))
 	for range 200 {
 		p.do(unix.SYS_WRITE, g.kill.Fd(), address(p, &one), 1)
-		p.do(unix.SYS_UNLINKAT, g.above.Fd(), name, unix.AT_REMOVEDIR)
+		p.last(unix.SYS_UNLINKAT, g.above.Fd(), name, unix.AT_REMOVEDIR)
 		p.do(unix.SYS_NANOSLEEP, address(p, &pause), 0)
 	}
 	keeper, err := p.run(g.keeping.orphans)

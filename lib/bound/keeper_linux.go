@@ -52,6 +52,12 @@ func (p *program) do(number uintptr, args ...uintptr) {
 	p.Calls = append(p.Calls, c)
 }
 
+// last is do for a call after whose success there is no more to do.
+func (p *program) last(number uintptr, args ...uintptr) {
+	p.do(number, args...)
+	p.Calls[len(p.Calls)-1].How = fork.Last
+}
+
 // alone leaves what is ours: the session and with it the terminal, the directory, the descriptors but those.
 func (p *program) alone(name string, keep ...*os.File) {
 	p.do(unix.SYS_SETSID)

@@ -1,11 +1,15 @@
 package bound
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	"pidbox/lib/spawn"
 )
+
+// ErrNoUpper says that the run of this program that has run it again is gone.
+var ErrNoUpper = errors.New("the pid-bound that ran this one was killed")
 
 // Order is a command and what ends it besides itself.
 type Order struct {

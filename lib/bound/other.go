@@ -19,5 +19,5 @@ type Upper struct{ Owner string }
 
 func OwnedBy(*proc.Handle) (*Owner, error)             { return nil, errors.ErrUnsupported }
 func OwnedByInput(*os.File) (*Owner, error)            { return nil, errors.ErrUnsupported }
-func Above(environ []string) (up *Upper, env []string) { return nil, environ }
+func Above(environ []string) (*Upper, []string, error) { return nil, environ, nil }
 func Run(Order) (Outcome, error)                       { return Outcome{}, errors.ErrUnsupported }

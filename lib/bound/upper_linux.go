@@ -24,29 +24,37 @@ type Upper struct {
 // variable is how it makes itself known. It is of no use to others: only the parent counts.
 const variable = "PIDBOX_BOUND_BY"
 
-// Above is who runs this program again, nil for nobody, and the environment without a trace of it.
-func Above(environ []string) (up *Upper, env []string) {
+// Above is who runs this program again, nil for nobody, and the environment without a trace of it. ErrNoUpper says that it
+// has been killed: nothing is to be run.
+func Above(environ []string) (up *Upper, env []string, err error) {
 	for _, kv := range environ {
-		value, is := strings.CutPrefix(kv, variable+"=")
-		if !is {
+		if value, is := strings.CutPrefix(kv, variable+"="); !is {
 			env = append(env, kv)
-			continue
+		} else if up, err = above(value); err != nil {
+			return nil, nil, ErrNoUpper
 		}
-		id, owner, _ := strings.Cut(value, " ")
-		number, inode, _ := strings.Cut(id, ":")
-		pid, err := strconv.Atoi(number)
-		n, failed := strconv.ParseUint(inode, 10, 64)
-		if err != nil || failed != nil || pid != os.Getppid() {
-			continue
-		}
-		h, err := proc.OpenInode(pid, n)
-		if err != nil {
-			continue
-		}
-		group, _ := unix.Getpgid(pid)
-		up = &Upper{h, group, owner}
 	}
-	return up, env
+	return up, env, nil
+}
+
+func above(value string) (*Upper, error) {
+	id, owner, _ := strings.Cut(value, " ")
+	number, inode, _ := strings.Cut(id, ":")
+	pid, err1 := strconv.Atoi(number)
+	n, err2 := strconv.ParseUint(inode, 10, 64)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	h, err := proc.OpenInode(pid, n)
+	if err != nil {
+		return nil, err
+	}
+	group, err := unix.Getpgid(pid)
+	if err != nil || pid != os.Getppid() { // it was our parent until now
+		h.Close()
+		return nil, ErrNoUpper
+	}
+	return &Upper{h, group, owner}, nil
 }
 
 func (u *Upper) done() <-chan struct{} {

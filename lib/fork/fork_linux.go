@@ -43,6 +43,7 @@ type Call struct {
 const (
 	Must   = iota // any error is fatal
 	May           // errors do not matter
+	Last          // errors do not matter, and without one the child ends
 	Divide        // a fork: the parent ends
 	Pass          // a fork into another PID namespace: the parent reports the PID by which its own knows it, and ends
 	Myself        // the result is the PID to report
@@ -130,7 +131,9 @@ func walk(p *Program) {
 			leave(1)
 		case c.How == Gated && p.Letter.Flags&unix.MSG_CTRUNC != 0:
 			fail(p, c.Step, unix.EMFILE)
-		case errno != 0 && c.How != May:
+		case errno == 0 && c.How == Last:
+			leave(0)
+		case errno != 0 && c.How != May && c.How != Last:
 			fail(p, c.Step, errno)
 		case c.How == Divide && result != 0:
 			leave(0)

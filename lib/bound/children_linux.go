@@ -1,0 +1,93 @@
+package bound
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// killChildren kills the children of this process, and those that come to it by that, until there are none but spare; as the
+// nearest subreaper it is left with all that descends from it. A process that forks and exits again and again is faster than
+// a search of /proc, but not than this. Nobody else may wait for a child meanwhile: so the PIDs are theirs.
+//
+// Those that may not be signalled are left, with an fs.ErrPermission.
+func killChildren(ctx context.Context, spare int) error {
+	for ctx.Err() == nil {
+		pids, err := childrenOf("/proc/self/task")
+		if err != nil {
+			return err
+		}
+		var refused error
+		live, killed := 0, false
+		for _, pid := range pids {
+			if pid == spare {
+				continue
+			}
+			live++
+			if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+				refused = fmt.Errorf("kill process %d: %w", pid, err)
+				continue
+			}
+			killed = true
+		}
+		if !killed && refused != nil {
+			return refused
+		}
+		reaped := reapAll(pids, spare)
+		if live == 0 && !reaped && noneBut(spare) {
+			return nil
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// reapAll waits for those that have exited.
+func reapAll(pids []int, spare int) (some bool) {
+	for _, pid := range pids {
+		if pid == spare {
+			continue
+		}
+		if done, err := syscall.Wait4(pid, nil, unix.WNOHANG, nil); err == nil && done == pid {
+			some = true
+		}
+	}
+	return some
+}
+
+// noneBut asks the kernel, from which no child is hidden. With spare itself there it cannot tell.
+func noneBut(spare int) bool {
+	err := unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+	return errors.Is(err, unix.ECHILD) || spare != 0
+}
+
+// childrenOf are those of each thread, in the directory of the threads: see proc_tid_children(5).
+func childrenOf(tasks string) (pids []int, err error) {
+	entries, err := os.ReadDir(tasks)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		text, err := os.ReadFile(tasks + "/" + e.Name() + "/children")
+		if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ESRCH) {
+			return nil, err
+		}
+		for word := range strings.FieldsSeq(string(text)) {
+			if pid, err := strconv.Atoi(word); err == nil {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	return pids, nil
+}
+
+// listsChildren says that the kernel has that file.
+func listsChildren() bool {
+	_, err := os.Stat(fmt.Sprintf("/proc/self/task/%d/children", unix.Getpid()))
+	return err == nil
+}
