@@ -112,7 +112,7 @@ const pidBoundCaveats = `
 
 	A signal that the terminal sends, by ^C for example, reaches COMMAND by itself and is not passed on: INT, QUIT and WINCH
 	are not while the process group of pid-bound is in the foreground.
-	When COMMAND stops itself, pid-bound stops too, so that the shell can go on.
+	When COMMAND gives the terminal back by stopping itself, pid-bound stops too, for the shell to go on.
 	COMMAND ignores HUP, INT and QUIT if the caller did; other signals have their default action.
 
 	While pid-bound is stopped, the limit and the owner still end COMMAND, by SIGKILL, 5 seconds and the grace later.

@@ -25,7 +25,7 @@ func deny() {
 	numbers := map[string]uintptr{
 		"pidfd_open": unix.SYS_PIDFD_OPEN, "pidfd_send_signal": unix.SYS_PIDFD_SEND_SIGNAL, "close_range": unix.SYS_CLOSE_RANGE,
 		"fsetxattr": unix.SYS_FSETXATTR, "fgetxattr": unix.SYS_FGETXATTR, "linkat": unix.SYS_LINKAT,
-		"renameat2": unix.SYS_RENAMEAT2,
+		"renameat2": unix.SYS_RENAMEAT2, "clone3": unix.SYS_CLONE3, "setns": unix.SYS_SETNS, "unshare": unix.SYS_UNSHARE,
 	}
 	var denied []uint32
 	for call := range strings.SplitSeq(os.Args[2], ",") {

@@ -5,31 +5,33 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// killChildren kills the children of this process, and those that come to it by that, until there are none but spare; as the
+// killChildren kills the children of this process, and those that come to it by that, until there are none; as the
 // nearest subreaper it is left with all that descends from it. A process that forks and exits again and again is faster than
 // a search of /proc, but not than this. Nobody else may wait for a child meanwhile: so the PIDs are theirs.
 //
 // Those that may not be signalled are left, with an fs.ErrPermission.
-func killChildren(ctx context.Context, spare int) error {
-	for ctx.Err() == nil {
+func killChildren(ctx context.Context) error {
+	for last := []int(nil); ctx.Err() == nil; {
 		pids, err := childrenOf("/proc/self/task")
 		if err != nil {
 			return err
 		}
+		if len(pids) > 0 && slices.Equal(pids, last) { // they need a moment
+			time.Sleep(time.Millisecond)
+		}
+		last = pids
 		var refused error
-		live, killed := 0, false
+		killed := false
 		for _, pid := range pids {
-			if pid == spare {
-				continue
-			}
-			live++
 			if err := unix.Kill(pid, unix.SIGKILL); err != nil {
 				refused = fmt.Errorf("kill process %d: %w", pid, err)
 				continue
@@ -39,8 +41,9 @@ func killChildren(ctx context.Context, spare int) error {
 		if !killed && refused != nil {
 			return refused
 		}
-		reaped := reapAll(pids, spare)
-		if live == 0 && !reaped && noneBut(spare) {
+		reapAll(pids)
+		err = unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil) // no child is hidden from the kernel
+		if errors.Is(err, unix.ECHILD) {
 			return nil
 		}
 	}
@@ -48,22 +51,10 @@ func killChildren(ctx context.Context, spare int) error {
 }
 
 // reapAll waits for those that have exited.
-func reapAll(pids []int, spare int) (some bool) {
+func reapAll(pids []int) {
 	for _, pid := range pids {
-		if pid == spare {
-			continue
-		}
-		if done, err := syscall.Wait4(pid, nil, unix.WNOHANG, nil); err == nil && done == pid {
-			some = true
-		}
+		_, _ = syscall.Wait4(pid, nil, unix.WNOHANG, nil)
 	}
-	return some
-}
-
-// noneBut asks the kernel, from which no child is hidden. With spare itself there it cannot tell.
-func noneBut(spare int) bool {
-	err := unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
-	return errors.Is(err, unix.ECHILD) || spare != 0
 }
 
 // childrenOf are those of each thread, in the directory of the threads: see proc_tid_children(5).

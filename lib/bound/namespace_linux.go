@@ -43,8 +43,8 @@ func newNamespace(k keeping) (*namespace, error) {
 	return n, nil
 }
 
-func newInit(k keeping, user bool) (n *namespace, err error) {
-	n = &namespace{keeping: k, user: user}
+func newInit(k keeping, user bool) (_ *namespace, err error) {
+	n := &namespace{keeping: k, user: user}
 	for _, bound := range []bool{true, false} {
 		if n.init, err = n.start(bound); err == nil {
 			break

@@ -45,12 +45,12 @@ func Run(o Order) (Outcome, error) {
 	heard, deaf := listen()
 	defer deaf()
 	r.heard = heard
+	tty := openTerminal() // before the command can have taken it
+	defer tty.restore()
 	if err := r.start(); err != nil {
 		return r.out, err
 	}
 	defer r.child.Close()
-	tty := openTerminal()
-	defer tty.restore()
 	err := r.follow()
 	if failed := r.bond.close(); err == nil && failed != nil {
 		if err = r.survived(failed); err == nil {
@@ -213,7 +213,8 @@ func (r *run) guard() {
 
 // end is TERM, grace and KILL, to all.
 func (r *run) end() error {
-	if r.Grace > 0 {
+	_, blind := r.bond.members() // without /proc
+	if r.Grace > 0 && !(errors.Is(blind, proc.ErrNoProc) && r.child.Over()) {
 		ctx, cancel := context.WithTimeout(context.Background(), r.Grace)
 		defer cancel()
 		_ = r.bond.Signal(syscall.SIGTERM) // those that it does not reach KILL will

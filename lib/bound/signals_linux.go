@@ -54,40 +54,72 @@ func ends(s syscall.Signal) bool {
 	return s == unix.SIGTERM || s == unix.SIGINT || s == unix.SIGQUIT || s == unix.SIGHUP
 }
 
-// pass passes a signal on to the command, unless the terminal has sent it to both.
+// pass passes a signal on to the command, unless the terminal, or the shell that has us as a job, has sent it to both.
 func (r *run) pass(s syscall.Signal) {
 	switch {
 	case s == unix.SIGCHLD:
 		r.stopped()
-	case r.Upper == nil && fromTerminal(s):
+	case s == unix.SIGCONT && r.continued():
+	case r.Upper == nil && r.inForeground() && (s == unix.SIGINT || s == unix.SIGQUIT || s == unix.SIGWINCH):
+		// a signal does not say to Go where it came from
 	default:
 		_ = r.child.Signal(s) // it may have exited
 	}
+}
+
+// continued says that the command was continued as we were, or has stopped again since.
+func (r *run) continued() bool {
+	if stop := r.state(unix.WSTOPPED); stop != 0 {
+		if r.inForeground() {
+			r.suspend()
+			return true
+		}
+		return false // all that has happened is that we were continued
+	}
+	return r.state(unix.WCONTINUED) != 0
 }
 
 // stopped follows the command into a stop that it has brought about itself, as an editor does to give the terminal back:
 // for our parent, a shell, we are the job. The kernel knows where no shell would continue us, and does not stop us there.
 // Another stop, by STOP or where there is no terminal, is not the shell's affair, and nobody would continue us after it.
 func (r *run) stopped() {
+	switch r.state(unix.WSTOPPED) {
+	case unix.SIGTSTP:
+		if r.inForeground() {
+			r.suspend()
+		}
+	case unix.SIGTTIN, unix.SIGTTOU:
+		r.suspend()
+	}
+}
+
+// suspend stops the process that the shell knows.
+func (r *run) suspend() {
+	if r.Upper != nil {
+		_ = r.Upper.handle.Signal(unix.SIGTSTP)
+		return
+	}
+	_ = unix.Kill(unix.Getpid(), unix.SIGTSTP)
+}
+
+// state is the signal that the command was stopped or continued by since the last look; 0 if it was not, or is not any more.
+func (r *run) state(which int) syscall.Signal {
 	var info unix.Siginfo
-	err := unix.Waitid(unix.P_PID, r.child.PID(), &info, unix.WSTOPPED|unix.WNOHANG, nil)
+	err := unix.Waitid(unix.P_PID, r.child.PID(), &info, which|unix.WNOHANG, nil)
 	if err != nil || info.Signo == 0 {
-		return
+		return 0
 	}
-	switch stop := syscall.Signal(stopStatus(&info)); stop {
-	case unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU:
-	default:
-		return
-	}
+	return syscall.Signal(stopStatus(&info))
+}
+
+// inForeground says that our group has the terminal, and the command with it.
+func (r *run) inForeground() bool {
 	t := openTerminal()
 	defer t.close()
-	switch {
-	case t == nil:
-	case r.Upper != nil:
-		_ = r.Upper.handle.Signal(unix.SIGTSTP)
-	default:
-		_ = unix.Kill(unix.Getpid(), unix.SIGTSTP)
+	if r.Upper != nil {
+		return t.foreground() == r.Upper.group
 	}
+	return t.ours()
 }
 
 // stopStatus is si_status of a SIGCHLD siginfo_t: the third of the fields behind signo, errno and code, aligned as a pointer
@@ -95,17 +127,6 @@ func (r *run) stopped() {
 func stopStatus(info *unix.Siginfo) int32 {
 	at := (unsafe.Sizeof(info.Signo)*3 + unsafe.Sizeof(uintptr(0)) - 1) &^ (unsafe.Sizeof(uintptr(0)) - 1)
 	return *(*int32)(unsafe.Add(unsafe.Pointer(info), at+8))
-}
-
-// fromTerminal says that a signal is one that the terminal sends to all of its foreground group, and that this is ours,
-// the command with it. A signal does not say to Go where it came from.
-func fromTerminal(s syscall.Signal) bool {
-	if s != unix.SIGINT && s != unix.SIGQUIT && s != unix.SIGWINCH {
-		return false
-	}
-	t := openTerminal()
-	defer t.close()
-	return t.ours()
 }
 
 // ignored are the signals which the command is to ignore as well, all that is known of them: see signals.Ignored.

@@ -3,6 +3,7 @@ package bound
 import (
 	"os"
 	"os/signal"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,12 +25,18 @@ func openTerminal() *terminal {
 }
 
 // ours says that our group is in its foreground.
-func (t *terminal) ours() bool {
+func (t *terminal) ours() bool { return t.foreground() == unix.Getpgrp() }
+
+// foreground is the group that has it; -1 without a terminal.
+func (t *terminal) foreground() int {
 	if t == nil {
-		return false
+		return -1
 	}
 	group, err := unix.IoctlGetInt(t.fd, unix.TIOCGPGRP)
-	return err == nil && group == unix.Getpgrp()
+	if err != nil {
+		return -1
+	}
+	return group
 }
 
 // restore takes the terminal back from a group that is no more: a shell that was killed has left it to one of its jobs.
@@ -38,8 +45,7 @@ func (t *terminal) restore() {
 		return
 	}
 	defer t.close()
-	group, err := unix.IoctlGetInt(t.fd, unix.TIOCGPGRP)
-	if err != nil || !t.held || group == unix.Getpgrp() || unix.Kill(-group, 0) != unix.ESRCH {
+	if !t.held || !t.abandoned() {
 		return
 	}
 	if !signal.Ignored(unix.SIGTTOU) {
@@ -47,6 +53,21 @@ func (t *terminal) restore() {
 		defer signal.Reset(unix.SIGTTOU)
 	}
 	_ = unix.IoctlSetPointerInt(t.fd, unix.TIOCSPGRP, unix.Getpgrp())
+}
+
+// abandoned says that no process is in its foreground, once the last zombie of those that were has been collected.
+func (t *terminal) abandoned() bool {
+	for range 100 {
+		group := t.foreground()
+		if group == unix.Getpgrp() || group <= 0 { // 0 is one of another PID namespace
+			return false
+		}
+		if unix.Kill(-group, 0) == unix.ESRCH {
+			return true
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return false
 }
 
 func (t *terminal) close() {

@@ -18,7 +18,6 @@ type tree struct {
 	keeping keeping
 	self    *proc.Handle
 	command *child.Child
-	reaped  bool
 }
 
 func newTree(k keeping) (*tree, error) {
@@ -52,28 +51,33 @@ func (t *tree) admit(c *child.Child) error {
 	return nil
 }
 
-// Signal reaches each that a search finds, KILL all.
+// Signal reaches each that a search finds, KILL all: COMMAND first, for then its children are ours, and the kernel knows
+// whether we have any.
 func (t *tree) Signal(s syscall.Signal) error {
 	if s == syscall.SIGKILL && listsChildren() {
 		limited, cancel := context.WithTimeout(context.Background(), killWait)
 		defer cancel()
-		err := t.keeping.orphans.Guard(func() error { return killChildren(limited, t.spare()) })
-		switch {
-		case err == nil && t.spare() == 0:
+		t.killCommand(limited)
+		err := t.keeping.orphans.Guard(func() error { return killChildren(limited) })
+		if err == nil {
 			return proc.ErrNotFound
-		case err == nil:
-			return t.command.Signal(s)
 		}
 	}
 	return t.with(func(f *proc.Family) error { return f.Signal(s) })
 }
 
-// spare is the PID of the command, which is for its own waiter.
-func (t *tree) spare() int {
-	if t.command == nil || t.reaped {
-		return 0
+func (t *tree) killCommand(ctx context.Context) {
+	if t.command == nil {
+		return
 	}
-	return t.command.PID()
+	if err := t.command.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, proc.ErrNotFound) {
+		return
+	}
+	select {
+	case <-t.command.Done():
+		_, _ = t.command.Reap() // its ending is remembered
+	case <-ctx.Done():
+	}
 }
 
 func (t *tree) members() (pids []int, err error) {
@@ -97,27 +101,17 @@ func (t *tree) with(do func(*proc.Family) error) error {
 	return do(f)
 }
 
-// close ends them until none is left, COMMAND first: then the kernel knows whether there are others.
+// close ends them until none is left.
 func (t *tree) close() error {
 	defer t.self.Close()
 	limited, cancel := context.WithTimeout(context.Background(), killWait)
 	defer cancel()
-	if t.command != nil {
-		if err := t.command.Signal(syscall.SIGKILL); err == nil || errors.Is(err, proc.ErrNotFound) {
-			select {
-			case <-t.command.Done():
-				_, _ = t.command.Reap()
-				t.reaped = true
-			case <-limited.Done():
-			}
-		}
-	}
 	for {
 		err := t.Signal(syscall.SIGKILL)
 		if errors.Is(err, proc.ErrNotFound) {
 			return nil
 		}
-		if waited := t.Wait(limited); waited != nil || err == nil {
+		if waited := t.Wait(limited); waited != nil {
 			return errors.Join(err, waited)
 		}
 	}
