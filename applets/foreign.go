@@ -55,6 +55,19 @@ func foreignOptions(name string) []foreignOption {
 			{"other programs", "--timeout -t --wait -w", "write --wait-exit D"},
 			{"pidof(1)", "-s -c", "pid-alive asks about a pidfile or a PID, not about a program's name"},
 		}
+	case "pid-bound":
+		return []foreignOption{
+			{"timeout(1)", "-k --kill-after", "write --grace D"},
+			{"timeout(1)", "-f --foreground", "leave it out; the terminal is COMMAND's as much as pid-bound's"},
+			{"timeout(1)", "-p --preserve-status", "leave it out; only the time limit is status 124"},
+			{"timeout(1)", "-s --signal", "leave it out; TERM is first, and KILL after --grace"},
+			{"timeout(1)", "--timeout", "write --max-runtime D"},
+			{"unshare(1)", "--pid --fork --kill-child", "write --scope namespace"},
+			{"unshare(1)", "--mount-proc", "leave it out; a PID namespace gets a /proc of its own"},
+			{"setpriv(1)", "--pdeathsig", "leave it out; COMMAND is always ended with pid-bound"},
+			{"systemd-run(1)", "--user --wait --pipe --pty -P -t", "leave it out; pid-bound needs no service manager"},
+			{"tini", "-g -s", "leave it out; pid-bound ends all descendants, and collects orphans"},
+		}
 	case "pid-claim":
 		return []foreignOption{
 			{ssd, "--start -S", "leave it out; pid-claim starts COMMAND in its own place"},
