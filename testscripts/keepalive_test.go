@@ -19,6 +19,7 @@ import (
 func TestKeepAliveChaos(t *testing.T)   { keepAliveChaos(t, 200) }
 func TestKeepAliveCrashes(t *testing.T) { keepAliveCrashes(t, 300) }
 func TestKeepAliveMany(t *testing.T)    { keepAliveMany(t, 20, 2*time.Second) }
+func TestKeepAliveStorm(t *testing.T)   { keepAliveStorm(t, 7*time.Second) }
 func TestKeepAliveIdle(t *testing.T)    { keepAliveMany(t, 1, 10*time.Second) }
 
 // supervisor is a keep-alive of a sleep that is told from all others by its argument.
@@ -27,6 +28,8 @@ type supervisor struct {
 	dir, mark string
 	cmd       *exec.Cmd
 	ended     chan struct{}
+	log       *os.File     // nil: the file log in dir
+	limit     func(string) // of a storm
 }
 
 func (s *supervisor) pidfile() string { return filepath.Join(s.dir, "x.pid") }
@@ -34,11 +37,14 @@ func (s *supervisor) child() string   { return filepath.Join(s.dir, "x.child.pid
 
 func (s *supervisor) start() {
 	s.Helper()
-	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
-	if err != nil {
-		s.Fatal(err)
+	log := s.log
+	if log == nil {
+		var err error
+		if log, err = os.OpenFile(filepath.Join(s.dir, "log"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644); err != nil {
+			s.Fatal(err)
+		}
+		defer log.Close()
 	}
-	defer log.Close()
 	s.cmd = exec.Command("keep-alive", "-p", s.pidfile(), "--free-restarts", "1000000", "--", "sleep", s.mark)
 	s.cmd.Stderr = log
 	if err := s.cmd.Start(); err != nil {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"os"
 	"strconv"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -29,19 +29,11 @@ func (p *Place) Listen(mode uint32) (*Socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
-		// bind(2) makes the file with the mode of the socket, less the umask.
-		failed := c.Control(func(fd uintptr) { err = unix.Fchmod(int(fd), mode) })
-		if failed != nil {
-			return failed
-		}
-		return err
-	}}
-	l, err := config.Listen(context.Background(), "unix", address)
+	l, err := listen(address, mode)
 	if err != nil {
 		return nil, p.named(err)
 	}
-	s := &Socket{UnixListener: l.(*net.UnixListener), place: p}
+	s := &Socket{UnixListener: l, place: p}
 	s.SetUnlinkOnClose(false) // Close removes it, and no other
 	st, err := p.Stat()
 	if err != nil {
@@ -50,6 +42,31 @@ func (p *Place) Listen(mode uint32) (*Socket, error) {
 	}
 	s.id = identify(st)
 	return s, nil
+}
+
+// listen is net.ListenUnix, but for the mode, and without the buffer of 64 KiB in which that reads a sysctl.
+func listen(address string, mode uint32) (*net.UnixListener, error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	f := os.NewFile(uintptr(fd), address)
+	defer f.Close()
+	err = unix.Fchmod(fd, mode) // bind(2) makes the file with the mode of the socket, less the umask
+	if err == nil {
+		err = os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrUnix{Name: address}))
+	}
+	if err == nil {
+		err = os.NewSyscallError("listen", unix.Listen(fd, unix.SOMAXCONN))
+	}
+	if err != nil {
+		return nil, err
+	}
+	l, err := net.FileListener(f)
+	if err != nil {
+		return nil, err
+	}
+	return l.(*net.UnixListener), nil
 }
 
 // Close ends listening, and removes the socket if it is still there.
@@ -109,8 +126,11 @@ func (p *Place) address() (string, error) {
 
 // named is the error with the path that the caller knows.
 func (p *Place) named(err error) error {
-	if op, ok := err.(*net.OpError); ok {
-		return fmt.Errorf("%s %s: %w", op.Op, p.Path, op.Err)
+	switch failed := err.(type) {
+	case *net.OpError:
+		return fmt.Errorf("%s %s: %w", failed.Op, p.Path, failed.Err)
+	case *os.SyscallError:
+		return fmt.Errorf("%s %s: %w", failed.Syscall, p.Path, failed.Err)
 	}
 	return err
 }

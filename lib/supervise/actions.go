@@ -35,6 +35,7 @@ func (l *loop) watch(h happening) phase {
 		l.settle(nil)
 	}
 	l.attend(l.child.Events() == nil)
+	l.rests.Do(func() { time.AfterFunc(time.Second, unmapProgram) })
 	if l.goal == anew { // asked for while it was being started, with what was there before
 		l.reason = "restarted on request"
 		return l.stopping(true)

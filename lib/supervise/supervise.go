@@ -142,6 +142,7 @@ type Supervisor struct {
 	over     chan struct{}
 	restarts []Request // answered at the next start
 	ready    sync.Once
+	rests    sync.Once
 	mu       sync.Mutex
 	status   Status
 	changed  chan struct{} // closed at each change of status
