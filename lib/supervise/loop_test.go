@@ -176,3 +176,29 @@ func TestSupervisorForgetsTheCrashesBeforeARequestedRestart(t *testing.T) {
 		}
 	})
 }
+
+// A restart that is asked for while a start is under way is one of the child that comes of it.
+func TestSupervisorRestartsWhatIsBeingStarted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{deaf: true, release: make(chan struct{})}
+		_, err := supervise(t, f, standard, nil, func(s *Supervisor) {
+			synctest.Wait()
+			answer := make(chan error, 1)
+			go func() { answer <- s.Ask(Request{Kind: Restart}) }()
+			synctest.Wait()
+			close(f.release)
+			select {
+			case err := <-answer:
+				if err != nil || s.Status().Child != 102 {
+					t.Error(err, s.Status())
+				}
+			case <-time.After(time.Hour):
+				t.Error("no answer")
+			}
+			askStop(s)
+		})
+		if err != nil || len(f.starts) != 2 {
+			t.Error(err, len(f.starts))
+		}
+	})
+}
