@@ -38,13 +38,14 @@ build: ## the binary: static, stripped, the same bytes each time; APPLETS=core o
 demo: build ## a tour on real processes, in a few seconds
 	packaging/demo ./$(BINARY)
 
-test: deps vet ## everything that CI runs
+test: vet ## everything that CI runs; make deps first, or what needs a program that is missing is skipped
+	@packaging/deps --list
 	$(GOTEST) -tags $(TAGS) -skip '^TestStorm' ./...
 	$(GOTEST) -tags $(TAGS) -v -run '^TestStorm' ./testscripts
 	$(GOTEST) -tags $(TAGS),pidbox_procdir ./lib/child ./lib/proc ./lib/pidfile ./lib/stop
 	$(GOTEST) -tags $(TAGS),pidbox_bare ./lib/proc ./lib/pidfile ./lib/stop
 
-deps: ## the programs that the tests run, installed where that can be done; make test calls it
+deps: ## install the programs that the tests run (root, Debian); elsewhere name those that are missing
 	packaging/deps
 
 # At each PLACE pidbox is put to the test at length:

@@ -60,7 +60,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"syscalls": syscalls,
 	}
 	commands["counterfeit"] = counterfeit
-	all := map[string]func(*testscript.TestScript, bool, []string){"waitfor": waitfor}
+	all := map[string]func(*testscript.TestScript, bool, []string){"waitfor": waitfor, "quietly": quietly}
 	for name, command := range commands {
 		all[name] = func(ts *testscript.TestScript, neg bool, args []string) {
 			if neg {

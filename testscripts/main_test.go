@@ -74,7 +74,7 @@ func (s suite) Run() int {
 
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	testscript.Run(t, params(scripts(t, func(name string) bool { return !isShell(name) && !isReuse(name) })))
+	testscript.Run(t, params(t, scripts(t, func(name string) bool { return !isShell(name) && !isReuse(name) })))
 }
 
 func TestShellScripts(t *testing.T) {
@@ -92,7 +92,7 @@ func TestShellScripts(t *testing.T) {
 				}
 				path = link
 			}
-			p := params(scripts(t, isShell))
+			p := params(t, scripts(t, isShell))
 			p.Setup = func(e *testscript.Env) error {
 				e.Setenv("SHELL_UNDER_TEST", path)
 				return setup(e)
@@ -105,7 +105,7 @@ func TestShellScripts(t *testing.T) {
 // TestReuse is alone: another test's forks would take the numbers these scripts want.
 func TestReuse(t *testing.T) {
 	if alone(t) {
-		testscript.RunT(serial{t}, params(scripts(t, isReuse)))
+		testscript.RunT(serial{t}, params(t, scripts(t, isReuse)))
 	}
 }
 
@@ -133,8 +133,8 @@ func (s serial) Run(name string, f func(testscript.T)) {
 	s.T.Run(name, func(t *testing.T) { f(serial{t}) })
 }
 
-func params(files []string) testscript.Params {
-	return testscript.Params{Files: files, Setup: setup, Condition: condition, Cmds: scriptCommands(), RequireUniqueNames: true}
+func params(t *testing.T, files []string) testscript.Params {
+	return testscript.Params{Files: silenced(t, files), Setup: setup, Condition: condition, Cmds: scriptCommands(), RequireUniqueNames: true}
 }
 
 func condition(name string) (bool, error) {
