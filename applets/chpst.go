@@ -43,7 +43,7 @@ func chpst() *applet.Applet {
 		Operand: applet.Command,
 		Options: (&chpstCall{}).chpstOptions(),
 		Statuses: []applet.Item{
-			{Name: "0", Text: "setlock -x: the lock was not to be had"},
+			{Name: "0", Text: "setlock -x: the lock is held by another process"},
 			{Name: "100", Text: "usage"},
 			{Name: "111", Text: "the state could not be changed, or COMMAND not run"},
 			{Name: "128+n", Text: "killed by signal n"},

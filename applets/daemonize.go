@@ -259,9 +259,9 @@ func (o *daemonizeOptions) explain(c *applet.Call, err error) error {
 		err = fmt.Errorf("%s: %w", name, err)
 		switch ended := died.End != nil && *died.End == (spawn.Ending{}); {
 		case ended && !o.order.Want.Shown():
-			err = applet.WithHint(err, "--min-uptime 0 is for a COMMAND that ends by itself, or goes to the background by itself")
+			err = applet.WithHint(err, "--min-uptime 0 is for a COMMAND that exits, or goes to the background, by itself")
 		case died.Log == "":
-			err = applet.WithHint(err, "-e FILE would show what it says")
+			err = applet.WithHint(err, "-e FILE keeps its error output")
 		}
 		return err
 	case errors.As(err, &late):

@@ -54,7 +54,7 @@ func faultTester() *applet.Applet {
 		Summary: "break a cluster on purpose, case by case, and judge its recovery",
 		Synopsis: []string{
 			"run [-c] FILE [--case GLOB] [--rounds N] [--seed S] [--json] [--junit F] [--html F]",
-			"do -c FILE [--hold D] [--delay D] [--percent P] [--rate BYTES] ACTION WHOM",
+			"do -c FILE [--hold D] [--delay D] [--percent P] [--rate BYTES] ACTION TARGET",
 			"list [-c] FILE [--case GLOB] [--rounds N] [--seed S] [--json]",
 			"lab -c FILE [-- COMMAND [ARG...]]",
 			"up -c FILE [-- COMMAND [ARG...]]",
@@ -90,7 +90,7 @@ func faultTester() *applet.Applet {
 		`,
 		Commands: []applet.Item{
 			{Name: "run", Text: "run the cases"},
-			{Name: "do", Text: "do one thing to WHOM (like a case's on) and leave it: " + strings.Join(run.Actions(), ", ")},
+			{Name: "do", Text: "do one thing to TARGET (like a case's on) and leave it: " + strings.Join(run.Actions(), ", ")},
 			{Name: "list", Text: "print the cases of each round and the members they hit, without asking any agent"},
 			{Name: "lab", Text: "make the plan's members, their network and their agents on this machine, run COMMAND there, or wait, and take them down"},
 			{Name: "up", Text: "start the agents of the plan over ssh, with this program and a token each, their sockets forwarded; run COMMAND, or wait, and end them"},
@@ -109,7 +109,7 @@ func faultTester() *applet.Applet {
 			applet.String(&o.evidence, "evidence", "DIR", "keep the plan, the histories, the outputs and the report in DIR, which is made (default: a temporary directory, removed if nothing went wrong)").As(applet.Dir),
 			applet.Set("model", "M", "judge: what the store promises: "+strings.Join(history.Models(), ", "), o.setModel),
 			applet.Parsed(&o.memory, "memory", "BYTES", "judge: use no more memory (default 512MiB)", plan.ParseSize),
-			applet.Parsed(&o.seed, "seed", "S", "draw from this number (default: what FILE says)", parseSeed),
+			applet.Parsed(&o.seed, "seed", "S", "choose members by this number (default: what FILE says)", parseSeed),
 			applet.Switch(&o.json, "json", "report in lines of JSON"),
 			applet.String(&o.junit, "junit", "F", "write the outcome to F in JUnit's XML").As(applet.File),
 			applet.String(&o.html, "html", "F", "write a page with every member's timeline to F").As(applet.File),
@@ -195,7 +195,7 @@ func (o *faultTesterOptions) run(c *applet.Call) error {
 		return applet.Usage("--case: %q is not a pattern", o.pattern)
 	}
 	if o.file == "" {
-		return applet.Usage("no file given (--config FILE)")
+		return applet.Usage("no plan given (--config FILE)")
 	}
 	p, err := plan.Load(o.file)
 	if err != nil {
@@ -290,7 +290,7 @@ func testerError(err error, failed bool) error {
 	case is[*run.LeftError](err):
 		return err
 	case is[*signals.Caught](err):
-		return fmt.Errorf("%w, everything healed", err)
+		return fmt.Errorf("%w; everything is healed", err)
 	case is[*run.UnhealthyError](err) && failed:
 		return applet.Fail(applet.No, "%w", err)
 	}

@@ -19,7 +19,7 @@ import (
 
 func (o *faultTesterOptions) do(c *applet.Call, p *plan.Plan) error {
 	if len(c.Args) != 2 {
-		return applet.Usage("do takes an ACTION and WHOM")
+		return applet.Usage("do takes an ACTION and TARGET")
 	}
 	if !slices.Contains(run.Actions(), c.Args[0]) {
 		return applet.Usage("unknown action %q; known actions are %s", c.Args[0], strings.Join(run.Actions(), ", "))

@@ -62,7 +62,7 @@ func (o *faultTesterOptions) judge(c *applet.Call) error {
 		}
 	}
 	if h.Cut {
-		c.Tell("%s: the last line is cut, and was left out", c.Args[0])
+		c.Tell("%s: the last line is incomplete and was left out", c.Args[0])
 	}
 	switch v.Answer {
 	case history.Violated:
@@ -102,7 +102,7 @@ func decide(in io.Reader, model string, limits history.Limits) (*history.History
 
 func (o *faultTesterOptions) setModel(name string) error {
 	if !slices.Contains(history.Models(), name) {
-		return fmt.Errorf("%q is none of %s", name, strings.Join(history.Models(), ", "))
+		return fmt.Errorf("%q is not one of %s", name, strings.Join(history.Models(), ", "))
 	}
 	o.model = name
 	return nil

@@ -146,21 +146,22 @@ func foreignOptions(name string) []foreignOption {
 
 // Foreign is our word for another program's option that was given to an applet as arg, or "".
 func Foreign(name, arg string) string {
-	short := arg
-	if len(arg) > 2 && !strings.HasPrefix(arg, "--") {
-		short = arg[:2]
+	if ours := exactly(name, arg); ours != "" || strings.HasPrefix(arg, "--") {
+		return ours
 	}
-	for _, typed := range []string{arg, short} {
-		for _, o := range foreignOptions(name) {
-			for spelling := range strings.FieldsSeq(o.options) {
-				if spelling == typed {
-					return o.ours
-				}
+	if sig, err := signals.Parse(strings.TrimPrefix(arg, "-")); err == nil && name == "pid-kill" {
+		return fmt.Sprintf("write --signal %s, and --no-wait if the process goes on", signals.Name(sig))
+	}
+	return exactly(name, arg[:min(len(arg), 2)])
+}
+
+func exactly(name, typed string) string {
+	for _, o := range foreignOptions(name) {
+		for spelling := range strings.FieldsSeq(o.options) {
+			if spelling == typed {
+				return o.ours
 			}
 		}
-	}
-	if sig, err := signals.Parse(strings.TrimPrefix(arg, "-")); err == nil && name == "pid-kill" && !strings.HasPrefix(arg, "--") {
-		return fmt.Sprintf("write --signal %s, and --no-wait if the process goes on", signals.Name(sig))
 	}
 	return ""
 }

@@ -96,14 +96,14 @@ func (o *keepAliveOptions) healthOptions() []applet.Option {
 		applet.Parsed(&o.Health, "health-interval", "D[/N]",
 			"check every D, and restart COMMAND after N consecutive failures; until its first success it has as much time (default 10s/3)",
 			supervise.ParseHealth),
-		applet.Switch(&o.Ready.Notify, "notify-await", "COMMAND is ready when it says READY=1 by sd_notify(3), and hung when its watchdog is not heard"),
+		applet.Switch(&o.Ready.Notify, "notify-await", "COMMAND is ready when it sends READY=1 by sd_notify(3), and hung when its watchdog messages stop"),
 		applet.Parsed(&o.Ready.Descriptor, "notify-fd", "N", "COMMAND is ready when it writes a line to its descriptor N, 3 or above, as in s6",
 			applet.Int(3, 1023)),
 		applet.Parsed(&o.minUptime, "min-uptime", "D", "COMMAND is ready when it has lived for D (default 0; with --detach 100ms)",
 			applet.Pointer(duration.Parse)),
-		applet.Parsed(&o.Ready.Watchdog, "watchdog", "D", "with --notify-await: restart COMMAND when it does not say WATCHDOG=1 every D",
+		applet.Parsed(&o.Ready.Watchdog, "watchdog", "D", "with --notify-await: restart COMMAND when it does not send WATCHDOG=1 every D",
 			applet.Positive),
-		applet.Switch(&o.Notify, "notify", "tell the service manager READY=1 when COMMAND is ready (with --health: healthy)"),
+		applet.Switch(&o.Notify, "notify", "send READY=1 to the service manager when COMMAND is ready (with --health: healthy)"),
 	}
 }
 
@@ -119,7 +119,7 @@ func (o *keepAliveOptions) selfOptions() []applet.Option {
 		applet.Switch(&o.status, "status", "report what the keep-alive of FILE is doing"),
 		applet.Switch(&o.stop, "stop", "stop the keep-alive of FILE and its COMMAND, also where keep-alive was killed"),
 		applet.Duration(&o.Wait, "wait", "D", "wait up to D until another keep-alive of FILE exits, instead of failing at once"),
-		applet.Switch(&o.restart, "restart", "make the keep-alive of FILE restart its COMMAND now, in order"),
+		applet.Switch(&o.restart, "restart", "make the keep-alive of FILE restart its COMMAND now, by --stop-schedule"),
 		applet.Switch(&o.json, "json", "log in JSON; with --status, --restart or --stop: print a JSON object"),
 		applet.Switch(&o.dryRun, "dry-run n", "print what would be done"),
 	}

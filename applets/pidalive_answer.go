@@ -77,7 +77,7 @@ func (a *answer) identify(p *proc.Handle, must bool) {
 // untold answers --exit-code for a process that was not alive when it was looked at: it may be a zombie.
 func (o *pidAliveOptions) untold(a *answer, p *proc.Handle) {
 	if p == nil {
-		a.fail(fmt.Errorf("%s: how it exited is not known, for it had exited before", a.Why))
+		a.fail(fmt.Errorf("%s: its exit status is unknown because it had exited before", a.Why))
 		return
 	}
 	*a = o.ended(*a, p)

@@ -125,7 +125,7 @@ func (o *pidClaimOptions) enter(c *applet.Call, p *proc.Handle) (leave func(), e
 	case err != nil:
 		return nil, err
 	case g.Version() != 2:
-		c.Say("no control group of version 2 can be had: %v; the freezer of version 1 is used instead", g.Why())
+		c.Say("no control group of version 2 is available: %v; the freezer of version 1 is used instead", g.Why())
 	}
 	o.rules.Cgroup = g.Mark()
 	return leave, nil

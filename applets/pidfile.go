@@ -33,7 +33,7 @@ func pidfileName(s string) (string, error) {
 func pidfileOperand() applet.Operands {
 	return applet.Operands{Option: "pid-file", Check: func(s string) error {
 		if _, err := applet.PID(s); err == nil {
-			return fmt.Errorf("a PID is no pidfile; write ./%s if that is the name of one", s)
+			return fmt.Errorf("a PID is not a pidfile; write ./%s if a pidfile has that name", s)
 		}
 		return nil
 	}}

@@ -25,7 +25,7 @@ func stopCommandOption(to *child.Line, what string) applet.Option {
 
 func checkStopCommand(line child.Line, schedule signals.Schedule) error {
 	if line != "" && schedule[0].Wait == 0 {
-		return applet.Usage("--stop-command has no time: the schedule %s does not wait after its first signal", schedule)
+		return applet.Usage("--stop-command needs a wait: the schedule %s does not wait after its first signal", schedule)
 	}
 	return nil
 }

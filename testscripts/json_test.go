@@ -57,7 +57,7 @@ func jsonLines(ts *testscript.TestScript, args []string) {
 // check is an error where a value is not as the schema wants it.
 func (s schema) check(at string, value any) error {
 	if s.Enum != nil && !slices.Contains(s.Enum, value) {
-		return fmt.Errorf("%s: %v is none of %v", at, value, s.Enum)
+		return fmt.Errorf("%s: %v is not one of %v", at, value, s.Enum)
 	}
 	if is := kindOf(value); s.Type != nil && !slices.ContainsFunc(s.types(), func(want string) bool {
 		return want == is || want == "number" && is == "integer"

@@ -93,7 +93,7 @@ func (a *Applet) Check() error {
 		}
 		for _, name := range o.Names {
 			if seen[name] {
-				return missing("option " + Dashed(name) + " is there twice")
+				return missing("option " + Dashed(name) + " appears twice")
 			}
 			seen[name] = true
 		}

@@ -46,7 +46,7 @@ func (g *Group) Version() int {
 // NoneError is why there can be no group here. It is an errors.ErrUnsupported.
 type NoneError struct{ Why string }
 
-func (e *NoneError) Error() string { return "no control group can be had: " + e.Why }
+func (e *NoneError) Error() string { return "no control group is available: " + e.Why }
 
 // Unwrap makes it an errors.ErrUnsupported.
 func (*NoneError) Unwrap() error { return errors.ErrUnsupported }

@@ -98,7 +98,7 @@ func Open(path string) (*Group, error) {
 	case unix.CGROUP_SUPER_MAGIC:
 		g.legacy, need = true, []string{"freezer.state"}
 	default:
-		return nil, none("%s is no control group", path)
+		return nil, none("%s is not a control group", path)
 	}
 	for _, file := range need {
 		if _, err := os.Stat(filepath.Join(g.path, file)); err != nil {
@@ -148,7 +148,7 @@ func under(who, hierarchy string) (string, error) {
 			}
 		}
 	}
-	return "", none("%s is below no mount", path)
+	return "", none("%s is not below any mount", path)
 }
 
 // membership finds the path of a group in the text of /proc/PID/cgroup.

@@ -34,7 +34,7 @@ func (c *Child) enclose() error {
 		c.instead(err)
 		return nil
 	case g.Version() != 2:
-		c.say("the freezer of version 1", fmt.Errorf("no control group of version 2 can be had: %w", g.Why()))
+		c.say("the freezer of version 1", fmt.Errorf("no control group of version 2 is available: %w", g.Why()))
 	}
 	c.members = g.Members(c.identity.PID, c.handle, nil)
 	if c.place != nil {

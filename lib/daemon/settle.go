@@ -157,7 +157,7 @@ func (w *settling) watchChild() {
 	}
 	pid, end := w.child.Identity().PID, w.ending()
 	if end != nil && *end == (spawn.Ending{}) && w.Want.Notify {
-		w.tell("process %d: exited; waiting for what it left", pid)
+		w.tell("process %d: exited; waiting for the processes that it left", pid)
 		_ = w.child.Within(func(f child.Family) error { return f.Wait(w.ctx) })
 	}
 	w.bury(&DiedError{PID: pid, End: end})

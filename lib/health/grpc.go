@@ -156,7 +156,7 @@ func (c *grpcCheck) failure(code int, message string) error {
 	}
 	switch text := name + quoteLine(message); code {
 	case notFound:
-		return plain("the server knows no service %q", c.service)
+		return plain("the server has no service %q", c.service)
 	case unimplemented:
 		return unasked("the server has no health service", errors.New(text))
 	case permissionDenied, unauthenticated:

@@ -94,7 +94,7 @@ func TestGRPC(t *testing.T) {
 		{plain + "?service=gr%C3%B6%C3%9Fer+%26+kleiner", Options{}, "healthy", false},
 		{plain + "?service=down", Options{}, "NOT_SERVING", false},
 		{plain + "?service=unknown", Options{}, "UNKNOWN", false},
-		{plain + "?service=gone", Options{}, `the server knows no service "gone"`, false},
+		{plain + "?service=gone", Options{}, `the server has no service "gone"`, false},
 		{without, Options{}, "the server has no health service", true},
 		{encrypted, Options{CACert: ca.file}, "healthy", false},
 		{encrypted, Options{Insecure: true}, "healthy", false},

@@ -169,7 +169,7 @@ func TestRedirects(t *testing.T) {
 		"/loop":               "redirects in a loop, back to " + regexp.QuoteMeta(url) + "/loop",
 		"/file":               `redirected to the scheme "file", not http or https`,
 		"/other?token=secret": "healthy",
-		"/bad":                "redirected to what is no URL",
+		"/bad":                "redirected to an invalid URL",
 		"/nobody":             "redirected to no host",
 		"/down":               "redirected to http://" + down + "/a: connection refused",
 		"/ill":                "redirected to " + regexp.QuoteMeta(url) + "/503: status 503: starting",

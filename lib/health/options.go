@@ -60,7 +60,7 @@ func ParseStatuses(list string) (Statuses, error) {
 		}
 		r := StatusRange{httpStatus(first), httpStatus(last)}
 		if r.First == 0 || r.Last == 0 {
-			return nil, fmt.Errorf("%q is not a status of 100 to 599, nor a range of two", item)
+			return nil, fmt.Errorf("%q is not a status from 100 to 599 or a range such as 300-399", item)
 		}
 		if r.First > r.Last {
 			return nil, fmt.Errorf("the range %q ends before it begins", item)

@@ -140,7 +140,7 @@ func (o Owner) stranger(left map[uint64]listener.Socket, of int, hidden error) e
 	case hidden != nil && alike:
 		return nil
 	case hidden != nil:
-		return unasked(fmt.Sprintf("whether process %d answered cannot be seen: %v", o.Leader, plainFile(hidden)), hidden)
+		return unasked(fmt.Sprintf("cannot tell whether process %d answered: %v", o.Leader, plainFile(hidden)), hidden)
 	}
 	return &StrangerError{Leader: o.Leader, Beside: len(left) < of}
 }

@@ -27,7 +27,7 @@ func (h *httpClient) proxy(r *http.Request) (*url.URL, error) {
 	u, err := http.ProxyFromEnvironment(r)
 	switch {
 	case err != nil && strings.Contains(err.Error(), "CGI"):
-		return nil, unasked("HTTP_PROXY is not believed where REQUEST_METHOD is set", err)
+		return nil, unasked("HTTP_PROXY is ignored because REQUEST_METHOD is set", err)
 	case err != nil || u == nil || h.isOwn(r.Context(), r.URL.Hostname()):
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func checkProxies() error {
 			u, err = url.Parse("http://" + text) // as net/http has it
 		}
 		if err != nil || u.Host == "" {
-			return fmt.Errorf("%s: it is no URL of a proxy", name)
+			return fmt.Errorf("%s is not the URL of a proxy", name)
 		}
 	}
 	return nil

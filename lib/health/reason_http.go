@@ -35,7 +35,7 @@ func sayHTTP(err error) string {
 	case errors.Is(err, io.EOF):
 		return "connection closed without an answer"
 	case strings.Contains(text, "failed to parse Location header"):
-		return "redirected to what is no URL"
+		return "redirected to an invalid URL"
 	}
 	if _, why, broken := strings.Cut(text, "HTTP/1.x transport connection broken: "); broken {
 		return "answer is not HTTP" + quoteLine(strings.TrimPrefix(why, "http: "))
@@ -72,7 +72,7 @@ func sayCertificate(err error) string {
 		return "certificate is for " + names(host.Certificate) + ", not " + host.Host
 	case errors.As(err, &authority):
 		if c := authority.Cert; c != nil && string(c.RawIssuer) == string(c.RawSubject) {
-			return "certificate signed by unknown authority: by itself"
+			return "certificate signed by unknown authority: self-signed"
 		}
 		return "certificate signed by unknown authority"
 	}

@@ -69,7 +69,7 @@ func ParseSend(s string) (string, error) {
 	for s != "" {
 		r, multibyte, rest, err := strconv.UnquoteChar(s, 0)
 		if err != nil {
-			return "", fmt.Errorf("%q: a backslash stands before r, n, t, xHH or another backslash", s)
+			return "", fmt.Errorf("%q: a backslash must be followed by r, n, t, xHH or another backslash", s)
 		}
 		if r < 0x100 && !multibyte {
 			b.WriteByte(byte(r))

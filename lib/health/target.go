@@ -79,9 +79,9 @@ func (h *httpClient) parse(s string) (Check, error) {
 	case u.Hostname() == "":
 		return nil, errors.New("no host")
 	case !strings.HasPrefix(u.Host, "[") && strings.Count(u.Host, ":") > 1:
-		return nil, errors.New("an IPv6 address stands in brackets, as in " + u.Scheme + "://[::1]:8080")
+		return nil, errors.New("write an IPv6 address in brackets, for example " + u.Scheme + "://[::1]:8080")
 	case (port != "" || strings.HasSuffix(u.Host, ":")) && !isPort(port):
-		return nil, errors.New("the port is not one of 1 to 65535")
+		return nil, errors.New("the port is not a number from 1 to 65535")
 	case u.Scheme == "tcp" || u.Scheme == "tls":
 		return h.connTarget(u)
 	}

@@ -52,7 +52,7 @@ func TestCertificates(t *testing.T) {
 		{"another host's", other, Options{CACert: ca.file}, `certificate is for db\.example, not 127\.0\.0\.1`},
 		{"server name", other, Options{CACert: ca.file, ServerName: "db.example"}, "healthy"},
 		{"wrong server name", other, Options{CACert: ca.file, ServerName: "x.example"}, `certificate is for db\.example, not x\.example`},
-		{"self-signed", own, Options{CACert: ca.file}, "certificate signed by unknown authority: by itself"},
+		{"self-signed", own, Options{CACert: ca.file}, "certificate signed by unknown authority: self-signed"},
 		{"without client certificate", strict, Options{CACert: ca.file}, "TLS refused by the server: certificate required"},
 		{"without, TLS 1.2", strict12, Options{CACert: ca.file}, "TLS refused by the server: (bad certificate|handshake failure)"},
 		{"client certificate", strict, Options{CACert: ca.file, Cert: cert, Key: key}, "healthy"},

@@ -103,7 +103,7 @@ func isPidfile(path string, st *unix.Stat_t) error {
 }
 
 func tooLarge(path string, size int64) error {
-	reason := fmt.Sprintf("is larger (%d bytes) than any pidfile (%d bytes)", size, readLimit)
+	reason := fmt.Sprintf("has %d bytes, more than any pidfile (%d)", size, readLimit)
 	return &resolve.Unsafe{Path: path, Reason: reason, Hint: "check the path"}
 }
 

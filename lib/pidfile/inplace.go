@@ -85,7 +85,7 @@ func (h *Holder) hasOneName(st *unix.Stat_t) error {
 		return nil
 	}
 	return &resolve.Unsafe{
-		Path: h.Path, Reason: "has another name, under which it may matter", Hint: resolve.Quote("rm", h.Path),
+		Path: h.Path, Reason: "has another name (hard link), which may be in use", Hint: resolve.Quote("rm", h.Path),
 	}
 }
 

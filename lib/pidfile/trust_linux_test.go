@@ -23,8 +23,8 @@ func TestNotPidfiles(t *testing.T) {
 	}{
 		"fifo":      {func(d string) error { return syscall.Mkfifo(d+"/f", 0o644) }, "is a FIFO", "rm DIR/f"},
 		"directory": {func(d string) error { return os.Mkdir(d+"/f", 0o755) }, "is a directory", "name a file in it"},
-		"link":      {func(d string) error { return os.Symlink("/etc/passwd", d+"/f") }, "is a symbolic link", "name the file that it leads to"},
-		"dangling":  {func(d string) error { return os.Symlink(d+"/none", d+"/f") }, "is a symbolic link", "name the file that it leads to"},
+		"link":      {func(d string) error { return os.Symlink("/etc/passwd", d+"/f") }, "is a symbolic link", "name the file that it points to"},
+		"dangling":  {func(d string) error { return os.Symlink(d+"/none", d+"/f") }, "is a symbolic link", "name the file that it points to"},
 		"large":     {func(d string) error { return os.WriteFile(d+"/f", make([]byte, readLimit+1), 0o644) }, "is larger", "check the path"},
 		"large, a PID": {func(d string) error {
 			return os.WriteFile(d+"/f", []byte("2147483647\n"+strings.Repeat("\n", readLimit)), 0o644)

@@ -164,7 +164,7 @@ func (h *Holder) guess() error {
 	case !boot.IsZero() && boot.After(written.Add(slack)):
 		h.doubt("the file was written at %s, before this boot at %s, or the clock was set", clock(written), clock(boot))
 	default:
-		h.State, h.Why = Running, fmt.Sprintf("process %d is alive, and the file has no record that would contradict", h.PID)
+		h.State, h.Why = Running, fmt.Sprintf("process %d is running; the file has no record to check it against", h.PID)
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ type UntoldError struct {
 }
 
 func (e *UntoldError) Error() string {
-	return fmt.Sprintf("process %d has exited, and how is not known: %s", e.PID, e.Why)
+	return fmt.Sprintf("process %d has exited, with an unknown status: %s", e.PID, e.Why)
 }
 
 // errUncollected says that a process is a zombie, of which the kernel will tell when its parent has collected it.

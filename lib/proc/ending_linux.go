@@ -34,9 +34,9 @@ func (p *pidfd) ending() (Ending, error) {
 		case err == nil: // so the kernel will tell
 			return Ending{}, errUncollected
 		}
-		return Ending{}, &UntoldError{p.pid, "the kernel does not tell (Linux 6.15 does)"}
+		return Ending{}, &UntoldError{p.pid, "the kernel does not report it (Linux 6.15 does)"}
 	}
-	return Ending{}, &UntoldError{p.pid, "it was collected before, and the kernel kept nothing (Linux 6.15 does)"}
+	return Ending{}, &UntoldError{p.pid, "its parent had collected it, and the kernel kept nothing (Linux 6.15 does)"}
 }
 
 // zombieStatus is the last field of proc_pid_stat(5), which reads 0 for whoever may not trace the process. So that is

@@ -74,13 +74,13 @@ func (w *watch) doubt(m *notify.Message) string {
 	}
 	switch {
 	case m.Cut && (ours || err != nil): // the line that it was cut in would say what it does not
-		return fmt.Sprintf("process %d: a message of more than %d bytes is ignored", m.PID, len(m.Text))
+		return fmt.Sprintf("process %d: ignored a message of more than %d bytes", m.PID, len(m.Text))
 	case ours:
 		return ""
 	case errors.Is(err, proc.ErrNotFound) && m.PID > 0 && m.Gone() && w.could(m):
 		return ""
 	}
-	return fmt.Sprintf("process %d: not one of the daemon's, its message is ignored", m.PID)
+	return fmt.Sprintf("process %d: ignored its message, because it does not belong to the daemon", m.PID)
 }
 
 // could says that the sender of a message, who has ended, may have been one of the process's.
@@ -107,5 +107,5 @@ func (w *watch) name(pid int) {
 		}
 		h.Close()
 	}
-	w.post(Event{Kind: Ignored, Text: fmt.Sprintf("MAINPID=%d is not a process of the daemon's, and ignored", pid)})
+	w.post(Event{Kind: Ignored, Text: fmt.Sprintf("ignored MAINPID=%d, which does not belong to the daemon", pid)})
 }

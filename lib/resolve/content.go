@@ -16,7 +16,7 @@ import (
 // error.
 func ReadFile(path string, limit int64, user int, policy Policy) ([]byte, error) {
 	return readFile(path, limit, policy, func(p *Place, st *unix.Stat_t, word Word) error {
-		const check = "check what it says; only root and the user whose process it is for should be able to change it"
+		const check = "check its content; only root and the user of its process should be able to change it"
 		for i := range word {
 			if word[i].Path == p.File() {
 				word[i].Remedy = check
@@ -37,7 +37,7 @@ func ReadSecret(path string, limit int64) ([]byte, error) {
 			return &Unsafe{Path: path, Reason: fmt.Sprintf("can be read by others (%s)", p.users.describe(st)),
 				Hint: "write a new secret, and " + Quote("chmod 600", path)}
 		case owner != 0 && !isCaller(owner):
-			return &Unsafe{Path: path, Reason: fmt.Sprintf("is owned by %s, who knows it", p.users.name(owner)),
+			return &Unsafe{Path: path, Reason: fmt.Sprintf("is owned by %s, who can read it", p.users.name(owner)),
 				Hint: "write a new secret into a file of your own"}
 		}
 		return word.May(Create, mine{})

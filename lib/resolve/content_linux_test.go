@@ -30,11 +30,11 @@ func TestReadFile(t *testing.T) {
 		{"own", mallory, "may"},
 		{"link", 0, "may"},
 		{"second", 0, "may"}, // a backup's, in a directory of root's
-		{"web1s", web1, "D/web1s: is a symbolic link of web1, which can lead anywhere"},
+		{"web1s", web1, "D/web1s: is a symbolic link of web1, which can point anywhere"},
 		{"web/f", web1, "may"},
 		{"web/f", 0, "D/web: is owned by web1 (mode 0755)"},
 		{"web/f", mallory, "D/web: is owned by web1 (mode 0755)"},
-		{"group", 0, "D/group: file is writable by group web, which includes web1 (owner root, mode 0664); check what it says; only root and the user whose process it is for should be able to change it"},
+		{"group", 0, "D/group: file is writable by group web, which includes web1 (owner root, mode 0664); check its content; only root and the user of its process should be able to change it"},
 	} {
 		text, err := ReadFile(d+"/"+c.path, 10, c.user, Policy{})
 		if got := strings.ReplaceAll(said(err), d, "D"); !strings.HasPrefix(got, c.want) {
@@ -93,7 +93,7 @@ func TestReadSecret(t *testing.T) {
 	for path, want := range map[string]string{
 		"own":   "may",
 		"open":  "D/open: can be read by others (owner root, mode 0640); write a new secret, and chmod 600 D/open",
-		"web1s": "D/web1s: is owned by web1, who knows it; write a new secret into a file of your own",
+		"web1s": "D/web1s: is owned by web1, who can read it; write a new secret into a file of your own",
 		"web/f": "D/web: is owned by web1 (mode 0755)",
 		"fifo":  "D/fifo: is not a regular file",
 	} {

@@ -192,7 +192,7 @@ func TestMagicLinkOfAStranger(t *testing.T) {
 	defer cmd.Wait()
 	defer in.Close()
 	got := verdict(fmt.Sprintf("/proc/%d/cwd/f", cmd.Process.Pid))
-	if !strings.Contains(got, "/cwd: is a symbolic link of mallory, which can lead anywhere; ") {
+	if !strings.Contains(got, "/cwd: is a symbolic link of mallory, which can point anywhere; ") {
 		t.Error(got)
 	}
 }

@@ -48,7 +48,7 @@ func (w *walker) mayFollow(part string, is kind, owner int) error {
 	case !w.users.trusts(owner): // he can exchange it, where he cannot exchange what it leads to
 		return unsafeLink(w.full(part), w.users, owner, w.canUnlink(owner))
 	case is == magicLink && !w.policy.Magic:
-		return &Unsafe{Path: w.full(part), Reason: "is a magic link of /proc, which leads where its text does not say",
+		return &Unsafe{Path: w.full(part), Reason: "is a magic link of /proc, whose text is not where it leads",
 			Hint: "name the file by a path outside of /proc"}
 	}
 	return nil
@@ -59,11 +59,11 @@ func unsafeLink(path string, users *accounts, owner int, removable bool) error {
 	hint := Quote("rm", path)
 	switch {
 	case users.trusts(owner): // somebody may follow the hint to remove /dev/stdout
-		hint = "name the file that it leads to"
+		hint = "name the file that it points to"
 	case !removable:
 		hint = "use a path without that link"
 	}
-	reason := "is a symbolic link of " + users.name(owner) + ", which can lead anywhere"
+	reason := "is a symbolic link of " + users.name(owner) + ", which can point anywhere"
 	return &Unsafe{Path: path, Reason: reason, Hint: hint}
 }
 

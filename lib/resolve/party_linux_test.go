@@ -74,7 +74,7 @@ func TestWord(t *testing.T) {
 		}, "D/f: is owned by mallory (mode 0644); rm D/f"},
 		"a link": {func(t *testing.T, d string) {
 			try(t, os.Remove(d+"/f"), os.Symlink("/etc/passwd", d+"/f"))
-		}, "D/f: is a symbolic link of root, which can lead anywhere; name the file that it leads to"},
+		}, "D/f: is a symbolic link of root, which can point anywhere; name the file that it points to"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := dir(t, d+"/"+strings.ReplaceAll(strings.ReplaceAll(name, " ", "-"), "'", ""), 0, 0, 0o755)
@@ -95,8 +95,8 @@ func TestLinkOwners(t *testing.T) {
 	dir(t, d+"/sticky", 0, 0, 0o1777)
 	for owner, want := range map[int]string{
 		0:       "may",
-		web1:    "D/sticky/link: is a symbolic link of web1, which can lead anywhere; rm D/sticky/link",
-		mallory: "D/sticky/link: is a symbolic link of mallory, which can lead anywhere; rm D/sticky/link",
+		web1:    "D/sticky/link: is a symbolic link of web1, which can point anywhere; rm D/sticky/link",
+		mallory: "D/sticky/link: is a symbolic link of mallory, which can point anywhere; rm D/sticky/link",
 	} {
 		link := d + "/sticky/link"
 		try(t, os.Symlink(d+"/to", link), os.Lchown(link, owner, 0))
@@ -104,7 +104,7 @@ func TestLinkOwners(t *testing.T) {
 			t.Errorf("%s\nnot\n%s", got, want)
 		}
 		if owner == mallory {
-			want := "D/sticky/link: is a symbolic link of mallory, which can lead anywhere; use a path without that link"
+			want := "D/sticky/link: is a symbolic link of mallory, which can point anywhere; use a path without that link"
 			if got := strings.ReplaceAll(verdictOf(t, as(web1), "/", link+"/f"), d, "D"); got != want {
 				t.Errorf("%s\nnot\n%s", got, want)
 			}

@@ -85,9 +85,9 @@ func (p *parser) take(word string) error {
 func (p *parser) wait(word string, wait time.Duration) error {
 	switch {
 	case len(p.steps) == 0 || len(p.steps) == p.repeat:
-		return fmt.Errorf("wait %s has no signal before it (a signal's number is written -%s)", word, word)
+		return fmt.Errorf("wait %s has no signal before it (write -%s for a signal number)", word, word)
 	case p.waited:
-		return fmt.Errorf("wait %s follows a wait (a signal's number is written -%s)", word, word)
+		return fmt.Errorf("wait %s follows a wait (write -%s for a signal number)", word, word)
 	}
 	p.steps[len(p.steps)-1].Wait, p.waited = wait, true
 	return nil

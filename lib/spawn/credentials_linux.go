@@ -93,7 +93,7 @@ func capabilityNumbers(names []string) ([]uintptr, error) {
 	for _, name := range names {
 		i := slices.Index(capabilityNames(), strings.TrimPrefix(strings.ToLower(name), "cap_"))
 		if i < 0 {
-			return nil, fmt.Errorf("there is no capability %q", name)
+			return nil, fmt.Errorf("there is no capability %q; there are %s", name, strings.Join(capabilityNames(), ", "))
 		}
 		numbers = append(numbers, uintptr(i))
 	}

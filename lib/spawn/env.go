@@ -49,7 +49,7 @@ func parseEnvLine(line string) (string, error) {
 	case !ok:
 		return "", fmt.Errorf("%q is not K=V", line)
 	case !validKey(key):
-		return "", fmt.Errorf("%q cannot be the name of a variable", key)
+		return "", fmt.Errorf("%q is not the name of a variable", key)
 	case strings.ContainsRune(value, 0):
 		return "", fmt.Errorf("the value of %s holds a NUL", key)
 	}
@@ -92,7 +92,7 @@ func ParseEnv(s string) (string, error) {
 	case !ok:
 		return "", fmt.Errorf("%q is not K=V", s)
 	case key == "":
-		return "", fmt.Errorf("%q names no variable", s)
+		return "", fmt.Errorf("%q has no name before the =", s)
 	}
 	return s, nil
 }

@@ -34,7 +34,7 @@ func ParseLimit(s string) (Limit, error) {
 		hard = soft
 	}
 	if soft == "" && hard == "" {
-		return Limit{}, fmt.Errorf("%q gives no value", s)
+		return Limit{}, fmt.Errorf("%q has no value", s)
 	}
 	l := Limit{Name: name}
 	for text, bound := range map[*string]**uint64{&soft: &l.Soft, &hard: &l.Hard} {

@@ -14,7 +14,7 @@ import (
 // systemd-userdbd(8), are known to the C library alone (nsswitch.conf(5)), and so to getent(1) and id(1).
 
 // errNoGetent says that there is no program to ask.
-var errNoGetent = errors.New("only /etc/passwd and /etc/group were read, for there is no getent(1) to ask others")
+var errNoGetent = errors.New("only /etc/passwd and /etc/group were read, because there is no getent(1)")
 
 // nssWait is how long a source that does not answer is waited for.
 const nssWait = 20 * time.Second
@@ -48,7 +48,7 @@ func groupIDs(login string) ([]int, error) {
 	for _, word := range strings.Fields(out) {
 		id, ok := parseID(word)
 		if !ok {
-			return nil, fmt.Errorf("id -G %s: %q is not a group's number", login, word)
+			return nil, fmt.Errorf("id -G %s: %q is not a group ID", login, word)
 		}
 		ids = append(ids, id)
 	}

@@ -89,7 +89,7 @@ type UntoldError struct {
 }
 
 func (e *UntoldError) Error() string {
-	return fmt.Sprintf("cannot tell whether the user %s can %s: the caller may not look", e.User, e.Step)
+	return fmt.Sprintf("cannot tell whether the user %s can %s: the caller has no permission to check", e.User, e.Step)
 }
 
 // Ending is how a process ended.

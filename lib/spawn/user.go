@@ -30,7 +30,7 @@ type User struct {
 func ParseUser(s string) (*User, error) {
 	names := strings.Split(s, ":")
 	if names[0] == "" {
-		return nil, fmt.Errorf("%q names no user", s)
+		return nil, fmt.Errorf("%q is not a user", s)
 	}
 	u, err := lookupUser(names[0])
 	if err != nil {
@@ -87,10 +87,10 @@ func lookupUser(name string) (*User, error) {
 	u := &User{Name: name, Login: entry.Username, Home: cmp.Or(entry.HomeDir, "/"), Shell: loginShell(entry.Username)}
 	var isUID, isGID bool
 	if u.UID, isUID = parseID(entry.Uid); !isUID {
-		return nil, fmt.Errorf("user %q has the strange uid %q", name, entry.Uid)
+		return nil, fmt.Errorf("user %q has the invalid uid %q", name, entry.Uid)
 	}
 	if u.GID, isGID = parseID(entry.Gid); !isGID {
-		return nil, fmt.Errorf("user %q has the strange gid %q", name, entry.Gid)
+		return nil, fmt.Errorf("user %q has the invalid gid %q", name, entry.Gid)
 	}
 	groups, err := entry.GroupIds()
 	if err != nil {
@@ -125,7 +125,7 @@ func lookupElsewhere(name string) (*User, error) {
 	uid, isUID := parseID(entry[2])
 	gid, isGID := parseID(entry[3])
 	if !isUID || !isGID {
-		return nil, fmt.Errorf("user %q has the strange numbers %q and %q", name, entry[2], entry[3])
+		return nil, fmt.Errorf("user %q has the invalid IDs %q and %q", name, entry[2], entry[3])
 	}
 	groups, err := groupIDs(entry[0])
 	if err != nil {

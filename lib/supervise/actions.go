@@ -196,7 +196,7 @@ func (l *loop) turn(h happening) phase {
 	case h.event == toStop && ends && !l.halting.hastened && l.halting.begun.Load():
 		l.halting.hastened = true
 		close(l.halting.hasten)
-		l.Log.Warn("hastening to KILL", "pid", l.child.PID())
+		l.Log.Warn("skipping to KILL", "pid", l.child.PID())
 	default:
 		l.aim(h.request)
 	}

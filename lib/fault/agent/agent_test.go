@@ -449,9 +449,9 @@ func TestLease(t *testing.T) {
 	f := newFixture(t, config(t, "lives"))
 	f.ask(400, "a lease needs", "PUT", "/v1/lease", `{"id":"","ttl":"1s"}`)
 	f.ask(200, "", "PUT", "/v1/lease", `{"id":"one","owner":"the first","ttl":"30s"}`)
-	f.ask(409, "in the hands of the first", "PUT", "/v1/lease", `{"id":"two","owner":"x","ttl":"30s"}`)
-	f.ask(409, "in the hands of the first", "POST", "/v1/start", "")
-	f.ask(409, "in the hands of the first", "DELETE", "/v1/lease", "")
+	f.ask(409, "leased to the first", "PUT", "/v1/lease", `{"id":"two","owner":"x","ttl":"30s"}`)
+	f.ask(409, "leased to the first", "POST", "/v1/start", "")
+	f.ask(409, "leased to the first", "DELETE", "/v1/lease", "")
 	f.lease = "one"
 	f.ask(200, "", "POST", "/v1/start", "")
 	f.ask(200, "", "POST", "/v1/pause", `{"hold":"60s"}`)
@@ -483,8 +483,8 @@ func TestAddress(t *testing.T) {
 		a    Address
 		want string
 	}{
-		{Address{Listen: "0.0.0.0:0"}, "anybody who reaches 0.0.0.0:0"},
-		{Address{Listen: ":0"}, "anybody who reaches :0"},
+		{Address{Listen: "0.0.0.0:0"}, "any user who reaches 0.0.0.0:0"},
+		{Address{Listen: ":0"}, "any user who reaches :0"},
 		{Address{Listen: "0.0.0.0:0", TokenFile: write("open", "long enough", 0o644)}, "can be read by others (owner "},
 		{Address{Listen: "0.0.0.0:0", TokenFile: write("short", "short", 0o600)}, "shorter than 8"},
 		{Address{Listen: "nonsense"}, "neither unix:PATH nor HOST:PORT"},
@@ -514,7 +514,7 @@ func TestAddress(t *testing.T) {
 		if err := os.Chown(foreign, 65534, 0); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := fault.ReadToken(foreign); err == nil || !strings.Contains(err.Error(), "who knows it") {
+		if _, err := fault.ReadToken(foreign); err == nil || !strings.Contains(err.Error(), "who can read it") {
 			t.Errorf("a token of another user: %v", err)
 		}
 	}

@@ -117,7 +117,7 @@ func (a *Agent) startAttached(variant string) error {
 			return err
 		}
 		if time.Now().After(end) {
-			return refuse(409, "%s has ended well, and no member was there within %v", cmd.Args[0], attachWait)
+			return refuse(409, "%s exited with status 0, but no member appeared within %v", cmd.Args[0], attachWait)
 		}
 	}
 }

@@ -112,7 +112,7 @@ func (a *Agent) diskEnds(c *child.Child) {
 	if a.closed {
 		return
 	}
-	a.Log("the file system over %s has ended", a.Dir)
+	a.Log("the file system over %s is gone", a.Dir)
 	if err := disk.Revive(a.Dir); err != nil {
 		a.Log("%v", err)
 	}

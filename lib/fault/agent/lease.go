@@ -30,7 +30,7 @@ func (l *lease) stop() {
 // allows says whether the holder of id may give orders.
 func (l *lease) allows(id string) error {
 	if l != nil && subtle.ConstantTimeCompare([]byte(id), []byte(l.ID)) != 1 {
-		return refuse(409, "the member is in the hands of %s", l.Owner)
+		return refuse(409, "the member is leased to %s", l.Owner)
 	}
 	return nil
 }

@@ -67,7 +67,7 @@ func (a Address) Open() (l net.Listener, token string, err error) {
 	case unix && path == "":
 		return nil, "", &SyntaxError{"unix: names no path"}
 	case unix && path[0] == '@': // which package net takes for an abstract socket
-		return nil, "", &SyntaxError{fmt.Sprintf("%s is an abstract socket, to which anybody could give orders; a file of that name is unix:./%s", a.Listen, path)}
+		return nil, "", &SyntaxError{fmt.Sprintf("%s is an abstract socket, to which any user could give orders; a file of that name is unix:./%s", a.Listen, path)}
 	case unix && a.Cert != "":
 		return nil, "", &SyntaxError{"a UNIX socket speaks no TLS"}
 	case unix:
@@ -139,7 +139,7 @@ func listenTCP(address string, known bool) (net.Listener, error) {
 			loopback = loopback && ip.IP.IsLoopback()
 		}
 		if !loopback {
-			return nil, &ExposedError{fmt.Sprintf("anybody who reaches %s could give orders", address), "use --token-file or --client-ca, or listen on unix:PATH or 127.0.0.1"}
+			return nil, &ExposedError{fmt.Sprintf("any user who reaches %s could give orders", address), "use --token-file or --client-ca, or listen on unix:PATH or 127.0.0.1"}
 		}
 	}
 	l, err := net.Listen("tcp", address)

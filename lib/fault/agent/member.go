@@ -196,10 +196,10 @@ func (a *Agent) watch(m *member) {
 	if m.child != nil {
 		if a.Attach == nil {
 			if err := m.child.Clear(); err != nil && !errors.Is(err, proc.ErrNotFound) {
-				a.Log("end what the member has left: %v", err)
+				a.Log("stop what the member left behind: %v", err)
 			}
 			if err := a.finish(m.reach); err != nil && !errors.Is(err, proc.ErrNotFound) {
-				a.Log("end what the member has left: %v", err)
+				a.Log("stop what the member left behind: %v", err)
 			}
 		}
 		if end, err := m.child.Reap(); err == nil {

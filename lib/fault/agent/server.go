@@ -115,7 +115,7 @@ func (a *Agent) guarding(token string, next http.Handler) http.Handler {
 			}
 		}()
 		if r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "" {
-			fail(w, refuse(403, "not for browsers: any page could ask them to"))
+			fail(w, refuse(403, "not for browsers: any web page could make them send it"))
 			return
 		}
 		if denied := askerOf(r.Context()).denied; denied != "" {

@@ -38,7 +38,7 @@ func Parse(s fault.Spec) (Rule, error) {
 	switch s.Direction {
 	case "", fault.Both, fault.In, fault.Out:
 	default:
-		return r, fmt.Errorf("direction %q is none of both, in, out", s.Direction)
+		return r, fmt.Errorf("direction %q is not both, in or out", s.Direction)
 	}
 	if OnReceipt(s.Kind) && s.Direction == fault.Out {
 		return r, fmt.Errorf("%s works on receipt only: ask the agents of the peers, with direction in", s.Kind)

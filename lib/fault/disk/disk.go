@@ -68,11 +68,11 @@ func Check(s fault.Spec) error {
 		return fmt.Errorf("%v percent of the operations is not within 0 to 100", s.Percent)
 	}
 	if len(s.Ops) > 0 && s.Kind != fault.EIO {
-		return fmt.Errorf("ops are of %s", fault.EIO)
+		return fmt.Errorf("ops is only for %s", fault.EIO)
 	}
 	for _, op := range s.Ops {
 		if !slices.Contains(operations(), op) {
-			return fmt.Errorf("operation %q is none of %v", op, operations())
+			return fmt.Errorf("operation %q is not one of %v", op, operations())
 		}
 	}
 	for _, p := range s.Paths {

@@ -52,7 +52,7 @@ func readEDN(in *bufio.Reader, add func(Event, int) error) (cut bool, err error)
 		}
 		m, isMap := form.(map[string]any)
 		if !isMap {
-			return false, &FormatError{line, "it is no map of EDN"}
+			return false, &FormatError{line, "it is not an EDN map"}
 		}
 		e, skip, err := event(m)
 		if err != nil {
@@ -83,7 +83,7 @@ func event(m map[string]any) (e Event, skip bool, err error) {
 		return e, true, nil // the nemesis
 	}
 	if e.Process, err = number.Int64(); err != nil {
-		return e, false, fmt.Errorf("process %s is no whole number", number)
+		return e, false, fmt.Errorf("process %s is not a whole number", number)
 	}
 	kind, _ := m["type"].(string)
 	e.F, _ = m["f"].(string)
@@ -93,7 +93,7 @@ func event(m map[string]any) (e Event, skip bool, err error) {
 	}
 	if t, ok := m["time"].(json.Number); ok {
 		if e.Time, err = t.Int64(); err != nil {
-			return e, false, fmt.Errorf("time %s is no whole number of nanoseconds", t)
+			return e, false, fmt.Errorf("time %s is not a whole number of nanoseconds", t)
 		}
 		e.Timed = true
 	}
@@ -280,7 +280,7 @@ func (r *edn) word() (any, error) {
 	case "true", "false":
 		return w == "true", nil
 	case "":
-		return nil, &FormatError{r.line, "it is no EDN"}
+		return nil, &FormatError{r.line, "it is not EDN"}
 	}
 	if w[0] == ':' {
 		return w[1:], nil

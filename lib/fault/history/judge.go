@@ -78,7 +78,7 @@ func Judge(h *History, model string, limits Limits) Verdict {
 	for i := range h.Ops {
 		o := h.Ops[i]
 		if o.F = names[o.F]; o.F == "" {
-			return v.unsure("line %d: %q is no operation of %s", o.Line, h.Ops[i].F, model)
+			return v.unsure("line %d: %q is not an operation of %s", o.Line, h.Ops[i].F, model)
 		}
 		if len(o.In) == 0 && o.F != "read" && o.F != "dequeue" {
 			return v.unsure("line %d: %s has no value", o.Line, o.F)

@@ -131,7 +131,7 @@ func ParseLine(text []byte) (e Event, skip bool, err error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	if err := d.Decode(&raw); err != nil {
-		return e, false, errors.New("it is no object of JSON")
+		return e, false, errors.New("it is not a JSON object")
 	}
 	if d.More() {
 		return e, false, errors.New("there is more than one object in it")
@@ -141,7 +141,7 @@ func ParseLine(text []byte) (e Event, skip bool, err error) {
 	}
 	e = Event{Type: raw.Type, F: raw.F, Value: raw.Value}
 	if e.Process, err = strconv.ParseInt(string(raw.Process), 10, 64); err != nil {
-		return e, false, fmt.Errorf("process %s is no whole number", raw.Process)
+		return e, false, fmt.Errorf("process %s is not a whole number", raw.Process)
 	}
 	if e.Key = string(raw.Key); e.Key == "null" {
 		e.Key = ""
@@ -150,7 +150,7 @@ func ParseLine(text []byte) (e Event, skip bool, err error) {
 	}
 	if raw.Time != nil {
 		if e.Time, err = raw.Time.Int64(); err != nil {
-			return e, false, fmt.Errorf("time %s is no whole number of nanoseconds", *raw.Time)
+			return e, false, fmt.Errorf("time %s is not a whole number of nanoseconds", *raw.Time)
 		}
 		e.Timed = true
 	}
@@ -161,7 +161,7 @@ func (e *Event) check() error {
 	switch e.Type {
 	case Invoke, OK, Fail, Info:
 	default:
-		return fmt.Errorf("type %q is none of invoke, ok, fail, info", e.Type)
+		return fmt.Errorf("type %q is not invoke, ok, fail or info", e.Type)
 	}
 	if e.F == "" && e.Type == Invoke {
 		return errors.New("f, the operation, is missing")
@@ -180,7 +180,7 @@ func (e *Event) micro() error {
 	}
 	one, _ := all[0].([]any)
 	if len(one) != 3 {
-		return errors.New("a transaction is [[f, key, value]]")
+		return errors.New("a transaction must be [[f, key, value]]")
 	}
 	e.F, e.Key, e.Value = fmt.Sprint(one[0]), Text(one[1]), one[2]
 	if long := map[string]string{"r": "read", "w": "write"}[e.F]; long != "" {
@@ -214,7 +214,7 @@ func given(e *Event) ([]string, error) {
 	}
 	both, _ := e.Value.([]any)
 	if len(both) != 2 {
-		return nil, &FormatError{e.Line, "the value of cas is [old, new]"}
+		return nil, &FormatError{e.Line, "the value of cas must be [old, new]"}
 	}
 	return []string{Text(both[0]), Text(both[1])}, nil
 }

@@ -40,7 +40,7 @@ func set(ops []Op) (int, string) {
 			a, known := added[v]
 			switch {
 			case seen[v]:
-				return i, fmt.Sprintf("%v: %s is there twice", r, v)
+				return i, fmt.Sprintf("%v: %s appears twice", r, v)
 			case !known || ops[a].Call > r.Return:
 				return i, fmt.Sprintf("%v: %s was never added", r, v)
 			}
@@ -158,7 +158,7 @@ func appended(ops []Op) (int, string) {
 	order := map[string]int{}
 	for i, v := range ops[longest].Out {
 		if _, twice := order[v]; twice {
-			return longest, fmt.Sprintf("%v: %s is there twice", &ops[longest], v)
+			return longest, fmt.Sprintf("%v: %s appears twice", &ops[longest], v)
 		}
 		order[v] = i
 	}

@@ -179,7 +179,7 @@ func (l *Lab) await(ctx context.Context) error {
 		for !answers(ctx, strings.TrimPrefix(m.Agent, "unix:")) {
 			select {
 			case <-l.agents[i].Done():
-				return fmt.Errorf("the agent of %s has ended", m.Name)
+				return fmt.Errorf("the agent of %s has exited", m.Name)
 			case <-ctx.Done():
 				return fmt.Errorf("the agent of %s: %w", m.Name, context.Cause(ctx))
 			case <-time.After(20 * time.Millisecond):

@@ -37,7 +37,7 @@ func (p *Plan) check() *flaw {
 		case reserved(m.Name):
 			return at(here+".name", "name %q means a choice of members", m.Name)
 		case names[m.Name]:
-			return at(here+".name", "a second member called %s", m.Name)
+			return at(here+".name", "two members are called %s", m.Name)
 		case m.Agent == "":
 			return at(here, "member %s has no agent", m.Name)
 		case agents[where(m.Agent)]:
@@ -90,7 +90,7 @@ func (p *Plan) check() *flaw {
 			return at(here+".name", "name %q holds a control character", c.Name)
 		}
 		if seen[c.Name] {
-			return at(here, "a second case called %s", c.Name)
+			return at(here, "two cases are called %s", c.Name)
 		}
 		seen[c.Name] = true
 		if f := p.checkCase(here, c); f != nil {
@@ -200,11 +200,11 @@ func checkParameters(here string, c Case) *flaw {
 		{"ops", len(c.Ops) > 0, EIO},
 	} {
 		if one.said && c.Fault != one.fault {
-			return at(here+"."+one.key, "%s is of fault %s", one.key, one.fault)
+			return at(here+"."+one.key, "%s is only for fault %s", one.key, one.fault)
 		}
 	}
 	if c.Variant != "" && !Ends(c.Fault) && c.Fault != "start" && c.Fault != "restart" {
-		return at(here+".variant", "variant is of kill, stop, wipe, power and corrupt")
+		return at(here+".variant", "variant is only for kill, stop, wipe, power and corrupt")
 	}
 	if f := checkDisk(here, c); f != nil {
 		return f
@@ -213,9 +213,9 @@ func checkParameters(here string, c Case) *flaw {
 	case c.Shape != "" && len(c.Sides)+len(c.Links) > 0:
 		return at(here+".shape", "shape cannot be combined with sides and links")
 	case c.From != "" && (!Networked(c.Fault) || c.Fault == Partition):
-		return at(here+".from", "from is of network faults, but not of partition")
+		return at(here+".from", "from is only for network faults, and not for partition")
 	case !slices.Contains([]string{"", FromMembers, FromClients, FromAll}, c.From):
-		return at(here+".from", "from %q is none of members, clients, all", c.From)
+		return at(here+".from", "from %q is not members, clients or all", c.From)
 	case c.From != "" && c.From != FromMembers && cut.OnReceipt(fault.Kind(c.Fault)) && c.Direction != fault.In:
 		return at(here+".from", "%s works on receipt, and the clients have no agents: it needs direction: in", c.Fault)
 	}
@@ -234,7 +234,7 @@ func checkDisk(here string, c Case) *flaw {
 	case c.Fault == Corrupt:
 		err = disk.CheckCorruption((&Plan{}).Told(c, 0))
 	case len(c.Paths) > 0:
-		return at(here+".paths", "paths are of corrupt, eio, enospc and slow-fsync")
+		return at(here+".paths", "paths is only for corrupt, eio, enospc and slow-fsync")
 	}
 	if err != nil {
 		return at(here, "%v", err)
@@ -248,14 +248,14 @@ func (p *Plan) checkOn(here string, c Case) *flaw {
 	}
 	for i, n := range c.On.Names {
 		if slices.Contains(c.On.Names[:i], n) {
-			return at(here+".on", "%s is there twice", n)
+			return at(here+".on", "%s is listed twice", n)
 		}
 		if p.Member(n) == nil || p.Member(n).Name != n {
 			return at(fmt.Sprintf("%s.on", here), "no member is called %s", c.On.Names[i])
 		}
 	}
 	if (c.On.Choice == Leader || c.On.Choice == Follower) && len(p.Leader) == 0 {
-		return at(here+".on", "%s cannot be drawn without a leader command", c.On.Choice)
+		return at(here+".on", "%s cannot be chosen without a leader command", c.On.Choice)
 	}
 	if c.On.set() {
 		if _, err := p.Draw(c, 1, p.Members[0].Name); err != nil {

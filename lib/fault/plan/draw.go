@@ -90,7 +90,7 @@ func (p *Plan) Draw(c Case, round int, leader string) ([]string, error) {
 		size = n/2 + 1
 	case Leader, Follower:
 		if !slices.Contains(names, leader) {
-			return nil, fmt.Errorf("%s cannot be drawn, there is no leader", c.On.Choice)
+			return nil, fmt.Errorf("%s cannot be chosen: there is no leader", c.On.Choice)
 		}
 		if c.On.Choice == Leader {
 			return []string{leader}, nil
@@ -131,10 +131,10 @@ func (p *Plan) Sides(c Case, round int) (map[string][]string, error) {
 	n := len(p.Members)
 	least := map[string]int{Halves: 2, Ring: 4, Bridge: 3}[c.Shape]
 	if least == 0 {
-		return nil, fmt.Errorf("shape %q is none of halves, ring, bridge, zones", c.Shape)
+		return nil, fmt.Errorf("shape %q is not halves, ring, bridge or zones", c.Shape)
 	}
 	if n < least {
-		return nil, fmt.Errorf("a %s needs %d members, there are %d", c.Shape, least, n)
+		return nil, fmt.Errorf("a %s needs at least %d members, and the plan has %d", c.Shape, least, n)
 	}
 	place := make([]int, n) // of each member in a drawn row
 	for at, i := range p.random("sides "+c.Name, round).Perm(n) {

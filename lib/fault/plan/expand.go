@@ -57,14 +57,14 @@ func (e *expansion) node(n ast.Node, depth int) (ast.Node, error) {
 	case *ast.AliasNode:
 		v := e.anchors[n.Value.GetToken().Value]
 		if v == nil {
-			return nil, flawAt(n.Value, "no anchor before this is called %s", n.Value.GetToken().Value)
+			return nil, flawAt(n.Value, "no anchor is called %s before this", n.Value.GetToken().Value)
 		}
 		if e.nodes += e.sizes[v]; e.nodes > nodeLimit {
 			return nil, flawAt(n.Value, "the aliases make this plan too large")
 		}
 		return v, nil
 	case *ast.TagNode:
-		return nil, flawAt(n, "tags such as %s are not taken", n.Start.Value)
+		return nil, flawAt(n, "tags such as %s are not supported", n.Start.Value)
 	case *ast.SequenceNode:
 		for i, v := range n.Values {
 			var err error
@@ -109,7 +109,7 @@ func (e *expansion) mapping(n *ast.MappingNode, depth int) (ast.Node, error) {
 		}
 		key := keyText(v)
 		if seen[key] {
-			return nil, flawAt(v.Key, "%q is there twice", key)
+			return nil, flawAt(v.Key, "%q appears twice", key)
 		}
 		seen[key], v.Value = true, value
 		own = append(own, v)

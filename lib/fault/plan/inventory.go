@@ -121,7 +121,7 @@ func (p *Plan) zones() []string {
 func (p *Plan) zone(c Case, round int) ([]string, error) {
 	zones := p.zones()
 	if len(zones) == 0 {
-		return nil, fmt.Errorf("%s cannot be drawn, no member has one", c.On.Choice)
+		return nil, fmt.Errorf("%s cannot be chosen: no member has one", c.On.Choice)
 	}
 	picked := zones[p.random("on "+c.Name, round).IntN(len(zones))]
 	var names []string

@@ -41,7 +41,7 @@ func (l *Loads) read(decode func(any) error) error {
 	var no bool
 	if decode(&no) == nil {
 		if no {
-			return errors.New("load is false, or a list of commands")
+			return errors.New("load must be false or a list of commands")
 		}
 		return nil
 	}
@@ -146,7 +146,7 @@ func (p *Plan) checkCaseTraffic(here string, c Case) *flaw {
 	case c.During != "" && p.LimitOf(c) >= p.HoldOf(c):
 		return at(here+".limit", "limit must be shorter than hold")
 	case c.MayExit != "" && c.MayExit != "target":
-		return at(here+".may_exit", "may_exit is target")
+		return at(here+".may_exit", "may_exit must be target")
 	}
 	return nil
 }

@@ -182,7 +182,7 @@ func (c *Command) read(decode func(any) error) error {
 	}
 	var argv []string
 	if err := decode(&argv); err != nil {
-		return errors.New("a command is a list of words, or one text for sh -c")
+		return errors.New("a command must be a list of words, or one text for sh -c")
 	}
 	if len(argv) == 0 || argv[0] == "" {
 		return errors.New("an empty command")
@@ -208,7 +208,7 @@ func (h *Health) read(decode func(any) error) error {
 		return nil
 	}
 	if err := decode(&form); err != nil || len(form.Exec) == 0 {
-		return errors.New("health is a URL, or exec with a command")
+		return errors.New("health must be a URL, or exec with a command")
 	}
 	h.Exec = form.Exec
 	return nil
@@ -232,7 +232,7 @@ func (o *On) read(decode func(any) error) error {
 		return nil
 	}
 	if err := decode(&o.Names); err != nil || len(o.Names) == 0 {
-		return errors.New("on is one, follower, leader, minority, majority, all, or names of members")
+		return errors.New("on must be one, follower, leader, minority, majority, all, or names of members")
 	}
 	return nil
 }
@@ -246,7 +246,7 @@ func (d *Duration) UnmarshalYAML(n ast.Node) error { return placed(n, d.read) }
 func (d *Duration) read(decode func(any) error) error {
 	var text string
 	if err := decode(&text); err != nil {
-		return errors.New("a duration is a text such as 500ms or 1m, or seconds")
+		return errors.New("a duration must be a text such as 500ms or 1m, or a number of seconds")
 	}
 	v, err := duration.Parse(text)
 	*d = Duration(v)
@@ -262,7 +262,7 @@ func (s *Size) UnmarshalYAML(n ast.Node) error { return placed(n, s.read) }
 func (s *Size) read(decode func(any) error) error {
 	var text string
 	if err := decode(&text); err != nil {
-		return errors.New("a size is a number of bytes such as 4096, 64KiB or 1.5MiB")
+		return errors.New("a size must be a number of bytes such as 4096, 64KiB or 1.5MiB")
 	}
 	v, err := ParseSize(text)
 	*s = Size(v)

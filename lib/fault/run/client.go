@@ -149,7 +149,7 @@ func (c *client) do(ctx context.Context, method, path string, body any) (fault.S
 			p.Error = "it answered " + answer.Status
 		}
 		if answer.StatusCode == http.StatusNotFound {
-			p.Error = fmt.Sprintf("it does not know %s: it may be of another version", path)
+			p.Error = fmt.Sprintf("it does not know %s: it may have another version", path)
 		}
 		return s, &RefusedError{answer.StatusCode, fmt.Sprintf("agent of %s: %s", c.member, p.Error)}
 	}

@@ -177,7 +177,7 @@ func (c *Cluster) Heal() error {
 		if err == nil {
 			var s fault.Status
 			if s, err = a.status(ctx); err == nil && (len(s.Faults) > 0 || s.State == fault.Paused || s.State == fault.Stopped || s.State == fault.Wiped) {
-				err = fmt.Errorf("%s is %s, with %d faults in force", a.member, s.State, len(s.Faults))
+				err = fmt.Errorf("%s is %s, faults in force: %d", a.member, s.State, len(s.Faults))
 			}
 		}
 		if err != nil {

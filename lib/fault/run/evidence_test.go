@@ -47,7 +47,7 @@ func TestNotHealed(t *testing.T) {
 		return 0, nil
 	}
 	_, err := Run(context.Background(), w.plan("cases: [{fault: none}]"), Options{Evidence: filepath.Join(t.TempDir(), "e")})
-	if left := (*LeftError)(nil); !errors.As(err, &left) || !strings.Contains(err.Error(), "m3 is running, with 1 faults in force") {
+	if left := (*LeftError)(nil); !errors.As(err, &left) || !strings.Contains(err.Error(), "m3 is running, faults in force: 1") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -197,7 +197,7 @@ func (t *trial) spoiled() error {
 		n += p.Failed + p.Unknown
 	}
 	if n > *t.traffic.MaxFailed {
-		return fmt.Errorf("%d operations failed, more than max_failed %d", n, *t.traffic.MaxFailed)
+		return fmt.Errorf("failed operations: %d, more than max_failed %d", n, *t.traffic.MaxFailed)
 	}
 	return nil
 }
@@ -250,9 +250,9 @@ func (t *trial) served() error {
 		}
 		switch {
 		case n > 0:
-			return fmt.Errorf("available while the fault held: %d operations succeeded that began more than %v after it", n, limit)
+			return fmt.Errorf("available while the fault held: operations that began more than %[2]v after it and succeeded: %[1]d", n, limit)
 		case tried == 0:
-			return fmt.Errorf("nothing was tried while the fault held, so that it is not known to be unavailable")
+			return fmt.Errorf("nothing was tried while the fault held, so it is not known whether it was available")
 		}
 	}
 	return nil

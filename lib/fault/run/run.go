@@ -127,7 +127,7 @@ func Run(ctx context.Context, p *plan.Plan, o Options) (r *report.Run, err error
 // DeadlineError is a run that took longer than it may.
 type DeadlineError struct{ Limit time.Duration }
 
-func (e *DeadlineError) Error() string { return fmt.Sprintf("the run was ended after %v", e.Limit) }
+func (e *DeadlineError) Error() string { return fmt.Sprintf("the run was stopped after %v", e.Limit) }
 
 // Unwrap says that it is a time limit.
 func (e *DeadlineError) Unwrap() error { return context.DeadlineExceeded }

@@ -62,7 +62,7 @@ func (m *member) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (m *member) obey(r *http.Request, order string) (int, error) {
 	if id := r.Header.Get(fault.LeaseHeader); m.lease != "" && id != m.lease && order != "status" {
-		return 409, errors.New("the member is in the hands of another")
+		return 409, errors.New("the member is leased to another")
 	}
 	if order != "status" && order != "lease" {
 		m.told = append(m.told, order)

@@ -68,7 +68,7 @@ func TestAgentOfAnotherVersion(t *testing.T) {
 	if s, err := c.status(t.Context()); err != nil || s.State != fault.Running {
 		t.Error(s, err)
 	}
-	if _, err := c.order(t.Context(), "power", fault.Order{}); err == nil || !strings.Contains(err.Error(), "agent of m1: it does not know power: it may be of another version") {
+	if _, err := c.order(t.Context(), "power", fault.Order{}); err == nil || !strings.Contains(err.Error(), "agent of m1: it does not know power: it may have another version") {
 		t.Error(err)
 	}
 	if _, err := c.order(t.Context(), "stop", fault.Order{}); err == nil || !strings.Contains(err.Error(), "does not answer like an agent") {
