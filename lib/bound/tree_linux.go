@@ -22,7 +22,7 @@ type tree struct {
 
 func newTree(k keeping) (*tree, error) {
 	if len(k.strange) > 0 {
-		return nil, errors.New("it was executed by a program that had children, whose orphans could not be told from COMMAND's")
+		return nil, errors.New("it was executed by a program that had children, whose orphans could not be distinguished from COMMAND's")
 	}
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("become the reaper of orphans: %w", err)

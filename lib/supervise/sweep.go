@@ -38,7 +38,7 @@ func (l *loop) press(happening) phase {
 	if l.halting.begun.Load() && !l.halting.hastened {
 		l.halting.hastened = true
 		close(l.halting.hasten)
-		l.Log.Warn("hastening to KILL")
+		l.Log.Warn("skipping to KILL")
 	}
 	return sweeping
 }
