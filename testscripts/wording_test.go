@@ -1,4 +1,6 @@
-package applets
+//go:build linux
+
+package testscripts
 
 import (
 	"go/ast"
@@ -12,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"pidbox/applets"
 	"pidbox/lib/manual"
 )
 
@@ -31,7 +34,8 @@ var (
 
 // TestWording holds the help and the pages to the words of the head comment of applet.Call.Say, as far as a machine can.
 func TestWording(t *testing.T) {
-	for _, a := range everything() {
+	for _, entry := range applets.List() {
+		a := entry.New()
 		page := manual.Page(a, manual.Edition{Version: "1", Date: "January 1, 2026"})
 		for line := range strings.Lines(page + manual.Help(a)) {
 			plain := allowed.ReplaceAllString(strings.NewReplacer(`\fI`, "", `\fB`, "", `\fR`, "").Replace(line), "")
@@ -45,7 +49,7 @@ func TestWording(t *testing.T) {
 // TestWordingOfMessages holds every message to them: each text of the program that is more than a word.
 func TestWordingOfMessages(t *testing.T) {
 	count := 0
-	for _, root := range []string{".", "../lib"} {
+	for _, root := range []string{"../applets", "../lib"} {
 		err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
 			if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
 				return err
