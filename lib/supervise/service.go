@@ -36,6 +36,7 @@ type Service struct {
 	want    ready.Want
 	self    proc.Identity
 	last    *child.Child // the one last on record
+	env     []string     // of the last that was started: with its NOTIFY_SOCKET
 }
 
 func newService(c Config, log logger) (*Service, error) {
@@ -54,6 +55,9 @@ func newService(c Config, log logger) (*Service, error) {
 func (s *Service) like() spawn.Command {
 	like := s.program.command
 	like.Dir = s.program.cwd
+	if s.env != nil {
+		like.Env = s.env
+	}
 	return like
 }
 
@@ -152,7 +156,7 @@ func (s *Service) Start(ctx context.Context) (started Child, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.last = c
+	s.last, s.env = c, cmd.Env
 	if course != nil {
 		course.Watch(c, c.Began())
 	}
