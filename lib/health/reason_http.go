@@ -76,14 +76,23 @@ func sayCertificate(err error) string {
 		}
 		return "certificate signed by unknown authority"
 	}
-	if _, why, is := strings.Cut(err.Error(), badCertificate); is {
-		return "certificate not valid: " + strings.TrimPrefix(why, "x509: ")
+	for _, words := range badCertificate() {
+		if _, why, is := strings.Cut(err.Error(), words); is {
+			why, _, _ = strings.Cut(why, " (see ")
+			return "certificate not valid: " + strings.TrimPrefix(why, "x509: ")
+		}
 	}
 	return ""
 }
 
-// badCertificate is crypto/tls's word on one that it cannot read.
-const badCertificate = "tls: failed to parse certificate from server: "
+// badCertificate is crypto/tls's words before it says why it does not accept one, or its key, without a type for that.
+func badCertificate() []string {
+	return []string{
+		"tls: failed to parse certificate from server: ",
+		"tls: server sent certificate containing ",
+		"tls: invalid signature by the server certificate: crypto/rsa: ",
+	}
+}
 
 func sayValidity(c *x509.Certificate) string {
 	if time.Now().Before(c.NotBefore) {
@@ -111,5 +120,5 @@ func names(c *x509.Certificate) string {
 // unbelieved says that a certificate was refused.
 func unbelieved(err error) bool {
 	var certificate *tls.CertificateVerificationError
-	return errors.As(err, &certificate) || strings.Contains(err.Error(), badCertificate)
+	return errors.As(err, &certificate) || sayCertificate(err) != ""
 }

@@ -5,6 +5,7 @@ package health
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -96,6 +97,21 @@ func TestBadFiles(t *testing.T) {
 		_, err := Parse("https://localhost/", c.o)
 		if err == nil || !regexp.MustCompile("^"+c.want+"$").MatchString(err.Error()) {
 			t.Errorf("%+v: error %v, want %s", c.o, err, c.want)
+		}
+	}
+}
+
+// What crypto/tls says without a type is about the certificate all the same, and no answer of the service.
+func TestUntypedCertificateErrors(t *testing.T) {
+	t.Parallel()
+	for _, said := range []string{
+		"tls: server sent certificate containing RSA key larger than 8192 bits",
+		"tls: invalid signature by the server certificate: crypto/rsa: 768-bit keys are insecure (see https://x)",
+		"tls: failed to parse certificate from server: x509: negative serial number",
+	} {
+		err := plainNet(errors.New(said))
+		if !errors.Is(err, ErrNotAsked) || !strings.HasPrefix(err.Error(), "certificate not valid: ") || strings.Contains(err.Error(), "see") {
+			t.Errorf("%v", err)
 		}
 	}
 }
