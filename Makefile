@@ -101,7 +101,8 @@ peers: ## the tools that pidbox is measured against, from Debian
 	testscripts/bench/peers
 
 waits: build peers ## wait-healthy and its peers before the same services; writes packaging/docs/waiting.md (root)
-	$(GO) run ./testscripts/waits -out packaging/docs/waiting.md ./$(BINARY)
+	testscripts/waits/peers $${XDG_CACHE_HOME:-$$HOME/.cache}/pidbox-waits
+	PATH="$${XDG_CACHE_HOME:-$$HOME/.cache}/pidbox-waits/bin:$$PATH" $(GO) run ./testscripts/waits -out packaging/docs/waiting.md ./$(BINARY)
 
 soak: build ## random lives of processes for D, with a checker that knows who owns what
 	$(GO) run ./testscripts/soak -for $(D) ./$(BINARY)

@@ -23,7 +23,7 @@ import (
 )
 
 const (
-	rounds = 5
+	rounds = 3
 	limit  = 8 * time.Second
 	inside = "PIDBOX_WAITS" // set for the run in a network of its own
 )
@@ -75,17 +75,23 @@ func enter() {
 	os.Exit(0)
 }
 
-// network has an address at which nobody is, and a name that has it first.
+// network has another machine at its other end, and a name of two addresses, at one of which nobody is: the first in
+// /etc/hosts, and the nearer one for those that order them by RFC 6724, as getaddrinfo(3) does.
 func network(dir string) error {
 	hosts := filepath.Join(dir, "hosts")
-	if err := os.WriteFile(hosts, []byte("127.0.0.1 localhost\n10.9.9.9 two\n10.9.9.1 two\n"), 0o644); err != nil {
+	if err := os.WriteFile(hosts, []byte("127.0.0.1 localhost\n10.9.9.3 two\n"+far+" two\n"), 0o644); err != nil {
 		return err
 	}
-	for _, line := range []string{
-		"mount --make-rprivate /", "mount --bind " + hosts + " /etc/hosts", "ip link set lo up", "ip link add d0 type veth peer name d1",
-		"ip addr add 10.9.9.1/24 dev d0", "ip link set d0 up", "ip link set d1 up",
-		"ip neigh add 10.9.9.9 lladdr 02:00:00:00:00:09 dev d0 nud permanent",
-	} {
+	if err := each("mount --make-rprivate /", "mount --bind "+hosts+" /etc/hosts", "ip link set lo up",
+		"ip link add d0 type veth peer name d1", "ip addr add 10.9.9.1/24 dev d0", "ip link set d0 up",
+		"ip neigh add 10.9.9.3 lladdr 02:00:00:00:00:03 dev d0 nud permanent"); err != nil {
+		return err
+	}
+	return there()(func() error { return each("ip addr add "+far+"/24 dev d1", "ip link set d1 up") })
+}
+
+func each(lines ...string) error {
+	for _, line := range lines {
 		words := strings.Fields(line)
 		if said, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w: %s", line, err, said)
@@ -118,6 +124,12 @@ func tools(pidbox string) (all []tool, missing []string) {
 			return []string{"-timeout", seconds + "s", "-wait", "http://" + host + ":" + port + "/"}
 		}},
 		{"wait-for-it", "", func(host, port string, _ int) []string { return []string{"-q", "-t", seconds, host + ":" + port} }},
+		{"wait-on", "", func(host, port string, _ int) []string {
+			return []string{"-t", seconds + "s", "http-get://" + host + ":" + port + "/"}
+		}},
+		{"wait-port", "", func(host, port string, _ int) []string {
+			return []string{"-t", seconds + "000", "--output", "silent", "http://" + host + ":" + port + "/"}
+		}},
 		{"curl --retry", "curl", func(host, port string, _ int) []string {
 			return []string{"-sf", "-o", os.DevNull, "--retry", "100", "--retry-connrefused", "--retry-delay", "1", "--max-time", seconds,
 				"--retry-max-time", seconds, "http://" + host + ":" + port + "/"}
@@ -184,7 +196,7 @@ func measure(pidbox, dir string) ([]byte, error) {
 		}
 	}
 	if len(missing) > 0 {
-		fmt.Fprintf(&b, "\nNot to be had on this machine: %s.\n", strings.Join(missing, ", "))
+		fmt.Fprintf(&b, "\nNot to be had on this machine: %s. testscripts/waits/peers says where it looks for them.\n", strings.Join(missing, ", "))
 	}
 	return b.Bytes(), nil
 }
@@ -213,6 +225,6 @@ func ms(d time.Duration) string {
 
 const head = `# Waiting for health, beside other tools
 
-What wait-healthy and its peers say of the same services, measured by one command, ` + "`make waits`" + `: medians of five. The
+What wait-healthy and its peers say of the same services, measured by one command, ` + "`make waits`" + `: medians of three. The
 lag is the time from the moment at which it was true, or at which the process died, to the tool's end; each was given 8 s.
 ` + "Times are of one machine, and only worth something beside each other.\n"
