@@ -18,6 +18,7 @@ type fake struct {
 	runs       []time.Duration
 	end        End
 	failFrom   int           // the start from which on starting fails; 0: never
+	fails      map[int]bool  // these starts fail
 	failing    time.Duration // how long such a start takes
 	adopt      *run
 	adoptErr   error
@@ -73,7 +74,7 @@ func (f *fake) Start(ctx context.Context) (Child, error) {
 		}
 	}
 	n := len(f.starts)
-	if f.failFrom > 0 && n >= f.failFrom {
+	if f.failFrom > 0 && n >= f.failFrom || f.fails[n] {
 		select {
 		case <-time.After(f.failing):
 		case <-ctx.Done():
