@@ -104,6 +104,9 @@ waits: build peers ## wait-healthy and its peers before the same services; write
 	testscripts/waits/peers $${XDG_CACHE_HOME:-$$HOME/.cache}/pidbox-waits
 	PATH="$${XDG_CACHE_HOME:-$$HOME/.cache}/pidbox-waits/bin:$$PATH" $(GO) run ./testscripts/waits -out packaging/docs/waiting.md ./$(BINARY)
 
+escapes: build peers ## what a command leaves behind under pid-bound and its peers; writes packaging/docs/escapes.md (root)
+	$(GO) run ./testscripts/escapes -out packaging/docs/escapes.md ./$(BINARY)
+
 soak: build ## random lives of processes for D, with a checker that knows who owns what
 	$(GO) run ./testscripts/soak -for $(D) ./$(BINARY)
 
@@ -126,4 +129,4 @@ clean: ## what was built here
 help: ## this list
 	@sed -n 's/^test-%/test-PLACE/; s/^\([A-Za-z-]*\):.*## /\1	/p' Makefile | expand -t 17
 
-.PHONY: build demo test deps vet check lint race fuzz bench waits faults peers soak generate install uninstall dist clean help
+.PHONY: build demo test deps vet check lint race fuzz bench waits escapes faults peers soak generate install uninstall dist clean help

@@ -1,0 +1,178 @@
+//go:build linux
+
+// Command escapes runs commands whose children try to stay behind, under pid-bound and its peers, and counts what is left
+// when the command exits, when the tool gets TERM, and when it gets KILL. It writes that as a page.
+//
+// usage: escapes [-out FILE] PIDBOX     (root, for PID namespaces)
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	inside   = "PIDBOX_ESCAPES" // set for the run in a PID namespace of its own
+	mark     = "PIDBOX_ESCAPE"  // what every process of a run inherits
+	patience = time.Second      // for what is to end after the tool
+)
+
+func main() {
+	log.SetFlags(0)
+	log.SetPrefix("escapes: ")
+	out := flag.String("out", "", "write the page to `FILE`")
+	flag.Parse()
+	if flag.NArg() != 1 {
+		log.Fatal("usage: escapes [-out FILE] PIDBOX")
+	}
+	pidbox, err := filepath.Abs(flag.Arg(0))
+	if err != nil {
+		log.Fatal(err)
+	}
+	if os.Getenv(inside) == "" {
+		enter()
+	}
+	dir, err := os.MkdirTemp("", "pidbox-escapes-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	page := measure(pidbox, dir)
+	os.RemoveAll(dir)
+	os.Stdout.Write(page)
+	if *out != "" {
+		if err := os.WriteFile(*out, page, 0o644); err != nil {
+			log.Fatal(err)
+		}
+	}
+}
+
+// enter runs this again in a PID namespace, whose first process only waits, so that a KILL of all others spares it.
+func enter() {
+	cmd := exec.Command("unshare", append([]string{"--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", `"$@"; exit $?`, "sh"}, os.Args...)...)
+	cmd.Env = append(os.Environ(), inside+"=1")
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Run(); err != nil {
+		log.Fatal(err)
+	}
+	os.Exit(0)
+}
+
+func measure(pidbox, dir string) []byte {
+	var page bytes.Buffer
+	page.WriteString(head)
+	page.WriteString("| tool |")
+	for _, e := range escapes() {
+		fmt.Fprintf(&page, " %s |", e.name)
+	}
+	page.WriteString("\n|---|" + strings.Repeat("---|", len(escapes())) + "\n")
+	for _, t := range tools(pidbox) {
+		fmt.Fprintf(&page, "| %s |", t.name)
+		path, err := exec.LookPath(t.args[0])
+		for i, e := range escapes() {
+			switch {
+			case t.cannot != "" && i == 0:
+				fmt.Fprintf(&page, " %s |", t.cannot)
+			case t.cannot != "", err != nil:
+				page.WriteString(" |")
+			default:
+				cell := ""
+				for _, how := range []string{"exits", "TERM", "KILL"} {
+					cell += round(path, t.args[1:], e.script, how, filepath.Join(dir, "run"))
+				}
+				fmt.Fprintf(&page, " %s |", cell)
+			}
+		}
+		page.WriteString("\n")
+	}
+	page.WriteString("\n## The escapes\n\n")
+	for _, e := range escapes() {
+		fmt.Fprintf(&page, "- %s: `%s`\n", e.name, e.script)
+	}
+	return page.Bytes()
+}
+
+// round is one run: a point for nothing left, an x for a survivor.
+func round(tool string, args []string, escape, how, dir string) string {
+	os.RemoveAll(dir)
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		log.Fatal(err)
+	}
+	id := fmt.Sprintf("%s=%d", mark, time.Now().UnixNano())
+	script := escape + "\nuntil test -e ready; do :; done; "
+	if how != "exits" {
+		script += "touch up; exec sleep 300"
+	}
+	cmd := exec.Command(tool, append(args, "sh", "-c", script)...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), id)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		log.Fatal(err)
+	}
+	if how != "exits" {
+		up := filepath.Join(dir, "up")
+		for end := time.Now().Add(10 * patience); !exists(up); time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				log.Fatalf("%s under %s did not begin", escape, tool)
+			}
+		}
+		sig := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL}[how]
+		syscall.Kill(cmd.Process.Pid, sig)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case <-ended:
+	case <-time.After(5 * patience):
+	}
+	verdict := "·"
+	for end, empty := time.Now().Add(patience), 0; empty < 3; time.Sleep(10 * time.Millisecond) {
+		if empty++; len(left(id)) > 0 {
+			empty = 0 // one that forks and exits may be missed once
+		}
+		if empty == 0 && time.Now().After(end) {
+			verdict = "x"
+			break
+		}
+	}
+	sweep(id)
+	return verdict
+}
+
+// sweep ends what is left: all but the callers of this program are of the run, and kill(2) misses none that forks.
+func sweep(id string) {
+	for len(left(id)) > 0 {
+		syscall.Kill(-1, syscall.SIGKILL) // but init and this process
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// left are the processes of a run that have not exited.
+func left(id string) (pids []int) {
+	entries, _ := os.ReadDir("/proc")
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+		if err == nil && bytes.Contains(environ, []byte(id+"\x00")) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
