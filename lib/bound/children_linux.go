@@ -77,6 +77,12 @@ func childrenOf(tasks string) (pids []int, err error) {
 	return pids, nil
 }
 
+// childless says that a process, in the directory of its threads, has no children but those. What cannot be known is no.
+func childless(tasks string, but func(pid int) bool) bool {
+	pids, err := childrenOf(tasks)
+	return err == nil && listsChildren() && !slices.ContainsFunc(pids, func(pid int) bool { return !but(pid) })
+}
+
 // listsChildren says that the kernel has that file.
 func listsChildren() bool {
 	_, err := os.Stat(fmt.Sprintf("/proc/self/task/%d/children", unix.Getpid()))

@@ -184,11 +184,15 @@ func (g *group) members() ([]int, error) {
 	return living(pids), nil
 }
 
-// strays are our descendants outside of the group.
+// strays are our descendants outside of the group: proc.ErrNotFound says that there is none, without a search of /proc.
 func (g *group) strays() (*proc.Family, error) {
-	return g.self.TreeWithout(func(pid, session int) bool {
-		return g.keeper != nil && pid == g.keeper.PID() || g.keeping.stranger(pid, session) || g.Holds(pid)
-	})
+	others := func(pid int) bool {
+		return g.keeper != nil && pid == g.keeper.PID() || g.keeping.stranger(pid, 0) || g.Holds(pid)
+	}
+	if childless("/proc/self/task", others) {
+		return nil, proc.ErrNotFound
+	}
+	return g.self.TreeWithout(func(pid, _ int) bool { return others(pid) })
 }
 
 func (g *group) close() error {

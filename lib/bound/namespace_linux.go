@@ -157,11 +157,23 @@ func (n *namespace) Signal(s syscall.Signal) error {
 func (n *namespace) Resume() error { return n.family((*proc.Family).Resume) }
 
 func (n *namespace) members() (pids []int, err error) {
+	if n.empty() {
+		return nil, nil
+	}
 	err = n.family(func(f *proc.Family) (err error) {
 		pids, err = f.Members()
 		return err
 	})
 	return slices.DeleteFunc(pids, func(pid int) bool { return pid == n.init.PID() }), err
+}
+
+// empty says, without a search of /proc, that COMMAND has exited and that no other is left.
+func (n *namespace) empty() bool {
+	return n.command != nil && n.command.Over() &&
+		childless(fmt.Sprintf("/proc/%d/task", n.init.PID()), func(int) bool { return false }) &&
+		childless("/proc/self/task", func(pid int) bool {
+			return pid == n.init.PID() || pid == n.command.PID() || n.keeping.stranger(pid, 0)
+		})
 }
 
 // Wait is for all but the first process, or for that: the kernel has it exit last.

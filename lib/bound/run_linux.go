@@ -19,6 +19,9 @@ import (
 // linger is how long what COMMAND left may take to exit by itself, as the rest of a pipeline does, before it is told to.
 const linger = 100 * time.Millisecond
 
+// spareThreads is how many threads it takes to end all, at the most.
+const spareThreads = 8
+
 // run is the state of one order.
 type run struct {
 	*Order
@@ -45,7 +48,8 @@ func Run(o Order) (Outcome, error) {
 	heard, deaf := listen()
 	defer deaf()
 	r.heard = heard
-	tty := openTerminal() // before the command can have taken it
+	spawn.HaveThreads(spareThreads) // before COMMAND can have taken them all
+	tty := openTerminal()           // before the command can have taken it
 	defer tty.restore()
 	if err := r.start(); err != nil {
 		return r.out, err

@@ -81,11 +81,19 @@ func (t *tree) killCommand(ctx context.Context) {
 }
 
 func (t *tree) members() (pids []int, err error) {
+	if t.empty() {
+		return nil, nil
+	}
 	err = t.with(func(f *proc.Family) (err error) {
 		pids, err = f.Members()
 		return err
 	})
 	return pids, err
+}
+
+// empty says, without a search of /proc, that COMMAND has exited and that no other is left.
+func (t *tree) empty() bool {
+	return t.command != nil && t.command.Over() && childless("/proc/self/task", func(pid int) bool { return pid == t.command.PID() })
 }
 
 func (t *tree) Wait(ctx context.Context) error {

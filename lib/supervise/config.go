@@ -14,8 +14,12 @@ import (
 	"pidbox/lib/ready"
 	"pidbox/lib/resolve"
 	"pidbox/lib/signals"
+	"pidbox/lib/spawn"
 	"pidbox/lib/stop"
 )
+
+// spareThreads is how many threads a stop and a start want at once at the most.
+const spareThreads = 11
 
 // Config is all that a supervisor of real processes is asked for.
 type Config struct {
@@ -110,7 +114,7 @@ func (g guarded) check(ctx context.Context) error {
 // Keep supervises until the end, with a pidfile of its own. Signals are requests from before the claim on: whoever
 // finds the pidfile may send one. It stays where a child survived its stop.
 func Keep(c Config) error {
-	haveThreads(spareThreads)
+	spawn.HaveThreads(spareThreads)
 	s, close, err := c.supervisor()
 	if err != nil {
 		return err

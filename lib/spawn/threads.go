@@ -1,16 +1,13 @@
-package supervise
+package spawn
 
 import (
 	"runtime"
 	"sync"
 )
 
-// spareThreads is how many threads a stop and a start want at once at the most.
-const spareThreads = 11
-
-// haveThreads has the runtime make n threads, which it keeps. Later there may be none to be had (RLIMIT_NPROC, pids.max,
+// HaveThreads has the runtime make n threads, which it keeps. Later there may be none to be had (RLIMIT_NPROC, pids.max,
 // used up by the command, say), and the runtime ends a program that needs one then.
-func haveThreads(n int) {
+func HaveThreads(n int) {
 	var here, all sync.WaitGroup
 	here.Add(n)
 	for range n {
