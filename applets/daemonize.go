@@ -72,6 +72,7 @@ func daemonize() *applet.Applet {
 		},
 		Environment: []applet.Item{
 			{Name: "PATH", Text: "where COMMAND is looked for"},
+			{Name: "LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES", Text: "read, and set for COMMAND, by --listen-fds; see sd_listen_fds(3)"},
 			{Name: "NOTIFY_SOCKET", Text: "set for COMMAND by --notify-await; see sd_notify(3)"},
 		},
 		Files: []applet.Item{
@@ -209,6 +210,11 @@ func (o *daemonizeOptions) command(c *applet.Call) error {
 	if cmd.Env, err = o.environment(); err != nil {
 		return err
 	}
+	passed, err := given(o.given)
+	if err != nil {
+		return err
+	}
+	passed.Pass(cmd)
 	o.order.Instead = ungrouped(c)
 	if !c.Quiet {
 		o.order.Made = func(dir string) { c.Say("made the directory %s", dir) }

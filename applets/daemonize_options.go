@@ -9,6 +9,7 @@ import (
 	"pidbox/lib/daemon"
 	"pidbox/lib/health"
 	"pidbox/lib/signals"
+	"pidbox/lib/sockets"
 	"pidbox/lib/spawn"
 )
 
@@ -17,6 +18,7 @@ type daemonizeOptions struct {
 	env      []string
 	envFiles []string
 	clearEnv bool
+	given    bool
 	urls     []string
 	appended bool
 	dryRun   bool
@@ -42,6 +44,7 @@ func (o *daemonizeOptions) options() []applet.Option {
 		applet.Parsed(&o.order.LockFile, "lock-file l", "FILE",
 			"hold a lock on FILE for the daemon's lifetime; status 75 if another process has it; FILE may be the pidfile",
 			applet.FileName).As(applet.File),
+		givenOption(&o.given),
 		cgroupOption(&o.order.Cgroup, "for pid-kill --cgroup"),
 		applet.Switch(&o.order.HoldLock, "hold-lock", "hold a lock on the pidfile for the daemon's lifetime"),
 		applet.Parsed(&cmd.Nice, "nice", "N", "the nice value, -20 to 19", applet.Pointer(applet.Int(-20, 19))),
@@ -96,6 +99,9 @@ func (o *daemonizeOptions) check(c *applet.Call) error {
 	}
 	if err := o.oneFile(); err != nil {
 		return err
+	}
+	if n := o.order.Want.Descriptor; n > 0 && n < sockets.First+sockets.Most && o.given {
+		return applet.Usage("--notify-fd %d is the descriptor of a socket: take one from %d on", n, sockets.First+sockets.Most)
 	}
 	return checkMode(o.order.Mode, o.order.Rules)
 }

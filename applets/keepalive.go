@@ -55,6 +55,11 @@ func keepAlive() *applet.Applet {
 			A process that no keep-alive started is neither adopted nor signalled: status 1, or 4 where nothing shows which process
 			the child pidfile names.
 
+			With --listen, COMMAND finds the sockets open, from descriptor 3 on, as systemd's socket activation has it:
+			LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES say how many there are, for which PID, and their NAMEs.
+			They stay open while COMMAND is restarted, so that clients wait and are not refused.
+			When keep-alive was killed, the next one takes them back from the COMMAND that it adopts.
+
 			As PID 1 of a container it collects orphans, ends all that is left when it ends itself (TERM, the first wait of
 			--stop-schedule, and the rest of that), and passes on HUP, USR1, USR2 and WINCH unless --signal-forward
 			says otherwise.
@@ -74,6 +79,7 @@ func keepAlive() *applet.Applet {
 		Environment: []applet.Item{
 			{Name: "NOTIFY_SOCKET", Text: "with --notify, where READY=1 and STOPPING=1 go; COMMAND does not see it"},
 			{Name: "PATH", Text: "where COMMAND is looked for"},
+			{Name: "LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES", Text: "set for COMMAND by --listen and --listen-fds; see sd_listen_fds(3)"},
 		},
 		Files: []applet.Item{
 			{Name: "FILE", Text: "the PID of keep-alive itself, in decimal and a newline"},
@@ -121,6 +127,11 @@ func keepAlive() *applet.Applet {
 
 			The hash of the command is salted, but any user who may read the child pidfile can try guesses: do not give short
 			passwords by -E.
+
+			A socket is taken back if it is the very one that was recorded, which the kernel's number for it tells; that takes the
+			right to trace COMMAND, as root or its user has.
+			One that COMMAND has closed is opened anew.
+			A socket of unix:PATH has mode 0666 less the umask, and is removed with COMMAND.
 
 			Once keep-alive was killed, FILE names no process and pid-kill on it has nothing to stop, though COMMAND runs on: use
 			keep-alive --stop in a stop script.

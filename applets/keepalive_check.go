@@ -11,6 +11,7 @@ import (
 
 	"pidbox/lib/applet"
 	"pidbox/lib/signals"
+	"pidbox/lib/sockets"
 )
 
 // check refuses what does not go together, and makes every path absolute.
@@ -66,6 +67,17 @@ func (o *keepAliveOptions) check(c *applet.Call) error {
 		case !info.IsDir():
 			return applet.Fail(applet.Failed, "%s: not a directory", o.Command.Dir)
 		}
+	}
+	for i, a := range o.Command.Listen {
+		if slices.ContainsFunc(o.Command.Listen[:i], func(b sockets.Address) bool { return b.String() == a.String() }) {
+			return applet.Usage("--listen %s is given twice", a)
+		}
+	}
+	if n := o.Ready.Descriptor; n > 0 && n < sockets.First+len(o.Command.Listen) || n > 0 && n < sockets.First+sockets.Most && o.given {
+		return applet.Usage("--notify-fd %d is the descriptor of a socket: take one from %d on", n, sockets.First+sockets.Most)
+	}
+	if len(o.Command.Listen) > sockets.Most {
+		return applet.Usage("--listen: no more than %d sockets can be passed on", sockets.Most)
 	}
 	return o.checkSignals(c)
 }

@@ -42,9 +42,15 @@ func (o *keepAliveOptions) background(c *applet.Call) error {
 	if o.minUptime == nil && o.health == "" && !o.Ready.Shown() {
 		more = []string{"--min-uptime", duration.Format(minUptime)}
 	}
+	keep := spawn.Command{Path: exe, Args: foreground(c.Line, c.Args, more...), Env: os.Environ(), Stderr: w}
+	passed, err := given(o.given)
+	if err != nil {
+		return err
+	}
+	passed.Pass(&keep)
 	shown := c.Progress(o.readyTimeout, "waiting until %s runs", c.Args[0])
 	_, err = daemon.Start(context.Background(), daemon.Order{
-		Command: spawn.Command{Path: exe, Args: foreground(c.Line, c.Args, more...), Env: os.Environ(), Stderr: w},
+		Command: keep,
 		PIDFile: o.PIDFile, Rules: o.Rules, Mode: o.Mode,
 		Want:       ready.Want{Notify: true, Follow: true, Timeout: o.readyTimeout},
 		Stop:       signals.Schedule{{Signal: syscall.SIGTERM, Wait: o.Schedule.Total() + 5*time.Second}, {Signal: syscall.SIGKILL, Wait: 5 * time.Second}},

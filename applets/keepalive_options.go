@@ -13,6 +13,7 @@ import (
 	"pidbox/lib/duration"
 	"pidbox/lib/proc"
 	"pidbox/lib/signals"
+	"pidbox/lib/sockets"
 	"pidbox/lib/supervise"
 )
 
@@ -20,6 +21,7 @@ import (
 type keepAliveOptions struct {
 	supervise.Config
 	health                string
+	given                 bool
 	detach                bool
 	readyTimeout          time.Duration
 	status, restart, json bool
@@ -61,6 +63,10 @@ func (o *keepAliveOptions) commandOptions() []applet.Option {
 		envFileOption(&o.Command.EnvFiles),
 		userOption(&o.Command.User),
 		applet.String(&o.Command.Dir, "chdir c", "DIR", "run COMMAND in DIR").As(applet.Dir),
+		applet.Each(&o.Command.Listen, "listen", "[NAME=]ADDR",
+			"listen at HOST:PORT or unix:PATH, and pass the socket on to COMMAND at each start, as systemd does; it stays open in between",
+			sockets.Parse),
+		givenOption(&o.given),
 	}
 }
 

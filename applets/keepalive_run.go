@@ -38,7 +38,11 @@ func (o *keepAliveOptions) run(c *applet.Call) error {
 	case o.detach:
 		return o.background(c)
 	}
-	err := supervise.Keep(o.Config)
+	var err error
+	if o.Command.Given, err = given(o.given); err != nil {
+		return err
+	}
+	err = supervise.Keep(o.Config)
 	var ended *supervise.EndedError
 	if !errors.As(err, &ended) {
 		return err

@@ -42,11 +42,12 @@ func pidClaim() *applet.Applet {
 			umaskOption(&o.umask),
 			envOption(&o.env),
 			applet.Switch(&o.hold, "hold", "hold a lock on the pidfile for COMMAND's lifetime, which other PID namespaces and hosts see too"),
+			givenOption(&o.given),
 			cgroupOption(&o.cgroup, "for pid-kill --cgroup"),
 			outcomeOption(&o.json),
 			applet.Switch(&o.dryRun, "dry-run n", "change nothing and lock nothing; print what would be done, and exit with the status it would have"),
 		}, ruleOptions(&o.rules)...),
-		Exclusive: [][]string{{"pid", "user"}, {"pid", "chdir"}, {"pid", "umask"}, {"pid", "env"}, {"pid", "hold"}, {"pid", "cgroup"}, {"json", "dry-run"}},
+		Exclusive: [][]string{{"pid", "user"}, {"pid", "chdir"}, {"pid", "umask"}, {"pid", "env"}, {"pid", "hold"}, {"pid", "cgroup"}, {"pid", "listen-fds"}, {"json", "dry-run"}},
 		Requires:  []applet.Need{{Option: "json", OneOf: []string{"pid"}}},
 		Statuses: []applet.Item{
 			{Name: "0", Text: "claimed, or the process held it already"},
@@ -73,7 +74,10 @@ func pidClaim() *applet.Applet {
 				`pid-claim --pid "$$" -p /run/web.pid --wait 30`,
 			}},
 		},
-		Environment: []applet.Item{{Name: "PATH", Text: "where COMMAND is looked for"}},
+		Environment: []applet.Item{
+			{Name: "PATH", Text: "where COMMAND is looked for"},
+			{Name: "LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES", Text: "read, and set for COMMAND, by --listen-fds; see sd_listen_fds(3)"},
+		},
 		Files: []applet.Item{
 			{Name: "FILE", Text: `the PID in decimal and a newline, mode 644; its extended attribute user.pidbox.claim, or
 				trusted.pidbox.claim, is the record: who the process is, when FILE was written, its directory and its path`},

@@ -29,6 +29,7 @@ type pidClaimOptions struct {
 	dryRun  bool
 	hold    bool
 	cgroup  bool
+	given   bool
 	json    bool
 	user    *spawn.User
 	dir     string
@@ -88,6 +89,14 @@ func (o *pidClaimOptions) run(c *applet.Call) error {
 	defer p.Close()
 	if o.dryRun {
 		return o.rehearse(c, p, command)
+	}
+	passed, err := given(o.given)
+	if err != nil {
+		return err
+	}
+	if passed != nil {
+		passed.Announce(command)
+		passed.Close(false) // copies: an exec passes on what is open
 	}
 	leave, err := o.enter(c, p)
 	if err != nil {

@@ -41,6 +41,8 @@ func fixtures() map[string]func() {
 		"server":   server,
 		"toystore": toystore,
 		"toyload":  toyload,
+		"listens":  listens,
+		"connect":  connect,
 	}
 }
 

@@ -19,8 +19,9 @@ type Program struct {
 	Word   Message
 	Gate   byte
 	Letter unix.Msghdr
-	Report uintptr // descriptor for Word
-	Keep   []any   // what only the calls point to
+	Report uintptr   // descriptor for Word
+	Keep   []any     // what only the calls point to
+	Digits *[16]byte // where the child writes its PID in decimal, and a NUL; nil for nowhere
 
 	Flags uint64 // namespaces of the new process: clone(2)
 	Group int32  // descriptor of the control group that it is born in; 0 for the caller's
@@ -143,9 +144,28 @@ func walk(p *Program) {
 			leave(0)
 		case c.How == Myself:
 			p.Word.PID = int32(result)
+			if p.Digits != nil {
+				decimal(p.Digits, result)
+			}
 		}
 	}
 	leave(1) // not reached: the last call is the execve
+}
+
+// decimal writes a number of no more than ten digits.
+//
+//go:norace
+//go:nosplit
+func decimal(to *[16]byte, n uintptr) {
+	last := 0
+	for m := n; m >= 10; m /= 10 {
+		last++
+	}
+	to[(last+1)&15] = 0
+	for ; last >= 0; last-- {
+		to[last&15] = byte('0' + n%10)
+		n /= 10
+	}
 }
 
 //go:norace

@@ -18,7 +18,11 @@ func (c *Course) pipe(cmd *spawn.Command) (err error) {
 	if c.read, c.write, err = os.Pipe(); err != nil {
 		return err
 	}
-	cmd.ExtraFiles = map[int]*os.File{c.want.Descriptor: c.write}
+	files := map[int]*os.File{c.want.Descriptor: c.write}
+	for number, file := range cmd.ExtraFiles { // of the caller's
+		files[number] = file
+	}
+	cmd.ExtraFiles = files
 	return syscall.SetNonblock(int(c.write.Fd()), false)
 }
 

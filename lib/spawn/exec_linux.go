@@ -40,7 +40,11 @@ func Exec(cmd Command) error {
 		}
 	}
 	runtime.KeepAlive(p)
-	err := syscall.Exec(cmd.Path, cmd.Args, cmd.Env)
+	env := cmd.Env
+	if cmd.PIDVar != "" {
+		env = MergeEnv(env, []string{cmd.PIDVar + "=" + strconv.Itoa(os.Getpid())})
+	}
+	err := syscall.Exec(cmd.Path, cmd.Args, env)
 	runtime.KeepAlive(cmd.Keep)
 	if errno, ok := err.(syscall.Errno); ok {
 		return explain(cmd, errno)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"unsafe"
 
@@ -99,7 +100,7 @@ func compose(cmd Command, ends *ends, session, detach bool) (*plan, error) {
 	p.do("inherit a lock", fork.Gated, unix.SYS_RECVMSG, uintptr(ends.child), p.envelope(), 0)
 	path, err1 := p.text(cmd.Path)
 	args, err2 := p.texts(cmd.Args)
-	env, err3 := p.texts(cmd.Env)
+	env, err3 := p.environment()
 	p.do("execute", fork.Must, unix.SYS_EXECVE, path, args, env)
 	p.exec = int32(len(p.steps) - 1)
 	return p, errors.Join(err1, err2, err3)
@@ -133,6 +134,22 @@ func mounted(dir string) bool {
 	var st unix.Statx_t
 	err := unix.Statx(unix.AT_FDCWD, dir, 0, 0, &st)
 	return err == nil && st.Attributes&st.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT != 0
+}
+
+// environment is Env, with a variable that the child itself writes its PID into.
+func (p *plan) environment() (uintptr, error) {
+	if p.cmd.PIDVar == "" {
+		return p.texts(p.cmd.Env)
+	}
+	env := slices.DeleteFunc(slices.Clone(p.cmd.Env), func(kv string) bool { return strings.HasPrefix(kv, p.cmd.PIDVar+"=") })
+	pointers, err := syscall.SlicePtrFromStrings(append(env, p.cmd.PIDVar+"="+strings.Repeat("0", len(p.Digits)-1)))
+	if err != nil {
+		return 0, errors.New("a variable holds a NUL")
+	}
+	p.Keep = append(p.Keep, pointers)
+	last := unsafe.Pointer(pointers[len(env)])
+	p.Digits = (*[16]byte)(unsafe.Add(last, len(p.cmd.PIDVar)+1))
+	return uintptr(unsafe.Pointer(&pointers[0])), nil
 }
 
 // envelope is where the word to go is received, and descriptors with it: they land on the lowest free numbers.

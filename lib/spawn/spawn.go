@@ -24,6 +24,7 @@ type Command struct {
 	Stdin, Stdout, Stderr *os.File
 	Keep                  []*os.File       // by Exec only: stay open across it, on their numbers
 	ExtraFiles            map[int]*os.File // by the number that the child sees; every other one is closed
+	PIDVar                string           // a variable that has the PID of the process, such as LISTEN_PID; "": none
 	User                  *User
 	Root                  string // made the root directory, before Dir is entered; Path and Dir are in it
 	Nice                  *int   // -20 to 19

@@ -44,6 +44,7 @@ func (s *Service) Adopt() (Child, error) {
 	if info, err := c.Handle().Info(); err == nil && info.Deleted {
 		s.Log.Warn("the program of the running child was replaced or removed", "pid", c.PID(), "path", info.Exec)
 	}
+	s.takeBack(c, r)
 	if s.same(r) {
 		return &process{c, s, nil}, nil
 	}

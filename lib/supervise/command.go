@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"pidbox/lib/sockets"
 	"pidbox/lib/spawn"
 )
 
@@ -18,6 +19,8 @@ type Command struct {
 	Dir      string
 	User     *spawn.User
 	Output   Output
+	Listen   []sockets.Address // sockets that are kept for it over restarts
+	Given    sockets.Set       // those that we were given for it; they come first
 }
 
 // program is a Command and from where it is started.
@@ -61,6 +64,9 @@ func (c Command) program(notify, insecure bool) (program, Fingerprint, error) {
 
 func (c Command) fingerprint(path string, given []string) Fingerprint {
 	print := Fingerprint{Path: path, Args: c.Args, Env: given, Dir: c.Dir}
+	for _, a := range c.Listen {
+		print.Env = append(slices.Clip(print.Env), "listen "+a.Name+"="+a.String())
+	}
 	if c.User != nil {
 		print.User = fmt.Sprint(c.User.UID, c.User.GID, c.User.Groups)
 	}

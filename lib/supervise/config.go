@@ -111,6 +111,13 @@ func (g guarded) check(ctx context.Context) error {
 	return g.service.Orphans.Guard(func() error { return of.Check(ctx) })
 }
 
+// part lets go of what outlives a child, unless that does.
+func (s *Supervisor) part(outcome Outcome, err error) {
+	if service, is := s.Command.(*Service); is {
+		service.part(outcome != Left && !errors.Is(err, stop.ErrSurvived))
+	}
+}
+
 // Keep supervises until the end, with a pidfile of its own. Signals are requests from before the claim on: whoever
 // finds the pidfile may send one. It stays where a child survived its stop.
 func Keep(c Config) error {
@@ -128,7 +135,8 @@ func Keep(c Config) error {
 		_ = os.Chdir("/")
 	}
 	if c.PIDFile == "" {
-		_, err = s.Run()
+		outcome, err := s.Run()
+		s.part(outcome, err)
 		return err
 	}
 	unlisten, err := s.Listen(c.PIDFile, resolve.Policy{Insecure: c.Rules.AllowInsecure, Trust: c.Rules.Trust})
@@ -137,6 +145,7 @@ func Keep(c Config) error {
 		unlisten = func() {}
 	}
 	outcome, err := s.Run()
+	s.part(outcome, err)
 	unlisten() // before the pidfile goes: the next supervisor makes its own
 	if errors.Is(err, stop.ErrSurvived) {
 		return err

@@ -43,6 +43,7 @@ func (f Fingerprint) sum(salt []byte) string {
 type record struct {
 	child, supervisor proc.Identity
 	salt, sum         string
+	sockets           string // that it was given, "" for none: see sockets.Record
 }
 
 const recordVersion = "pidbox-command 1"
@@ -50,19 +51,26 @@ const recordVersion = "pidbox-command 1"
 func newRecord(child, supervisor proc.Identity, f Fingerprint) record {
 	salt := make([]byte, saltSize)
 	rand.Read(salt) // never fails
-	return record{child, supervisor, hex.EncodeToString(salt), f.sum(salt)}
+	return record{child: child, supervisor: supervisor, salt: hex.EncodeToString(salt), sum: f.sum(salt)}
 }
 
 func (r record) String() string {
-	return fmt.Sprintf("%s\n%s %s\n%s\n%s\n", recordVersion, r.salt, r.sum, r.child, r.supervisor)
+	text := fmt.Sprintf("%s\n%s %s\n%s\n%s\n", recordVersion, r.salt, r.sum, r.child, r.supervisor)
+	if r.sockets != "" {
+		text += r.sockets + "\n"
+	}
+	return text
 }
 
 func parseRecord(text string) (record, error) {
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
-	if len(lines) != 4 || lines[0] != recordVersion {
+	if len(lines) < 4 || len(lines) > 5 || lines[0] != recordVersion {
 		return record{}, errors.New("not a record of a command")
 	}
 	var r record
+	if len(lines) == 5 {
+		r.sockets = lines[4]
+	}
 	var cut bool
 	if r.salt, r.sum, cut = strings.Cut(lines[1], " "); !cut {
 		return record{}, errors.New("the record of the command lacks its sum")

@@ -13,6 +13,7 @@ import (
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
 	"pidbox/lib/ready"
+	"pidbox/lib/sockets"
 	"pidbox/lib/spawn"
 )
 
@@ -35,8 +36,9 @@ type Service struct {
 	follow  string // the command's own pidfile; "": none
 	want    ready.Want
 	self    proc.Identity
-	last    *child.Child // the one last on record
-	env     []string     // of the last that was started: with its NOTIFY_SOCKET
+	last    *child.Child      // the one last on record
+	env     []string          // of the last that was started: with its NOTIFY_SOCKET
+	sockets []*sockets.Socket // of the program's addresses; nil for one that is not open
 }
 
 func newService(c Config, log logger) (*Service, error) {
@@ -83,7 +85,9 @@ func (s *Service) spec() child.Spec {
 		Session: true, Scope: s.scope, Cgroup: s.cgroup, OOM: true, Instead: s.instead,
 		PIDFile: s.PidFile, Rules: s.Rules, Mode: s.Mode,
 		Attach: func(fd int, id proc.Identity) error {
-			return s.beside().attach(fd, newRecord(id, s.self, s.Fingerprint))
+			r := newRecord(id, s.self, s.Fingerprint)
+			r.sockets = s.open().String()
+			return s.beside().attach(fd, r)
 		},
 		Forget:  func() error { return s.beside().forget() },
 		Orphans: s.Orphans,
@@ -133,6 +137,10 @@ func (s *Service) Start(ctx context.Context) (started Child, err error) {
 			}
 		}()
 	}
+	if err := s.listen(); err != nil {
+		return nil, err
+	}
+	append(s.program.of.Given, s.open()...).Pass(&cmd)
 	spec := s.spec()
 	if cmd.User != nil {
 		spec.Rules = spec.Rules.Trusting(cmd.User.UID)

@@ -51,7 +51,7 @@ _daemonize() {
 	--match-user) mapfile -t COMPREPLY < <(compgen -u -- "$cur"); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "-p --pid-file --pidfile -o --stdout -e --stderr -a --append --truncate -c --chdir -u --user --umask -E --env --env-file --clear-env -l --lock-file --cgroup --hold-lock --nice --oom-score-adj --limit --no-new-privs --capabilities --min-uptime --notify-await --notify-fd --ready-url --ready-shared --ready-timeout --stop-schedule --wait --mode --json -n --dry-run --allow-insecure --unrecorded --match-exec --match-name --match-user -q --quiet -v --verbose -h --help --version" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "-p --pid-file --pidfile -o --stdout -e --stderr -a --append --truncate -c --chdir -u --user --umask -E --env --env-file --clear-env -l --lock-file --listen-fds --cgroup --hold-lock --nice --oom-score-adj --limit --no-new-privs --capabilities --min-uptime --notify-await --notify-fd --ready-url --ready-shared --ready-timeout --stop-schedule --wait --mode --json -n --dry-run --allow-insecure --unrecorded --match-exec --match-name --match-user -q --quiet -v --verbose -h --help --version" -- "$cur")
 	else
 		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
 	fi

@@ -39,7 +39,7 @@ _pid_claim() {
 	--match-user) mapfile -t COMPREPLY < <(compgen -u -- "$cur"); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "-p --pid-file --pidfile --pid --wait --mode -u --user -c --chdir --umask -E --env --hold --cgroup --json -n --dry-run --allow-insecure --unrecorded --match-exec --match-name --match-user -q --quiet -v --verbose -h --help --version" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "-p --pid-file --pidfile --pid --wait --mode -u --user -c --chdir --umask -E --env --hold --listen-fds --cgroup --json -n --dry-run --allow-insecure --unrecorded --match-exec --match-name --match-user -q --quiet -v --verbose -h --help --version" -- "$cur")
 	else
 		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
 	fi

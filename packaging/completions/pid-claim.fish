@@ -9,6 +9,7 @@ complete -c pid-claim -l chdir -s c -x -a '(__fish_complete_directories)' -d 'ru
 complete -c pid-claim -l umask -x -d 'run COMMAND with this umask, in octal (default the caller\'s)'
 complete -c pid-claim -l env -s E -x -d 'set a variable for COMMAND'
 complete -c pid-claim -l hold -d 'hold a lock on the pidfile for COMMAND\'s lifetime, which other PID namespaces and hosts see too'
+complete -c pid-claim -l listen-fds -d 'pass on to COMMAND the sockets that LISTEN_FDS says were given to us, as by systemd; see sd_listen_fds(3)'
 complete -c pid-claim -l cgroup -d 'run COMMAND in a control group of its own, which nothing leaves by a fork, for pid-kill --cgroup; where there can be none, what is used instead is said'
 complete -c pid-claim -l json -d 'print a JSON object: status, file, pid, seconds, and why where there is something to say'
 complete -c pid-claim -l dry-run -s n -d 'change nothing and lock nothing; print what would be done, and exit with the status it would have'
