@@ -51,16 +51,17 @@ deps: ## install the programs that the tests run (root, Debian); elsewhere name 
 # At each PLACE pidbox is put to the test at length:
 #   supervisor  keep-alive in the numbers of its contract: 1,000 kills, 10,000 crashes, 200 at once; three minutes
 #   cluster     real clusters of etcd and redis, broken in every way, and the report in a browser; four minutes
+#   listen      haproxy and gunicorn under keep-alive --listen, killed in turn with it, under 1,000 connections a second; four minutes
 #   systemd     a real systemd, in a container, runs a service through daemonize; two minutes (root)
 #   arm64       the core of the tests, and the tour, on arm64 and armhf under qemu-user; three minutes
 #   dropins     start-stop-daemon beside dpkg's, under the init scripts of sixteen services, and the functions for scripts; twenty minutes (root)
 #   packages    releases in a Debian made for that, and arm64; five minutes (root)
-test-%: build ## PLACE: supervisor, cluster, systemd, arm64, dropins, packages; minutes each
+test-%: build ## PLACE: supervisor, cluster, listen, systemd, arm64, dropins, packages; minutes each
 	packaging/test-$* ./$(BINARY)
 
-test-supervisor test-cluster: test-%:
+test-supervisor test-cluster test-listen: test-%:
 	packaging/deps $*
-	TOY_RUNS=20 $(GOTEST) -tags $(TAGS),$* -run '^Test(Supervisor|Fault(Cluster|ToyStore))' ./testscripts
+	TOY_RUNS=20 $(GOTEST) -tags $(TAGS),$* -run '^Test(Supervisor|ListenServers|Fault(Cluster|ToyStore))' ./testscripts
 
 test-packages: test-arm64
 
