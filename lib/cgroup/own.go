@@ -3,9 +3,11 @@ package cgroup
 import (
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"strconv"
 	"strings"
+	"time"
 
 	"pidbox/lib/proc"
 )
@@ -21,7 +23,29 @@ func Own(id proc.Identity) (*Group, error) {
 	if err != nil {
 		return nil, err
 	}
+	sweepLost(path.Dir(g.path))
 	return g, nil
+}
+
+// lostAge is far more than a group is empty for before its process comes into it.
+const lostAge = time.Minute
+
+// sweepLost removes the empty groups of processes that are gone, of whose makers none came to do that.
+func sweepLost(above string) {
+	entries, _ := os.ReadDir(above)
+	for _, e := range entries {
+		var pid int
+		var inode uint64
+		info, err := e.Info()
+		if n, _ := fmt.Sscanf(e.Name(), ownPrefix+"%d-%d", &pid, &inode); n != 2 || err != nil || time.Since(info.ModTime()).Abs() < lostAge {
+			continue
+		}
+		if h, err := proc.OpenInode(pid, inode); err == nil {
+			h.Close()
+			continue
+		}
+		_ = os.Remove(path.Join(above, e.Name())) // which fails for one that is not empty
+	}
 }
 
 const ownPrefix = "pidbox-"
