@@ -7,7 +7,7 @@ _keep_alive() {
 	while ((i < COMP_CWORD)); do
 		case ${COMP_WORDS[i]} in
 		--) ((i++)); break ;;
-		-p|--pid-file|--pidfile|--child-pid-file|-o|--stdout|-e|--stderr|-E|--env|--env-file|-u|--user|-c|--chdir|--stop-schedule|--stop-command|--stop-on|--scope|--follow-pid-file|--free-restarts|--backoff-max|--healthy-after|--max-restarts|--no-restart-codes|--health|--health-interval|--notify-fd|--min-uptime|--watchdog|--ready-timeout|--leave-on|--signal-forward|--reopen-on|--log|--wait|--unrecorded) [[ ${COMP_WORDS[i+1]} == = ]] && ((i++)); ((i += 2)) ;;
+		-p|--pid-file|--pidfile|--child-pid-file|-o|--stdout|-e|--stderr|-E|--env|--env-file|-u|--user|-c|--chdir|--listen|--stop-schedule|--stop-command|--stop-on|--scope|--follow-pid-file|--free-restarts|--backoff-max|--healthy-after|--max-restarts|--no-restart-codes|--health|--health-interval|--notify-fd|--min-uptime|--watchdog|--ready-timeout|--leave-on|--signal-forward|--reopen-on|--log|--wait|--unrecorded) [[ ${COMP_WORDS[i+1]} == = ]] && ((i++)); ((i += 2)) ;;
 		=) ((i += 2)) ;;
 		-*) ((i++)) ;;
 		*) break ;;
@@ -33,6 +33,7 @@ _keep_alive() {
 	--env-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	-u|--user) mapfile -t COMPREPLY < <(compgen -u -- "$cur"); return ;;
 	-c|--chdir) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
+	--listen) :; return ;;
 	--stop-schedule) :; return ;;
 	--stop-command) :; return ;;
 	--stop-on) :; return ;;
@@ -57,7 +58,7 @@ _keep_alive() {
 	--unrecorded) :; return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "-p --pid-file --pidfile --child-pid-file -o --stdout -e --stderr -E --env --env-file -u --user -c --chdir --stop-schedule --stop-command --stop-on --scope --cgroup --follow-pid-file --free-restarts --backoff-max --healthy-after --max-restarts --no-restart-codes --health --ready-shared --health-interval --notify-await --notify-fd --min-uptime --watchdog --notify --detach --ready-timeout --leave-on --signal-forward --reopen-on --log --status --stop --wait --restart --json -n --dry-run --allow-insecure --unrecorded -q --quiet -v --verbose -h --help --version" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "-p --pid-file --pidfile --child-pid-file -o --stdout -e --stderr -E --env --env-file -u --user -c --chdir --listen --listen-fds --stop-schedule --stop-command --stop-on --scope --cgroup --follow-pid-file --free-restarts --backoff-max --healthy-after --max-restarts --no-restart-codes --health --ready-shared --health-interval --notify-await --notify-fd --min-uptime --watchdog --notify --detach --ready-timeout --leave-on --signal-forward --reopen-on --log --status --stop --wait --restart --json -n --dry-run --allow-insecure --unrecorded -q --quiet -v --verbose -h --help --version" -- "$cur")
 	else
 		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
 	fi
