@@ -22,7 +22,7 @@ import (
 
 // TestListen runs in numbers that take seconds; those of the contract are in listen_servers_test.go.
 func TestListen(t *testing.T) {
-	listenWhileKilled(t, 20, 200, "activated", "ready")
+	listenWhileKilled(t, 20, 200, "listens", "ready")
 }
 
 // listenWhileKilled has clients connect, so many a second, to a command under keep-alive --listen while that and keep-alive are
