@@ -33,14 +33,14 @@ func Parse(s string) (Address, error) {
 	a := Address{Network: "tcp", Text: s, Name: "unknown"}
 	if name, rest, named := strings.Cut(s, "="); named && !strings.ContainsAny(name, "/:[") {
 		if name == "" || len(name) > 255 || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
-			return a, fmt.Errorf("%q is no name for a socket", name)
+			return a, fmt.Errorf("%q cannot be the name of a socket", name)
 		}
 		a.Name, a.Text = name, rest
 	}
 	if path, is := strings.CutPrefix(a.Text, "unix:"); is || strings.HasPrefix(a.Text, "/") {
 		a.Network, a.Text = "unix", path
 		if path == "" || strings.HasSuffix(path, "/") {
-			return a, fmt.Errorf("%q is no path of a socket", path)
+			return a, fmt.Errorf("%q does not name a socket", path)
 		}
 		abs, err := filepath.Abs(path)
 		a.Text = abs
