@@ -38,6 +38,9 @@ build: ## the binary: static, stripped, the same bytes each time; APPLETS=core o
 demo: build ## a tour on real processes, in a few seconds
 	packaging/demo ./$(BINARY)
 
+picture: build ## packaging/docs/demo.svg, from what the tour prints
+	packaging/demo-svg ./$(BINARY) >packaging/docs/demo.svg
+
 test: vet ## everything that CI runs; make deps first, or what needs a program that is missing is skipped
 	@packaging/deps --list
 	$(GOTEST) -tags $(TAGS) -skip '^TestStorm' ./...
@@ -133,4 +136,4 @@ clean: ## what was built here
 help: ## this list
 	@sed -n 's/^test-%/test-PLACE/; s/^\([A-Za-z-]*\):.*## /\1	/p' Makefile | expand -t 17
 
-.PHONY: build demo test deps vet check lint race fuzz bench waits escapes faults peers soak generate install uninstall dist clean help
+.PHONY: build demo picture test deps vet check lint race fuzz bench waits escapes faults peers soak generate install uninstall dist clean help
