@@ -48,12 +48,15 @@ func TestMaySignal(t *testing.T) {
 	}
 }
 
-// able tries what the gate judges, as that user, with the programs of the system.
+// able tries what the gate judges, as that user, with the programs of the system: not by O_CREAT what there is already,
+// which fs.protected_regular may refuse.
 func able(t *testing.T, uid uint32, act Act, path string) bool {
 	t.Helper()
 	script := map[Act]string{
-		Unlink: "rm -f $0", Replace: "T=$(mktemp) && mv -f $T $0", Append: "echo >>$0", Truncate: ": >$0",
-		Chmod: "chmod u+x $0", Mkdir: "mkdir $0", Create: "set -C; : >$0",
+		Unlink: "rm -f $0", Replace: "T=$(mktemp) && mv -f $T $0",
+		Append:   "if [ -e $0 ]; then echo | dd of=$0 oflag=append conv=notrunc,nocreat; else echo >>$0; fi",
+		Truncate: "if [ -e $0 ]; then dd if=/dev/null of=$0 conv=nocreat; else : >$0; fi",
+		Chmod:    "chmod u+x $0", Mkdir: "mkdir $0", Create: "set -C; : >$0",
 	}[act]
 	cmd := exec.Command("/bin/sh", "-c", script, path)
 	cmd.SysProcAttr = as(uid)
