@@ -56,6 +56,9 @@ func enter(trees ...string) error {
 	}
 	over := "lowerdir=" + strings.Join(trees, ":") + ",upperdir=/mnt/upper,workdir=/mnt/work"
 	return errors.Join(mount("overlay", root, "overlay", 0, over), mount("proc", root+"/proc", "proc", 0, ""),
+		// A script that sets the kernel's parameters would set them for the whole machine.
+		mount(root+"/proc/sys", root+"/proc/sys", "", unix.MS_BIND, ""),
+		mount("", root+"/proc/sys", "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""),
 		mount("/dev", root+"/dev", "", unix.MS_BIND|unix.MS_REC, ""), mount("none", root+"/run", "tmpfs", 0, "mode=755"),
 		mount("none", root+"/tmp", "tmpfs", 0, "mode=1777"), unix.Chroot(root), os.Chdir("/"))
 }
