@@ -111,9 +111,6 @@ waits: build peers ## wait-healthy and its peers before the same services; write
 escapes: build peers ## what a command leaves behind under pid-bound and its peers; writes packaging/docs/escapes.md (root)
 	$(GO) run ./testscripts/escapes -out packaging/docs/escapes.md ./$(BINARY)
 
-escapes: build peers ## what a command leaves behind under pid-bound and its peers; writes packaging/docs/escapes.md (root)
-	$(GO) run ./testscripts/escapes -out packaging/docs/escapes.md ./$(BINARY)
-
 soak: build ## random lives of processes for D, with a checker that knows who owns what
 	$(GO) run ./testscripts/soak -for $(D) ./$(BINARY)
 
