@@ -44,9 +44,12 @@ type mortal struct {
 
 func watchMortal(h *proc.Handle) mortal { return mortal{h, cgroup.WatchOOM(h)} }
 
-// ended is how it ended, of one that has; it is no more than welcome, so that no parent is waited for for long.
-func (m mortal) ended() (proc.Ending, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+// collection is how long a parent is waited for, which is to collect a process, by those who were asked how that ended.
+const collection = 100 * time.Millisecond
+
+// ended is how it ended, of one that has.
+func (m mortal) ended(patience time.Duration) (proc.Ending, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	end, err := m.Ending(ctx)
 	if err == nil && end.Signal == syscall.SIGKILL {

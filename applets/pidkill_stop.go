@@ -137,11 +137,14 @@ func (o *pidKillOptions) stop(c *applet.Call, t *victim) (err error) {
 	ctx, done := o.interruptible()
 	defer done()
 	if t.leader != nil {
-		m := watchMortal(t.leader)
-		defer m.oom.Close()
+		m, patience := mortal{Handle: t.leader}, time.Millisecond
+		if o.json || c.Verbose { // a watch costs a third of the whole call, and descriptors
+			m, patience = watchMortal(t.leader), collection
+			defer m.oom.Close()
+		}
 		defer func() {
 			if err == nil {
-				o.tellEnd(c, m, schedule)
+				o.tellEnd(c, m, patience, schedule)
 			}
 		}()
 	}
@@ -170,8 +173,8 @@ func (o *pidKillOptions) stop(c *applet.Call, t *victim) (err error) {
 }
 
 // tellEnd tells how the process ended. That is in one line, asked for or not, where it was not by what it was sent.
-func (o *pidKillOptions) tellEnd(c *applet.Call, m mortal, schedule signals.Schedule) {
-	end, err := m.ended()
+func (o *pidKillOptions) tellEnd(c *applet.Call, m mortal, patience time.Duration, schedule signals.Schedule) {
+	end, err := m.ended(patience)
 	if err != nil {
 		o.out.Exit = untoldEnding(err)
 		c.Tell("%v", err)

@@ -133,7 +133,7 @@ func (w *watchedProcess) lived() (text string) {
 	if !w.started.IsZero() {
 		text = " after " + brief(max(time.Since(w.started), 0))
 	}
-	end, err := w.ended()
+	end, err := w.ended(collection)
 	if err != nil {
 		return text + " (how is not known: " + untoldEnding(err).Unknown + ")"
 	}

@@ -25,10 +25,10 @@ func TestNotPidfiles(t *testing.T) {
 		"directory": {func(d string) error { return os.Mkdir(d+"/f", 0o755) }, "is a directory", "name a file in it"},
 		"link":      {func(d string) error { return os.Symlink("/etc/passwd", d+"/f") }, "is a symbolic link", "name the file that it points to"},
 		"dangling":  {func(d string) error { return os.Symlink(d+"/none", d+"/f") }, "is a symbolic link", "name the file that it points to"},
-		"large":     {func(d string) error { return os.WriteFile(d+"/f", make([]byte, readLimit+1), 0o644) }, "is larger", "check the path"},
+		"large":     {func(d string) error { return os.WriteFile(d+"/f", make([]byte, readLimit+1), 0o644) }, "more than any pidfile", "check the path"},
 		"large, a PID": {func(d string) error {
 			return os.WriteFile(d+"/f", []byte("2147483647\n"+strings.Repeat("\n", readLimit)), 0o644)
-		}, "is larger", "check the path"},
+		}, "more than any pidfile", "check the path"},
 	} {
 		dir := safeDir(t)
 		must(t, c.make(dir))

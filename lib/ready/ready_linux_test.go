@@ -207,7 +207,7 @@ func TestNamed(t *testing.T) {
 	c := quiet(t, Want{Notify: true, Follow: true})
 	tell(t, c, "MAINPID=1\nSTATUS=x")
 	next(t, c, Status)
-	if e := next(t, c, Ignored); !strings.HasPrefix(e.Text, "MAINPID=1 is not a process") {
+	if e := next(t, c, Ignored); !strings.Contains(e.Text, "MAINPID=1, which does not belong to the daemon") {
 		t.Errorf("%+v", e)
 	}
 	tell(t, c, "MAINPID="+strconv.Itoa(os.Getpid()))
@@ -261,7 +261,7 @@ func TestWatchdog(t *testing.T) {
 func TestStranger(t *testing.T) {
 	c, _ := started(t, Want{Notify: true, Timeout: time.Second}, "exec sleep 300")
 	tell(t, c, "READY=1")
-	if e := next(t, c, Ignored); !strings.Contains(e.Text, "not one of the daemon's") {
+	if e := next(t, c, Ignored); !strings.Contains(e.Text, "does not belong to the daemon") {
 		t.Errorf("%+v", e)
 	}
 	next(t, c, Late)
