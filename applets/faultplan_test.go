@@ -24,7 +24,7 @@ type field struct{ name, kind, doc string }
 func planObjects(t *testing.T) (all []object) {
 	t.Helper()
 	titles := map[string]string{"Plan": "The file", "Member": "A member", "TLS": "tls", "Defaults": "defaults", "Traffic": "defaults, and a case",
-		"Check": "check", "OnFailure": "on_failure", "Case": "A case", "Until": "until", "Client": "A load", "KV": "kv"}
+		"Check": "check", "OnFailure": "on_failure", "Case": "A case", "Until": "until", "Also": "also", "Client": "A load", "KV": "kv"}
 	for _, file := range []string{"plan.go", "traffic.go"} {
 		parsed, err := parser.ParseFile(token.NewFileSet(), "../lib/fault/plan/"+file, nil, parser.ParseComments)
 		if err != nil {
@@ -71,7 +71,7 @@ func kindOf(e ast.Expr) string {
 		return "both, in or out"
 	case *ast.Ident:
 		words := map[string]string{"string": "text", "int": "whole number", "uint64": "whole number", "float64": "number", "bool": "true or false",
-			"Duration": "duration", "Size": "size", "Command": "command", "Loads": "loads", "Members": "list of objects, or exec: command", "Health": "URL, or exec: command", "On": "choice, or names"}
+			"Duration": "duration", "Span": "duration", "Size": "size", "Command": "command", "Loads": "loads", "Members": "list of objects, or exec: command", "Health": "URL, or exec: command", "On": "choice, or names"}
 		if w := words[e.Name]; w != "" {
 			return w
 		}

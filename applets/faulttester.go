@@ -43,12 +43,15 @@ type faultTesterOptions struct {
 	tear          bool
 	flip          int
 	cut           uint64
+	faults        []string // explore: what is drawn from
+	overlap       int
+	votes         int
 }
 
 // faultTester breaks a cluster by its agents, in cases that a file describes, and judges how it recovers. Whatever
 // ends it, the faults are healed: by itself, or by the agents when its lease or their hold is over.
 func faultTester() *applet.Applet {
-	o := &faultTesterOptions{hold: 5 * time.Second, rounds: -1, memory: 512 << 20}
+	o := &faultTesterOptions{hold: 5 * time.Second, rounds: -1, memory: 512 << 20, overlap: 3, votes: 3}
 	return &applet.Applet{
 		Name:    "fault-tester",
 		Summary: "break a cluster on purpose, case by case, and judge its recovery",
@@ -56,6 +59,7 @@ func faultTester() *applet.Applet {
 			"run [-c] FILE [--case GLOB] [--rounds N] [--seed S] [--json] [--junit F] [--html F]",
 			"do -c FILE [--hold D] [--delay D] [--percent P] [--rate BYTES] ACTION TARGET",
 			"list [-c] FILE [--case GLOB] [--rounds N] [--seed S] [--json]",
+			"explore [-c] FILE [--seed S] [--for D] [--fault NAME]... [--overlap N] [--votes N] [--json] [--html F]",
 			"lab -c FILE [-- COMMAND [ARG...]]",
 			"up -c FILE [-- COMMAND [ARG...]]",
 			"check [-c] FILE [--json]",
@@ -80,31 +84,42 @@ func faultTester() *applet.Applet {
 			(hold 5s, recover 60s, timeout 10s); leader, a command that prints the leader's name or address; load, a list of
 			commands that run during a case; check (exec, tries, pause, timeout); on_failure (exec, archive, stacks, stop);
 			rounds; seed; shuffle; cases.
+			The fields are in fault-tester(5).
+
+			explore draws cases in place of those of FILE: what was met least often comes next, of each fault on the leader and on a
+			follower, while all is well, while another fault holds, in an election and in a recovery.
+			It stops at the first case that fails.
+			DIR of --evidence has explored.yaml, the plan of all that was drawn, and shrunk.yaml, that of the smallest case that
+			fails; both run again with fault-tester run.
 
 			A case has: name; fault (kill, stop, pause, wipe, isolate, partition, slow, rate, loss, reset, reorder, garble, fill, power, corrupt, eio, enospc, slow-fsync, exec,
 			none); on (one,
 			follower, leader, minority, majority, all, zone, or names); shape of a partition (halves, ring, bridge, zones), or its sides or links (lists
 			of names); from (members, clients, all); hold, or until
-			(exec, timeout); recover; percent, delay, jitter, rate, leave, direction, variant, paths, ops, tear, flip, cut; inject and undo of exec; effect.
+			(exec, timeout); recover; percent, delay, jitter, rate, leave, direction, variant, paths, ops, tear, flip, cut; inject and undo of exec; effect; needs; also.
 			A command is a list of words, or one text for sh -c.
 		`,
 		Commands: []applet.Item{
 			{Name: "run", Text: "run the cases"},
 			{Name: "do", Text: "do one thing to TARGET (like a case's on) and leave it: " + strings.Join(run.Actions(), ", ")},
+			{Name: "explore", Text: "draw cases of faults that may overlap, until --for is over or one fails, and shrink that one to the fewest faults that still fail"},
 			{Name: "list", Text: "print the cases of each round and the members they hit, without asking any agent"},
 			{Name: "lab", Text: "make the plan's members, their network and their agents on this machine, run COMMAND there, or wait, and take them down"},
 			{Name: "up", Text: "start the agents of the plan over ssh, with this program and a token each, their sockets forwarded; run COMMAND, or wait, and end them"},
 			{Name: "judge", Text: "say whether HISTORY, in lines of JSON or Jepsen's EDN, is one that the model allows; - is standard input"},
 			{Name: "check", Text: "ask every agent, health, the leader and the check once, and change nothing"},
 		},
-		Operands: applet.Operands{Option: "config", Commands: []string{"run", "list", "check"}},
+		Operands: applet.Operands{Option: "config", Commands: []string{"run", "list", "check", "explore"}},
 		Options: []applet.Option{
 			applet.String(&o.file, "config c", "FILE", "the members and the cases").As(applet.File),
 			applet.String(&o.pattern, "case", "GLOB", "only the cases with a matching name"),
 			applet.Parsed(&o.rounds, "rounds", "N", "how often to run the cases (default: what FILE says); 0 for until something ends it", rounds),
-			applet.Duration(&o.lasting, "for", "D", "begin rounds until D is over, whatever FILE says"),
+			applet.Duration(&o.lasting, "for", "D", "begin rounds until D is over, whatever FILE says; explore: draw cases for so long (default 10m)"),
 			applet.Duration(&o.limit, "limit", "D", "end the whole run after D, with status 124; judge: give up after D (default 1m)"),
 			applet.Duration(&o.wait, "wait", "D", "wait up to D for another fault-tester to leave the members"),
+			applet.Strings(&o.faults, "fault", "NAME", "explore: draw from this fault, and others that are given (default: what the agents can do and a cluster should come through)"),
+			applet.Parsed(&o.overlap, "overlap", "N", "explore: at most N faults in a case (default 3)", applet.Int(1, 20)),
+			applet.Parsed(&o.votes, "votes", "N", "explore: run a smaller case N times, of which most must fail (default 3)", applet.Int(1, 99)),
 			applet.Switch(&o.noSkip, "no-skip", "a case that is skipped is a failure"),
 			applet.String(&o.evidence, "evidence", "DIR", "keep the plan, the histories, the outputs and the report in DIR, which is made (default: a temporary directory, removed if nothing went wrong)").As(applet.Dir),
 			applet.Set("model", "M", "judge: what the store promises: "+strings.Join(history.Models(), ", "), o.setModel),
@@ -173,17 +188,17 @@ func (o *faultTesterOptions) run(c *applet.Call) error {
 		return keep(c)
 	}
 	if len(c.Args) == 0 {
-		return applet.Usage("no command given: run, do, list, check, lab, up or judge")
+		return applet.Usage("no command given: run, explore, do, list, check, lab, up or judge")
 	}
 	if c.Args[0] == "judge" {
 		c.Args = c.Args[1:]
 		return o.judge(c)
 	}
 	commands := map[string]func(*applet.Call, *plan.Plan) error{"run": o.runCases, "do": o.do, "list": o.list, "check": o.check,
-		"lab": o.lab, "up": o.up}
+		"explore": o.explore, "lab": o.lab, "up": o.up}
 	command := commands[c.Args[0]]
 	if command == nil {
-		return applet.Usage("unknown command %q: run, do, list, check, lab, up or judge", c.Args[0])
+		return applet.Usage("unknown command %q: run, explore, do, list, check, lab, up or judge", c.Args[0])
 	}
 	word := c.Args[0]
 	if c.Args = c.Args[1:]; word != "do" && word != "lab" && word != "up" {
@@ -237,6 +252,11 @@ func (o *faultTesterOptions) options(c *applet.Call) run.Options {
 }
 
 func (o *faultTesterOptions) runCases(c *applet.Call, p *plan.Plan) error {
+	return o.reported(c, func(ctx context.Context) (*report.Run, error) { return run.Run(ctx, p, o.options(c)) }, nil)
+}
+
+// reported does something on the cluster, and reports it in every way that was asked for; after writes more for people.
+func (o *faultTesterOptions) reported(c *applet.Call, do func(context.Context) (*report.Run, error), after func(*report.Run) error) error {
 	junit, err := create(o.junit) // now: a run of hours should not end with "no such directory"
 	if err != nil {
 		return err
@@ -249,7 +269,7 @@ func (o *faultTesterOptions) runCases(c *applet.Call, p *plan.Plan) error {
 	defer html.Close()
 	ctx, stop := signals.Until(context.Background())
 	defer stop()
-	r, failure := run.Run(ctx, p, o.options(c))
+	r, failure := do(ctx)
 	if junit != nil {
 		err = errors.Join(err, report.JUnit(junit, r), junit.Close())
 	}
@@ -260,6 +280,9 @@ func (o *faultTesterOptions) runCases(c *applet.Call, p *plan.Plan) error {
 		err = errors.Join(err, report.JSON(c.Stdout, r.Summary()))
 	} else if len(r.Cases) > 0 {
 		err = errors.Join(err, report.Table(c.Stdout, r))
+		if after != nil {
+			err = errors.Join(err, after(r))
+		}
 	}
 	if err != nil {
 		err = fmt.Errorf("write the report: %w", err)

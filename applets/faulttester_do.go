@@ -25,7 +25,7 @@ func (o *faultTesterOptions) do(c *applet.Call, p *plan.Plan) error {
 		return applet.Usage("unknown action %q; known actions are %s", c.Args[0], strings.Join(run.Actions(), ", "))
 	}
 	one := plan.Case{Fault: c.Args[0], On: plan.ParseOn(c.Args[1]), Direction: fault.Direction(o.direction), Percent: o.percent,
-		Delay: plan.Duration(o.delay), Jitter: plan.Duration(o.jitter), Rate: plan.Size(o.rate), Leave: plan.Size(o.leave), Variant: o.variant,
+		Delay: plan.Span{From: plan.Duration(o.delay), To: plan.Duration(o.delay)}, Jitter: plan.Duration(o.jitter), Rate: plan.Size(o.rate), Leave: plan.Size(o.leave), Variant: o.variant,
 		Paths: o.paths, Ops: o.ops, Tear: o.tear, Flip: o.flip, Cut: plan.Size(o.cut)}
 	if err := p.CheckDo(one); err != nil {
 		return applet.Usage("%w", err)

@@ -23,7 +23,7 @@ import (
 
 // A short run on a real etcd; the long ones are behind the build tag cluster.
 func TestFaultEtcd(t *testing.T) {
-	w := newEtcd(t)
+	w := newEtcd(t, "")
 	cases, _ := w.run(0, "--case", "kill-leader", "-c", w.plan("etcd.yaml"))
 	if len(cases) != 1 || cases[0].Recover <= 0 || cases[0].Tries < 1 {
 		t.Errorf("kill-leader: %+v", cases)
@@ -42,6 +42,8 @@ type world struct {
 	members []int // processes in the members' namespaces
 	agents  []*exec.Cmd
 	command func(member int) []string
+	options func(member int) []string // of the agents; nil for none
+	env     []string                  // of testers and agents, in addition
 }
 
 func newWorld(t *testing.T, tools ...string) *world {
@@ -86,7 +88,9 @@ func (w *world) namespace() int {
 }
 
 func (w *world) cmd(pid int, words ...string) *exec.Cmd {
-	return exec.Command("nsenter", append([]string{"-n", "-t", fmt.Sprint(pid), "--"}, words...)...)
+	cmd := exec.Command("nsenter", append([]string{"-n", "-t", fmt.Sprint(pid), "--"}, words...)...)
+	cmd.Env = append(os.Environ(), w.env...)
+	return cmd
 }
 
 func (w *world) in(pid int, line string) {
@@ -104,6 +108,9 @@ func (w *world) path(name string, member int) string {
 func (w *world) agent(member int) {
 	w.Helper()
 	words := []string{"fault-agent", "-p", w.path(".pid", member), "--listen", "unix:" + w.path(".sock", member), "--dir", w.path("", member)}
+	if w.options != nil {
+		words = append(words, w.options(member)...)
+	}
 	cmd := w.cmd(w.members[member-1], append(append(words, "--"), w.command(member)...)...)
 	log, err := os.OpenFile(w.path(".agent", member), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -158,19 +165,27 @@ func (w *world) start(command func(member int) []string) {
 	}
 }
 
-// newEtcd is an etcd of three, each in a network namespace of its own.
-func newEtcd(t *testing.T) *world {
-	w := newWorld(t, "etcd", "etcdctl", "awk")
-	w.start(func(i int) []string {
-		var all []string
-		for j := 1; j <= 3; j++ {
-			all = append(all, fmt.Sprintf("m%d=http://10.77.0.%d:2380", j, j))
-		}
-		peer, client := fmt.Sprintf("http://10.77.0.%d:2380", i), fmt.Sprintf("http://10.77.0.%d:2379", i)
-		return []string{"env", "GOMAXPROCS=1", "etcd", "--name", fmt.Sprintf("m%d", i), "--data-dir", w.path("/data", i), "--snapshot-count", "100",
-			"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--listen-client-urls", client, "--advertise-client-urls", client,
-			"--initial-cluster", strings.Join(all, ",")}
-	})
+// newEtcd is an etcd of three, each in a network namespace of its own, as the example wants it; the programs are those in dir,
+// or those that are installed.
+func newEtcd(t *testing.T, dir string) *world {
+	tools := []string{"etcd", "etcdctl", "awk"}
+	if dir != "" {
+		tools = tools[2:]
+	}
+	w := newWorld(t, tools...)
+	build := exec.Command("go", "build", "-o", filepath.Join(w.dir, "bin", "etcdload"), "../packaging/examples/etcdload")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	script, err := filepath.Abs("../packaging/examples/etcd-member")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.env = []string{"GOMAXPROCS=1", "PATH=" + dir + ":" + filepath.Join(w.dir, "bin") + ":" + os.Getenv("PATH")}
+	w.options = func(int) []string {
+		return []string{"--variant", "rejoin=ETCD_INITIAL_CLUSTER_STATE=existing", "--variant", "restored=RESTORE=" + w.dir + "/snapshot"}
+	}
+	w.start(func(i int) []string { return []string{script, fmt.Sprint(i), w.path("/data", i)} })
 	return w
 }
 

@@ -145,7 +145,7 @@ func (s *toy) all(key string, v version, want int) (answers []version) {
 	c := make(chan *version, s.of)
 	for m := 1; m <= s.of; m++ {
 		go func() {
-			text, err := ask(300*time.Millisecond, s.socket(m), fmt.Sprintf("/local?key=%s&n=%d&value=%s", key, v.N, v.Value))
+			text, err := ask(400*time.Millisecond, s.socket(m), fmt.Sprintf("/local?key=%s&n=%d&value=%s", key, v.N, v.Value))
 			var got version
 			if err == nil {
 				err = json.Unmarshal([]byte(text), &got)
@@ -272,7 +272,7 @@ func toyload() {
 				socket := s.socket(1 + rand.IntN(*of))
 				if rand.IntN(2) == 0 {
 					say("invoke", p, "read", key, nil)
-					switch got, err := ask(time.Second, socket, "/get?key="+key); {
+					switch got, err := ask(1500*time.Millisecond, socket, "/get?key="+key); {
 					case err != nil:
 						say("fail", p, "read", key, nil)
 					case got == "":
@@ -287,7 +287,7 @@ func toyload() {
 				v := strconv.Itoa(value)
 				mu.Unlock()
 				say("invoke", p, "write", key, v)
-				if _, err := ask(time.Second, socket, "/put?key="+key+"&value="+v); err == nil {
+				if _, err := ask(1500*time.Millisecond, socket, "/put?key="+key+"&value="+v); err == nil {
 					say("ok", p, "write", key, v)
 					continue
 				}

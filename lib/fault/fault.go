@@ -154,6 +154,12 @@ type Lease struct {
 // LeaseHeader is the HTTP header that carries the lease's ID.
 const LeaseHeader = "Fault-Lease"
 
+// LogSize is the HTTP header of GET /v1/log with the length of the member's log, and LogLimit the most that is sent of it.
+const (
+	LogSize  = "Fault-Log-Size"
+	LogLimit = 16 << 20
+)
+
 // Problem is the body of an answer that is an error.
 type Problem struct {
 	Error string `json:"error"`

@@ -10,6 +10,9 @@ _fault_tester() {
 	--for) :; return ;;
 	--limit) :; return ;;
 	--wait) :; return ;;
+	--fault) :; return ;;
+	--overlap) :; return ;;
+	--votes) :; return ;;
 	--evidence) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
 	--model) :; return ;;
 	--memory) :; return ;;
@@ -30,9 +33,9 @@ _fault_tester() {
 	--direction) :; return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "-c --config --case --rounds --for --limit --wait --no-skip --evidence --model --memory --seed --json --junit --html --hold --delay --jitter --percent --rate --leave --variant --path --op --tear --flip --cut --direction -q --quiet -v --verbose -h --help --version" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "-c --config --case --rounds --for --limit --wait --fault --overlap --votes --no-skip --evidence --model --memory --seed --json --junit --html --hold --delay --jitter --percent --rate --leave --variant --path --op --tear --flip --cut --direction -q --quiet -v --verbose -h --help --version" -- "$cur")
 	else
-		mapfile -t COMPREPLY < <(compgen -W "run do list lab up judge check" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "run do explore list lab up judge check" -- "$cur")
 	fi
 }
 complete -F _fault_tester fault-tester

@@ -46,6 +46,7 @@ func (a *Agent) Server(token string) *http.Server {
 	plain := func(do func() error) http.HandlerFunc { return takes(func(fault.Order) error { return do() }) }
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, a.Status()) })
+	mux.HandleFunc("GET /v1/log", a.sendLog)
 	mux.HandleFunc("POST /v1/start", takes(a.Start, "variant"))
 	mux.HandleFunc("POST /v1/restart", takes(a.Restart, "variant"))
 	mux.HandleFunc("POST /v1/resume", plain(a.Resume))

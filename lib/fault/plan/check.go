@@ -139,6 +139,57 @@ func (p *Plan) checkCase(here string, c Case) *flaw {
 		return at(here+".hold", "hold must be greater than zero")
 	case c.Recover != nil && *c.Recover <= 0:
 		return at(here+".recover", "recover must be greater than zero")
+	}
+	if f := p.checkCaseTraffic(here, c); f != nil {
+		return f
+	}
+	if f := c.Check.check(here + ".check"); f != nil {
+		return f
+	}
+	if f := p.checkFault(here, c); f != nil {
+		return f
+	}
+	for i, a := range c.Also {
+		if f := p.checkAlso(fmt.Sprintf("%s.also[%d]", here, i), c, a); f != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+// checkAlso checks a fault that comes to that of a case.
+func (p *Plan) checkAlso(here string, c Case, a Also) *flaw {
+	if !strings.HasPrefix(a.Name, c.Name+" also ") {
+		return at(here+".name", "a fault of also has no name")
+	}
+	rest := a.Case // of which a fault of also has nothing
+	for _, one := range []struct {
+		key  string
+		said bool
+	}{
+		{"until", rest.Until != nil}, {"recover", rest.Recover != nil}, {"load", rest.Load != nil}, {"during", rest.During != ""},
+		{"limit", rest.Limit != 0}, {"may_exit", rest.MayExit != ""}, {"check", rest.Check != nil}, {"needs", len(rest.Needs) > 0},
+		{"also", len(rest.Also) > 0}, {"before", len(rest.Before) > 0}, {"held", len(rest.Held) > 0}, {"after", len(rest.After) > 0},
+		{"warmup", rest.Traffic != Traffic{}},
+	} {
+		if one.said {
+			return at(here+"."+one.key, "%s is of a case, not of a fault in also", one.key)
+		}
+	}
+	switch {
+	case a.Fault == "" || a.Fault == None || !slices.Contains(Faults(), a.Fault):
+		return at(here+".fault", "also takes one of %s", strings.Join(Faults()[:len(Faults())-1], ", "))
+	case a.At < 0:
+		return at(here+".at", "at must not be negative")
+	case p.HoldOf(a.Case) <= 0:
+		return at(here+".hold", "hold must be greater than zero")
+	}
+	return p.checkFault(here, a.Case)
+}
+
+// checkFault checks what describes a fault.
+func (p *Plan) checkFault(here string, c Case) *flaw {
+	switch {
 	case c.Fault == Exec && len(c.Inject) == 0:
 		return at(here, "fault exec has no inject")
 	case c.Fault != Exec && len(c.Inject)+len(c.Undo) > 0:
@@ -149,9 +200,6 @@ func (p *Plan) checkCase(here string, c Case) *flaw {
 		return at(here+".on", "'on' is not allowed with partition")
 	}
 	if f := checkParameters(here, c); f != nil {
-		return f
-	}
-	if f := p.checkCaseTraffic(here, c); f != nil {
 		return f
 	}
 	if c.Fault == Partition {
@@ -188,7 +236,7 @@ func checkParameters(here string, c Case) *flaw {
 		fault string
 	}{
 		{"percent", c.Percent != 0 && !OnDisk(c.Fault) && c.Fault != Reorder && c.Fault != Garble, Loss},
-		{"delay", c.Delay != 0 && c.Fault != SlowSync && c.Fault != Reorder, Slow},
+		{"delay", c.Delay != (Span{}) && c.Fault != SlowSync && c.Fault != Reorder, Slow},
 		{"jitter", c.Jitter != 0 && c.Fault != SlowSync, Slow},
 		{"rate", c.Rate != 0, Rate},
 		{"leave", c.Leave != 0, Fill},

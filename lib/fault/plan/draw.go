@@ -66,14 +66,23 @@ func (p *Plan) Order(n, round int) []int {
 	return order
 }
 
-// Draw names whom a case hits in a round, in the members' order. The leader's name is only looked at where the
-// choice depends on it.
-func (p *Plan) Draw(c Case, round int, leader string) ([]string, error) {
+// Settled is a case with what is drawn for it in a round, but for its targets.
+func (p *Plan) Settled(c Case, round int) Case {
+	if from, to := c.Delay.From, c.Delay.To; from < to {
+		c.Delay.From += Duration(p.random("delay "+c.Name, round).Int64N(int64(to-from) + 1))
+		c.Delay.To = c.Delay.From
+	}
+	return c
+}
+
+// Draw names whom a case hits in a round, in the members' order; a choice passes over those that are taken. The leader's name
+// is only looked at where the choice depends on it.
+func (p *Plan) Draw(c Case, round int, leader string, taken ...string) ([]string, error) {
 	n := len(p.Members)
 	if len(c.On.Names) > 0 {
 		return c.On.Names, nil
 	}
-	names := p.names()
+	names := slices.DeleteFunc(p.names(), func(s string) bool { return slices.Contains(taken, s) })
 	size := 0
 	switch c.On.Choice {
 	case "":
@@ -81,7 +90,7 @@ func (p *Plan) Draw(c Case, round int, leader string) ([]string, error) {
 	case Zone:
 		return p.zone(c, round)
 	case All:
-		size = n
+		size = len(names)
 	case One:
 		size = 1
 	case Minority:
@@ -89,7 +98,7 @@ func (p *Plan) Draw(c Case, round int, leader string) ([]string, error) {
 	case Majority:
 		size = n/2 + 1
 	case Leader, Follower:
-		if !slices.Contains(names, leader) {
+		if !slices.Contains(names, leader) && (c.On.Choice == Leader || len(taken) == 0) { // else it was hit
 			return nil, fmt.Errorf("%s cannot be chosen: there is no leader", c.On.Choice)
 		}
 		if c.On.Choice == Leader {

@@ -114,6 +114,9 @@ type Case struct {
 	During  string   `yaml:"during"`   // available or unavailable: what the loads must meet while the fault holds
 	Limit   Duration `yaml:"limit"`    // by when, after the injection, and how long an interruption may last: half of hold
 	MayExit string   `yaml:"may_exit"` // target: a target that exits by itself has not failed
+	Check   *Check   `yaml:"check"`    // in place of the plan's
+	Needs   Command  `yaml:"needs"`    // if it fails, the case is skipped
+	Also    []Also   `yaml:"also"`     // more faults, that overlap this one or follow it
 
 	Before Command `yaml:"before"` // hooks, run under the tester's lease: before the fault is set,
 	Held   Command `yaml:"held"`   // once it is,
@@ -121,7 +124,7 @@ type Case struct {
 
 	Direction fault.Direction `yaml:"direction"` // of network faults, seen from the target: both
 	Percent   float64         `yaml:"percent"`   // of loss and the like: of the packets
-	Delay     Duration        `yaml:"delay"`     // of slow
+	Delay     Span            `yaml:"delay"`     // of slow; D..D is one that is drawn from these, anew in each round
 	Jitter    Duration        `yaml:"jitter"`    // of slow: the delay varies by as much
 	Rate      Size            `yaml:"rate"`      // of rate: bytes a second
 	Leave     Size            `yaml:"leave"`     // of fill: bytes left free, 0
@@ -136,6 +139,13 @@ type Case struct {
 	Inject Command `yaml:"inject"` // of fault exec: sets it
 	Undo   Command `yaml:"undo"`   // and takes it away, also if the tester is killed
 	Effect Command `yaml:"effect"` // must exit with 0 while the fault holds
+}
+
+// Also is a fault beside that of its case, of which it takes the fields that describe a fault. A choice of members passes over
+// those that the case has already hit.
+type Also struct {
+	At   Duration `yaml:"at"` // after the case's fault was set: 0; beyond its hold, it strikes in the recovery
+	Case `yaml:",inline"`
 }
 
 // Until holds a fault until a command exits with 0, asked each second.
@@ -201,6 +211,15 @@ func (p *Plan) HoldOf(c Case) time.Duration {
 	return 5 * time.Second
 }
 
+// Faults are a case's own, and those beside it.
+func (c Case) Faults() []Case {
+	all := []Case{c}
+	for _, a := range c.Also {
+		all = append(all, a.Case)
+	}
+	return all
+}
+
 // RecoverOf is how long a case's recovery may last.
 func (p *Plan) RecoverOf(c Case) time.Duration {
 	if c.Recover != nil {
@@ -248,6 +267,14 @@ func (p *Plan) LoadsOf(c Case) []Client {
 	return slices.DeleteFunc(all, func(l Client) bool { return l.Across })
 }
 
+// CheckOf is what judges a case; nil for nothing.
+func (p *Plan) CheckOf(c Case) *Check {
+	if c.Check != nil {
+		return c.Check
+	}
+	return p.Check
+}
+
 // LimitOf is by when a case's during must hold.
 func (p *Plan) LimitOf(c Case) time.Duration {
 	if c.Limit > 0 {
@@ -273,34 +300,46 @@ func (p *Plan) Member(word string) *Member {
 	return nil
 }
 
-func (p *Plan) defaults() {
-	fill := func(d *Duration, to time.Duration) {
-		if *d == 0 {
-			*d = Duration(to)
-		}
+func fill(d *Duration, to time.Duration) {
+	if *d == 0 {
+		*d = Duration(to)
 	}
+}
+
+func (c *Check) defaults() {
+	if c == nil {
+		return
+	}
+	c.Tries = max(c.Tries, 1)
+	fill(&c.Pause, time.Second)
+	fill(&c.Timeout, 30*time.Second)
+	fill(&c.Within, time.Minute)
+	if c.Memory == 0 {
+		c.Memory = 512 << 20
+	}
+}
+
+func (p *Plan) defaults() {
 	fill(&p.Defaults.Recover, time.Minute)
 	fill(&p.Defaults.Timeout, 10*time.Second)
 	if p.Rounds == 0 {
 		p.Rounds = 1
 	}
-	if c := p.Check; c != nil {
-		c.Tries = max(c.Tries, 1)
-		fill(&c.Pause, time.Second)
-		fill(&c.Timeout, 30*time.Second)
-		fill(&c.Within, time.Minute)
-		if c.Memory == 0 {
-			c.Memory = 512 << 20
-		}
-	}
+	p.Check.defaults()
 	for i := range p.Cases {
 		c := &p.Cases[i]
+		c.Check.defaults()
 		if c.Until != nil {
 			fill(&c.Until.Timeout, time.Minute)
 		}
 		if c.Name == "" {
 			parts := slices.DeleteFunc([]string{c.Fault, c.Shape, c.On.String()}, func(s string) bool { return s == "" })
 			c.Name = strings.Join(parts, "-")
+		}
+		for j := range c.Also { // what is drawn for it is its own
+			if a := &c.Also[j]; a.Name == "" {
+				a.Name = fmt.Sprintf("%s also %d", c.Name, j+1)
+			}
 		}
 	}
 }
@@ -340,7 +379,7 @@ func (p *Plan) Spec(c Case, peers []string, hold time.Duration) fault.Spec {
 	if c.Fault == Isolate || c.Fault == Partition {
 		kind = fault.Drop
 	}
-	return fault.Spec{Kind: kind, Peers: peers, Direction: c.Direction, Percent: c.Percent, Delay: fault.Duration(c.Delay),
+	return fault.Spec{Kind: kind, Peers: peers, Direction: c.Direction, Percent: c.Percent, Delay: fault.Duration(c.Delay.From),
 		Jitter: fault.Duration(c.Jitter), Rate: uint64(c.Rate), Leave: uint64(c.Leave),
 		Paths: c.Paths, Ops: c.Ops, Hold: fault.Duration(hold)}
 }

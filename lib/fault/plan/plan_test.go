@@ -130,6 +130,17 @@ func TestFlaws(t *testing.T) {
 		{members + "load: true\n" + one, "load must be false or a list of commands"},
 		{members + one + "rounds: many\n", "7:9: "},
 		{members + "defaults: {hold: 0s}\n" + one, "hold must be greater than zero"},
+		{members + "cases:\n- {fault: slow, on: one, delay: 5s..4s}\n", "6:33: 5s..4s is the other way round"},
+		{members + "cases:\n- {fault: slow, on: one, delay: 5s..}\n", "6:33: "},
+		{members + "cases:\n- {fault: kill, on: m1, also: [{fault: burn, on: m2}]}\n", "also takes one of kill, stop,"},
+		{members + "cases:\n- {fault: kill, on: m1, also: [{fault: none}]}\n", "also takes one of"},
+		{members + "cases:\n- {fault: kill, on: m1, also: [{fault: kill}]}\n", "'on' is required for kill"},
+		{members + "cases:\n- {fault: kill, on: m1, also: [{fault: kill, on: m9}]}\n", "no member is called m9"},
+		{members + "cases:\n- {fault: kill, on: m1, also: [{fault: kill, on: m2, at: -1s}]}\n", "negative"},
+		{members + "cases:\n- {fault: kill, on: m1, also: [{fault: kill, on: m2, load: false}]}\n", "load is of a case, not of a fault in also"},
+		{members + "cases:\n- {fault: kill, on: m1, also: [{fault: kill, on: m2, also: [{fault: kill, on: m3}]}]}\n", "also is of a case, not of a fault in also"},
+		{members + "cases:\n- {fault: kill, on: m1, also: [{fault: slow, on: m2}]}\n", "delay of 0s"},
+		{members + "cases:\n- {fault: kill, on: m1, check: {tries: 2}}\n", "check has neither exec nor model"},
 		{"a: &a [*a]\n", "1:9: no anchor is called a"},
 		{bomb, "the aliases make this plan too large"},
 		{members + "cases: !!x []\n", "5:8: tags such as !!x are not supported"},
@@ -382,5 +393,43 @@ func TestInventory(t *testing.T) {
 	}
 	if _, err := Parse([]byte("members: {exec: 'echo []'}\ncases: [{fault: none}]\n")); err == nil {
 		t.Error("a plan without a file ran a command")
+	}
+}
+
+// A delay between two is drawn from the seed, the round and the case, and lies between them.
+func TestSettled(t *testing.T) {
+	p := parse(t, members+"cases:\n- {fault: slow, on: one, delay: 4500ms..5500ms}\n- {name: b, fault: slow, on: one, delay: 2}\n")
+	seen := map[Duration]bool{}
+	for round := range 50 {
+		c := p.Settled(p.Cases[0], round)
+		if c.Delay.From != c.Delay.To || c.Delay.From < 4500e6 || c.Delay.From > 5500e6 || p.Settled(p.Cases[0], round).Delay != c.Delay {
+			t.Errorf("%+v", c.Delay)
+		}
+		seen[c.Delay.From] = true
+		if b := p.Settled(p.Cases[1], round); b.Delay.From != 2e9 {
+			t.Errorf("%+v", b.Delay)
+		}
+	}
+	if len(seen) < 40 {
+		t.Errorf("%d of 50", len(seen))
+	}
+}
+
+// What comes beside a fault passes over those that it has hit, also where nobody leads any more.
+func TestDrawBeside(t *testing.T) {
+	p := parse(t, members+"leader: echo m1\ncases:\n- {name: f, fault: kill, on: follower}\n- {name: l, fault: kill, on: leader}\n- {name: a, fault: kill, on: all}\n")
+	for round := range 20 {
+		if got, err := p.Draw(p.Cases[0], round, "", "m1"); err != nil || len(got) != 1 || got[0] == "m1" {
+			t.Errorf("%q %v", got, err)
+		}
+	}
+	if _, err := p.Draw(p.Cases[0], 1, ""); err == nil {
+		t.Error("a follower of nobody")
+	}
+	if _, err := p.Draw(p.Cases[1], 1, "m1", "m1"); err == nil {
+		t.Error("one who was hit")
+	}
+	if got, err := p.Draw(p.Cases[2], 1, "m1", "m1"); err != nil || fmt.Sprint(got) != "[m2 m3]" {
+		t.Errorf("%q %v", got, err)
 	}
 }

@@ -86,15 +86,8 @@ func (l *oneClient) read(decode func(any) error) error {
 }
 
 func (p *Plan) checkTraffic() *flaw {
-	if c := p.Check; c != nil {
-		switch {
-		case len(c.Exec) == 0 && c.Model == "":
-			return at("$.check", "check has neither exec nor model")
-		case c.Model != "" && !slices.Contains(history.Models(), c.Model):
-			return at("$.check.model", "unknown model %q, known models are %s", c.Model, strings.Join(history.Models(), ", "))
-		case c.Tries < 0:
-			return at("$.check.tries", "tries must be greater than zero")
-		}
+	if f := p.Check.check("$.check"); f != nil {
+		return f
 	}
 	if f := p.Defaults.check("$.defaults"); f != nil {
 		return f
@@ -106,6 +99,20 @@ func (p *Plan) checkTraffic() *flaw {
 		if f := l.KV.check(fmt.Sprintf("$.load[%d].kv", i)); f != nil {
 			return f
 		}
+	}
+	return nil
+}
+
+func (c *Check) check(here string) *flaw {
+	switch {
+	case c == nil:
+		return nil
+	case len(c.Exec) == 0 && c.Model == "":
+		return at(here, "check has neither exec nor model")
+	case c.Model != "" && !slices.Contains(history.Models(), c.Model):
+		return at(here+".model", "unknown model %q, known models are %s", c.Model, strings.Join(history.Models(), ", "))
+	case c.Tries < 0:
+		return at(here+".tries", "tries must be greater than zero")
 	}
 	return nil
 }

@@ -253,6 +253,33 @@ func (d *Duration) read(decode func(any) error) error {
 	return err
 }
 
+// Span is a duration, or one between two.
+type Span struct{ From, To Duration }
+
+// UnmarshalYAML reads 5s, or 4s..6s.
+func (s *Span) UnmarshalYAML(n ast.Node) error { return placed(n, s.read) }
+
+func (s *Span) read(decode func(any) error) error {
+	var text string
+	if err := decode(&text); err != nil {
+		return errors.New("a duration is a text such as 500ms or 1m, or seconds")
+	}
+	from, to, is := strings.Cut(text, "..")
+	if !is {
+		to = from
+	}
+	a, err := duration.Parse(strings.TrimSpace(from))
+	if err != nil {
+		return err
+	}
+	b, err := duration.Parse(strings.TrimSpace(to))
+	if err == nil && b < a {
+		err = fmt.Errorf("%s is the other way round", text)
+	}
+	s.From, s.To = Duration(a), Duration(b)
+	return err
+}
+
 // Size is a number of bytes: 4096, 64KiB, 1.5MiB.
 type Size uint64
 

@@ -43,6 +43,8 @@ type Case struct {
 	FirstOK  time.Duration `json:"-"`                     // from injection until an operation succeeded that began after it; 0: none
 	Flow     []Point       `json:"-"`
 	Picture  string        `json:"picture,omitempty"` // of a history that breaks its model
+	Struck   []Strike      `json:"struck,omitempty"`  // the faults
+	Idle     bool          `json:"idle,omitempty"`    // Fail for a fault that had no effect: it says nothing of the cluster
 }
 
 // MarshalJSON writes spans of time as seconds.
@@ -54,6 +56,24 @@ func (c Case) MarshalJSON() ([]byte, error) {
 		Recovery float64 `json:"recovery,omitempty"`
 		FirstOK  float64 `json:"first_ok,omitempty"`
 	}{plain(c), c.Failover.Seconds(), c.Recover.Seconds(), c.FirstOK.Seconds()})
+}
+
+// UnmarshalJSON reads them.
+func (c *Case) UnmarshalJSON(b []byte) error {
+	type plain Case
+	var spans struct {
+		Failover, Recovery float64
+		FirstOK            float64 `json:"first_ok"`
+	}
+	if err := json.Unmarshal(b, (*plain)(c)); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, &spans); err != nil {
+		return err
+	}
+	span := func(seconds float64) time.Duration { return time.Duration(seconds * float64(time.Second)) }
+	c.Failover, c.Recover, c.FirstOK = span(spans.Failover), span(spans.Recovery), span(spans.FirstOK)
+	return nil
 }
 
 // Span is a stretch of a member's time.

@@ -83,3 +83,16 @@ func TestMarkup(t *testing.T) {
 		}
 	}
 }
+
+// What is written is read again as it was.
+func TestCaseIsReadAgain(t *testing.T) {
+	c := Case{Name: "a", Outcome: Pass, Failover: 1500 * time.Millisecond, Recover: 2 * time.Second, FirstOK: 250 * time.Millisecond}
+	var b strings.Builder
+	var got Case
+	if err := JSON(&b, c); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(b.String()), &got); err != nil || got.Failover != c.Failover || got.Recover != c.Recover || got.FirstOK != c.FirstOK || got.Name != "a" {
+		t.Errorf("%v %+v", err, got)
+	}
+}

@@ -40,7 +40,7 @@ func (c *Cluster) stopAcross(r *report.Run) {
 		}
 	}
 	if err == nil {
-		err = c.judgeHistories(c.across, c.evidence.dir)
+		err = c.judgeHistories(c.plan.Check, c.across, c.evidence.dir)
 	}
 	if result.Ended = time.Now(); err != nil {
 		result.Outcome, result.Reason = report.Fail, err.Error()

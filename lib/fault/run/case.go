@@ -31,6 +31,10 @@ type trial struct {
 	changed chan time.Duration // the fail-over, once seen
 	scratch string             // the case's directory in the evidence, and for its commands
 	undoing *job               // of a fault exec: what will run its undo
+	id      string             // of the fault, for the agents
+	suffix  string             // of files of the evidence, of a fault beside another
+	logged  map[string]int64   // how long the members' logs were before
+	company *company           // the faults beside this one; nil before it is set
 
 	flowing, struck, recoveredAt time.Time // since when the loads run, the fault is set, and all is well again
 }
@@ -44,7 +48,7 @@ func (s skip) Error() string { return s.reason }
 // come back.
 func (c *Cluster) runCase(ctx context.Context, one plan.Case, round, number int) (result report.Case, fatal error) {
 	// the targets are never nil, which each would take for all
-	t := &trial{Cluster: c, Case: one, hold: c.plan.HoldOf(one), traffic: c.plan.TrafficOf(one), number: number, changed: make(chan time.Duration, 1)}
+	t := &trial{Cluster: c, Case: one, hold: c.plan.HoldOf(one), traffic: c.plan.TrafficOf(one), number: number, changed: make(chan time.Duration, 1), id: faultID}
 	t.result = report.Case{Name: one.Name, Round: round,
 		Fault: strings.TrimSpace(one.Fault + " " + one.Shape), Targets: []string{},
 		Outcome: report.Fail, Started: time.Now()}
@@ -62,13 +66,16 @@ func (c *Cluster) runCase(ctx context.Context, one plan.Case, round, number int)
 		t.result.Ended = time.Now()
 		result = t.result
 	}()
+	t.markLogs(ctx)
 	err := t.judge(ctx)
 	t.stopLoads()
+	t.keepLogs(context.WithoutCancel(ctx))
 	t.count()
 	if err != nil {
 		t.result.Reason = err.Error()
 	}
 	t.undo(ctx)
+	t.result.Idle = errors.As(err, new(idle))
 	if bad := (*violation)(nil); errors.As(err, &bad) {
 		t.result.Picture = bad.picture
 	}
@@ -120,6 +127,8 @@ func (t *trial) judge(ctx context.Context) error {
 		return t.unless501(err)
 	}
 	t.struck = time.Now()
+	t.accompany(ctx)
+	defer t.leaves()
 	if t.leader != nil && slices.Contains(t.result.Targets, t.leader.Name) {
 		go t.watchLeader(ended)
 	}
@@ -140,10 +149,15 @@ func (t *trial) judge(ctx context.Context) error {
 	if err := t.heal(ctx); err != nil {
 		return fmt.Errorf("heal: %w", err)
 	}
+	t.company.ends(0)
 	t.options.Step(t.Name + ": healed")
 	if err := t.hook(ctx, "after", t.After); err != nil {
 		return err
 	}
+	if err := t.company.over(); err != nil {
+		return err
+	}
+	t.result.Healed = t.company.end
 	if err := t.recovered(ctx); err != nil {
 		return err
 	}
@@ -165,7 +179,7 @@ func (t *trial) judge(ctx context.Context) error {
 	if err := t.check(ctx); err != nil {
 		return err
 	}
-	if err := t.judgeHistories(t.stopped, t.scratch); err != nil {
+	if err := t.judgeHistories(t.plan.CheckOf(t.Case), t.stopped, t.scratch); err != nil {
 		return err
 	}
 	return t.strangers(ctx)

@@ -8,9 +8,13 @@ import (
 	"pidbox/lib/fault/plan"
 )
 
-func (t *trial) findLeader(ctx context.Context, needed bool) (*plan.Member, error) {
+// findLeader asks who leads, and again where one is needed. Those that are taken lead no more, whatever they say.
+func (t *trial) findLeader(ctx context.Context, needed bool, taken []string) (*plan.Member, error) {
 	for end := time.Now().Add(t.plan.RecoverOf(t.Case)); ; {
 		m, err := t.Leader(ctx)
+		if err == nil && slices.Contains(taken, m.Name) {
+			m, err = nil, skip{"no other member leads"}
+		}
 		if err == nil || !needed || ctx.Err() != nil {
 			return m, ctx.Err()
 		}

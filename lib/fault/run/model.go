@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pidbox/lib/fault/history"
+	"pidbox/lib/fault/plan"
 )
 
 // unsure is a case of which it cannot be told whether it is fine.
@@ -16,8 +17,7 @@ type unsure struct{ reason string }
 func (u unsure) Error() string { return u.reason }
 
 // judgeHistories holds what loads have printed against the plan's model. A violation is drawn into the directory.
-func (c *Cluster) judgeHistories(loads []*load, dir string) error {
-	check := c.plan.Check
+func (c *Cluster) judgeHistories(check *plan.Check, loads []*load, dir string) error {
 	if check == nil || check.Model == "" || len(loads) == 0 {
 		return nil
 	}

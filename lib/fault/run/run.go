@@ -175,9 +175,12 @@ func (c *Cluster) chosen(statuses map[string]fault.Status) ([]plan.Case, error) 
 			}
 		}
 		for _, name := range c.names() {
-			if longest := time.Duration(statuses[name].MaxHold); c.plan.HoldOf(one) > longest-margin && one.Fault != plan.None && one.Fault != plan.Exec {
-				return nil, &HoldError{fmt.Sprintf("case %s: hold of %v, and %v more, is above the longest of the agent of %s, %v",
-					one.Name, c.plan.HoldOf(one), margin, name, longest)}
+			longest := time.Duration(statuses[name].MaxHold)
+			for _, f := range one.Faults() {
+				if c.plan.HoldOf(f) > longest-margin && f.Fault != plan.None && f.Fault != plan.Exec {
+					return nil, &HoldError{fmt.Sprintf("case %s: hold of %v, and %v more, is above the longest of the agent of %s, %v",
+						f.Name, c.plan.HoldOf(f), margin, name, longest)}
+				}
 			}
 		}
 		cases = append(cases, one)

@@ -15,12 +15,18 @@ import (
 
 // The steps of a case, in the order in which judge takes them.
 
-// aim finds out who leads, draws the targets, and skips what they cannot have.
-func (t *trial) aim(ctx context.Context) (err error) {
+// aim finds out who leads, draws the targets from those that are not taken, and skips what they cannot have.
+func (t *trial) aim(ctx context.Context, taken ...string) (err error) {
+	t.Case = t.plan.Settled(t.Case, t.result.Round)
+	if len(t.Needs) > 0 {
+		if _, err := call(ctx, t.Needs, t.env(), time.Duration(t.plan.Defaults.Timeout), sinks{}); err != nil {
+			return skip{fmt.Sprintf("what the case needs is not there: %v", err)}
+		}
+	}
 	leader := ""
 	if len(t.plan.Leader) > 0 {
-		needed := t.On.Choice == plan.Leader || t.On.Choice == plan.Follower
-		if t.leader, err = t.findLeader(ctx, needed); err != nil {
+		needed := t.On.Choice == plan.Leader || t.On.Choice == plan.Follower && len(taken) == 0
+		if t.leader, err = t.findLeader(ctx, needed, taken); err != nil {
 			return err
 		}
 		if t.leader != nil {
@@ -40,7 +46,10 @@ func (t *trial) aim(ctx context.Context) (err error) {
 			}
 		}
 	} else {
-		drawn, err := t.plan.Draw(t.Case, t.result.Round, leader)
+		drawn, err := t.plan.Draw(t.Case, t.result.Round, leader, taken...)
+		if err != nil && len(taken) > 0 {
+			return skip{err.Error()}
+		}
 		if err != nil {
 			return err
 		}
@@ -106,7 +115,7 @@ func (t *trial) inject(ctx context.Context) error {
 			long := min(fault.Duration(t.hold+time.Minute), t.before[a.member].MaxHold)
 			_, err = a.order(ctx, t.Fault, t.plan.Told(t.Case, time.Duration(long)))
 		default:
-			err = a.put(ctx, faultID, placed[a.member])
+			err = a.put(ctx, t.id, placed[a.member])
 		}
 		return err
 	})
@@ -154,11 +163,14 @@ func (t *trial) holdOn(ctx context.Context) error {
 // fullEnough is what a full disk may have free for all that: blocks that no file gets.
 const fullEnough = 256 << 10
 
+// idle is a fault that did nothing.
+type idle struct{ error }
+
 // effective checks that the fault did something, at the end of its hold.
 func (t *trial) effective(ctx context.Context) error {
 	if len(t.Effect) > 0 {
 		if _, err := call(ctx, t.Effect, t.env(), time.Duration(t.plan.Defaults.Timeout), sinks{}); err != nil {
-			return fmt.Errorf("no effect: %w", err)
+			return idle{fmt.Errorf("no effect: %w", err)}
 		}
 	}
 	if !plan.Networked(t.Fault) && t.Fault != plan.Fill && !plan.OnDisk(t.Fault) {
@@ -168,27 +180,27 @@ func (t *trial) effective(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.note("held", statuses)
+	t.note("held"+t.suffix, statuses)
 	whom, placed := t.hit(0)
 	spread := cut.OnReceipt(fault.Kind(t.Fault)) // over agents of which some may have nothing to receive
 	for _, n := range whom {
-		i := slices.IndexFunc(statuses[n].Faults, func(f fault.Active) bool { return f.ID == faultID })
+		i := slices.IndexFunc(statuses[n].Faults, func(f fault.Active) bool { return f.ID == t.id })
 		switch {
 		case i < 0:
-			return fmt.Errorf("no effect: the fault on %s is gone before its end", n)
+			return idle{fmt.Errorf("no effect: the fault on %s is gone before its end", n)}
 		case plan.OnDisk(t.Fault):
 			if statuses[n].Faults[i].Hits == 0 {
-				return fmt.Errorf("no effect: %s on %s met no operation on its files", t.Fault, n)
+				return idle{fmt.Errorf("no effect: %s on %s met no operation on its files", t.Fault, n)}
 			}
 		case !spread && statuses[n].Faults[i].Packets == 0 && statuses[n].Faults[i].Bytes == 0:
-			return fmt.Errorf("no effect: %s on %s met no packet of %s", statuses[n].Faults[i].Kind, n, strings.Join(placed[n].Peers, ", "))
+			return idle{fmt.Errorf("no effect: %s on %s met no packet of %s", statuses[n].Faults[i].Kind, n, strings.Join(placed[n].Peers, ", "))}
 		case t.Fault == plan.Fill && statuses[n].Faults[i].Free > uint64(t.Case.Leave)+fullEnough:
-			return fmt.Errorf("no effect: the disk of %s is not full, %d bytes are free", n, statuses[n].Faults[i].Free)
+			return idle{fmt.Errorf("no effect: the disk of %s is not full, %d bytes are free", n, statuses[n].Faults[i].Free)}
 		}
 		t.result.Packets += statuses[n].Faults[i].Packets
 	}
 	if spread && t.result.Packets == 0 {
-		return fmt.Errorf("no effect: %s met no packet on %s", t.Fault, strings.Join(whom, ", "))
+		return idle{fmt.Errorf("no effect: %s met no packet on %s", t.Fault, strings.Join(whom, ", "))}
 	}
 	return nil
 }
@@ -217,7 +229,7 @@ func (t *trial) heal(ctx context.Context) (err error) {
 		case plan.Pause:
 			_, err = a.order(ctx, "resume", fault.Order{})
 		default:
-			err = a.remove(ctx, faultID)
+			err = a.remove(ctx, t.id)
 		}
 		return err
 	})
@@ -269,7 +281,7 @@ func (t *trial) strangers(ctx context.Context) error {
 }
 
 func (t *trial) check(ctx context.Context) (err error) {
-	c := t.plan.Check
+	c := t.plan.CheckOf(t.Case)
 	if c == nil || len(c.Exec) == 0 {
 		return nil
 	}
