@@ -53,7 +53,7 @@ deps: ## install the programs that the tests run (root, Debian); elsewhere name 
 
 # At each PLACE pidbox is put to the test at length:
 #   supervisor  keep-alive in the numbers of its contract: 1,000 kills, 10,000 crashes, 200 at once; three minutes
-#   cluster     real clusters of etcd and redis, broken in every way, and the report in a browser; four minutes
+#   cluster     real clusters of etcd, redis and PostgreSQL, broken in every way, and the report in a browser; half an hour
 #   listen      haproxy and gunicorn under keep-alive --listen, killed in turn with it, under 1,000 connections a second; four minutes
 #   systemd     a real systemd, in a container, runs a service through daemonize; two minutes (root)
 #   arm64       the core of the tests, and the tour, on arm64 and armhf under qemu-user; three minutes
