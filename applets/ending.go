@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pidbox/lib/cgroup"
+	"pidbox/lib/jsonline"
 	"pidbox/lib/proc"
 	"pidbox/lib/signals"
 )
@@ -18,6 +19,14 @@ type ending struct {
 	Core    bool   `json:"core,omitempty"`
 	OOM     bool   `json:"oom,omitempty"`
 	Unknown string `json:"unknown,omitempty"` // why it cannot be told
+}
+
+func (e *ending) object() *jsonline.Object {
+	o := new(jsonline.Object)
+	if e.Code != nil {
+		o.Field("code", *e.Code)
+	}
+	return o.Some("signal", e.Signal).Some("core", e.Core).Some("oom", e.OOM).Some("unknown", e.Unknown)
 }
 
 func told(e proc.Ending) *ending {

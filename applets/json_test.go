@@ -12,6 +12,8 @@ import (
 
 	"pidbox/lib/fault/report"
 	"pidbox/lib/fault/run"
+	"pidbox/lib/jsonline"
+	"pidbox/lib/supervise"
 )
 
 // kind is a part of packaging/docs/json.schema.json.
@@ -94,6 +96,33 @@ func sameFields(t *testing.T, name string, of reflect.Type, want kind) {
 	for field := range want.Properties {
 		if _, ok := got[field]; !ok {
 			t.Errorf("the schema of %s has %s, which is never printed", name, field)
+		}
+	}
+}
+
+// TestObjectsAreTheirFields holds what is written by hand to what the tags of the fields say.
+func TestObjectsAreTheirFields(t *testing.T) {
+	code := 3
+	acted := outcome{2, "f", 3, true, &ending{Signal: "TERM"}, 0.25, "why"}
+	full := answer{"f\"<", 1, "stale", 4, "why", "proof", "record", "4:5", &ending{&code, "TERM", true, true, "x"}, nil}
+	waited := jsonResult{1, true, 1.25, 3, "r", []jsonTarget{{}, {"t", true, true, 2, "<&>"}}}
+	for _, c := range []struct {
+		fields any
+		object *jsonline.Object
+	}{
+		{outcome{}, outcome{}.object()},
+		{acted, acted.object()},
+		{answer{}, answer{}.object()},
+		{full, full.object()},
+		{ending{}, (&ending{}).object()},
+		{jsonStatus{}, jsonStatus{}.object()},
+		{jsonStatus{3, "f", supervise.Status{State: absent}, "why"}, jsonStatus{3, "f", supervise.Status{State: absent}, "why"}.object()},
+		{jsonResult{}, jsonResult{}.object()},
+		{waited, waited.object()},
+	} {
+		want, err := json.Marshal(c.fields)
+		if err != nil || c.object.String() != string(want) {
+			t.Errorf("%s, want %s (%v)", c.object, want, err)
 		}
 	}
 }

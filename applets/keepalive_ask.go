@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pidbox/lib/applet"
+	"pidbox/lib/jsonline"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/supervise"
 )
@@ -18,6 +19,10 @@ type jsonStatus struct {
 	File string        `json:"file"`
 	supervise.Status
 	Why string `json:"why,omitempty"`
+}
+
+func (out jsonStatus) object() *jsonline.Object {
+	return out.Fields(new(jsonline.Object).Field("status", int(out.Exit)).Field("file", out.File)).Some("why", out.Why)
 }
 
 // absent is the state of a keep-alive that does not answer.

@@ -4,11 +4,11 @@ package applets
 
 import (
 	"errors"
-	"log/slog"
 	"time"
 
 	"pidbox/lib/applet"
 	"pidbox/lib/health"
+	"pidbox/lib/journal"
 	"pidbox/lib/proc"
 	"pidbox/lib/supervise"
 )
@@ -81,9 +81,9 @@ func (o *keepAliveOptions) complete(c *applet.Call) (err error) {
 	o.Log.Else, o.Log.JSON = c.Stderr, o.json
 	switch {
 	case c.Quiet:
-		o.Log.Level = slog.LevelWarn
+		o.Log.Level = journal.Warn
 	case c.Verbose:
-		o.Log.Level = slog.LevelDebug
+		o.Log.Level = journal.Debug
 	}
 	o.Check, err = o.checkHealth()
 	return err

@@ -1,12 +1,12 @@
 package applets
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	"pidbox/lib/applet"
+	"pidbox/lib/jsonline"
 )
 
 // outcome is what --json prints of one act: an object whatever came of it, but for a command line that was refused.
@@ -55,16 +55,20 @@ func outcomeOf(err error) (status applet.Status, why string) {
 }
 
 // printObject prints what --json prints, and returns err. A command line that was refused has no object.
-func printObject(c *applet.Call, object any, status applet.Status, err error) error {
+func printObject(c *applet.Call, object interface{ object() *jsonline.Object }, status applet.Status, err error) error {
 	if status == applet.BadUsage {
 		return err
 	}
-	line, lost := json.Marshal(object)
-	if lost == nil {
-		_, lost = fmt.Fprintf(c.Stdout, "%s\n", line)
-	}
-	if err == nil {
+	if _, lost := fmt.Fprintln(c.Stdout, object.object()); err == nil {
 		return lost
 	}
 	return err
+}
+
+func (out outcome) object() *jsonline.Object {
+	o := new(jsonline.Object).Field("status", int(out.Status)).Some("file", out.File).Some("pid", out.PID).Some("killed", out.Killed)
+	if out.Exit != nil {
+		o.Field("exit", out.Exit.object())
+	}
+	return o.Field("seconds", out.Seconds).Some("why", out.Why)
 }

@@ -4,7 +4,6 @@ package applets
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -12,6 +11,7 @@ import (
 
 	"pidbox/lib/applet"
 	"pidbox/lib/duration"
+	"pidbox/lib/jsonline"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
 )
@@ -28,6 +28,15 @@ type answer struct {
 	ID     string        `json:"id,omitempty"`   // PID:INODE
 	Exit   *ending       `json:"exit,omitempty"` // how it exited, where that is known
 	err    error         // what made it impossible to tell
+}
+
+func (a answer) object() *jsonline.Object {
+	o := new(jsonline.Object).Some("file", a.File).Field("status", int(a.Status)).Field("state", a.State).Some("pid", a.PID)
+	o.Field("why", a.Why).Some("proof", a.Proof).Some("record", a.Record).Some("id", a.ID)
+	if a.Exit != nil {
+		o.Field("exit", a.Exit.object())
+	}
+	return o
 }
 
 // ask judges a file, or --pid, and with --wait-exit waits for the end.
@@ -195,8 +204,7 @@ func (o *pidAliveOptions) tell(c *applet.Call, a answer) error {
 	var err error
 	switch {
 	case o.json:
-		line, _ := json.Marshal(a) // of plain fields: cannot fail
-		_, err = fmt.Fprintf(c.Stdout, "%s\n", line)
+		_, err = fmt.Fprintln(c.Stdout, a.object())
 		return err
 	case !o.print || !running:
 	case single || a.File == "":

@@ -149,7 +149,7 @@ func (o *waitHealthyOptions) option() string {
 }
 
 // parseRegexp takes ^ and $ for the ends of a line: few bodies end without a newline.
-func parseRegexp(s string) (*regexp.Regexp, error) {
+func parseRegexp(s string) (health.Pattern, error) {
 	if _, err := regexp.Compile(s); err != nil {
 		return nil, fmt.Errorf("%q: %w", s, errors.New(strings.TrimPrefix(err.Error(), "error parsing regexp: ")))
 	}

@@ -10,6 +10,7 @@ import (
 
 	"pidbox/lib/applet"
 	"pidbox/lib/health"
+	"pidbox/lib/jsonline"
 	"pidbox/lib/signals"
 	"pidbox/lib/spawn"
 )
@@ -89,6 +90,19 @@ type jsonTarget struct {
 	Unasked  bool   `json:"unasked,omitempty"`
 	Attempts int    `json:"attempts"`
 	Reason   string `json:"reason,omitempty"`
+}
+
+func (r jsonResult) object() *jsonline.Object {
+	var targets []*jsonline.Object
+	if r.Targets != nil {
+		targets = []*jsonline.Object{}
+	}
+	for _, t := range r.Targets {
+		o := new(jsonline.Object).Field("target", t.Target).Field("healthy", t.Healthy).Some("unasked", t.Unasked)
+		targets = append(targets, o.Field("attempts", t.Attempts).Some("reason", t.Reason))
+	}
+	o := new(jsonline.Object).Field("status", int(r.Status)).Field("healthy", r.Healthy).Field("seconds", r.Seconds)
+	return o.Field("attempts", r.Attempts).Some("reason", r.Reason).Field("targets", targets)
 }
 
 func (o *waitHealthyOptions) printJSON(c *applet.Call, r health.Result, err error) error {

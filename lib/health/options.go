@@ -3,7 +3,6 @@ package health
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -14,21 +13,21 @@ const DefaultRedirects = 10
 // Options say how HTTP, TLS and the like are spoken; other targets use none of them. The zero value is a plain GET,
 // to be answered with 200 without a redirect.
 type Options struct {
-	Method       string         // GET, or POST when there is a Body
-	Headers      []string       // each "Name: value"
-	Body         string         // sent with each request
-	Auth         string         // "user:password" for basic authentication
-	Statuses     Statuses       // nil: exactly 200
-	BodyMatch    *regexp.Regexp // must match in the first MiB of the body
-	MaxRedirects int            // 0: none is followed
-	NoProxy      bool           // the proxies of the environment are not used
-	UnixSocket   string         // connect here, whatever the URL's host says; @name is abstract
-	CACert       string         // PEM file of authorities to trust instead of the system's
-	Cert, Key    string         // PEM files for a server that asks who we are; Key may be in Cert
-	ServerName   string         // expected in the certificate instead of the URL's host
-	Insecure     bool           // believe any certificate
-	Send         string         // on tcp, tls and unix: said first
-	Expect       *regexp.Regexp // on these: must match in the first 64 KiB of what is heard
+	Method       string   // GET, or POST when there is a Body
+	Headers      []string // each "Name: value"
+	Body         string   // sent with each request
+	Auth         string   // "user:password" for basic authentication
+	Statuses     Statuses // nil: exactly 200
+	BodyMatch    Pattern  // must match in the first MiB of the body
+	MaxRedirects int      // 0: none is followed
+	NoProxy      bool     // the proxies of the environment are not used
+	UnixSocket   string   // connect here, whatever the URL's host says; @name is abstract
+	CACert       string   // PEM file of authorities to trust instead of the system's
+	Cert, Key    string   // PEM files for a server that asks who we are; Key may be in Cert
+	ServerName   string   // expected in the certificate instead of the URL's host
+	Insecure     bool     // believe any certificate
+	Send         string   // on tcp, tls and unix: said first
+	Expect       Pattern  // on these: must match in the first 64 KiB of what is heard
 }
 
 // Statuses is a set of HTTP statuses.

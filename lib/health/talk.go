@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -15,7 +14,13 @@ import (
 // the connection was made is the answer, though a forwarder of ports may have made it and close it at once.
 type talk struct {
 	send   string
-	expect *regexp.Regexp // nil for nothing
+	expect Pattern // nil for nothing
+}
+
+// Pattern is what a text is to match: a *regexp.Regexp, which this package does not load for those who have none.
+type Pattern interface {
+	Match(text []byte) bool
+	MatchReader(text io.RuneReader) bool
 }
 
 // on speaks. A CR counts for nothing, so that $ finds the end of a line of any protocol.

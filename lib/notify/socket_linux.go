@@ -1,7 +1,6 @@
 package notify
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -11,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"pidbox/lib/proc"
+	"pidbox/lib/random"
 )
 
 // Socket is where a service tells how it is. It is an abstract one (unix(7)), so that nothing is left of it, with a random
@@ -28,7 +28,7 @@ const messageLimit = 1 << 16
 // Listen opens a socket that learns the sender of each message: its number and user (SO_PASSCRED), and from Linux 6.5 on
 // the process itself (SO_PASSPIDFD), which stays known when it has ended.
 func Listen() (*Socket, error) {
-	s := &Socket{name: "@pidbox/" + rand.Text(), text: make([]byte, messageLimit), oob: make([]byte, 1<<12)}
+	s := &Socket{name: "@pidbox/" + random.Text(16), text: make([]byte, messageLimit), oob: make([]byte, 1<<12)}
 	var err error
 	if s.conn, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: s.name, Net: "unixgram"}); err != nil {
 		return nil, err

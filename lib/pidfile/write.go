@@ -1,8 +1,6 @@
 package pidfile
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"os"
 	"strings"
 	"time"
@@ -10,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"pidbox/lib/proc"
+	"pidbox/lib/random"
 	"pidbox/lib/resolve"
 )
 
@@ -104,9 +103,7 @@ const (
 // claim is one step.
 func (r *Reservation) replace(id proc.Identity) error {
 	p := r.place
-	random := make([]byte, temporaryDigits/2)
-	rand.Read(random) // never fails; nobody can have put something in the way of a name that nobody can guess
-	tmp := temporary + hex.EncodeToString(random)
+	tmp := temporary + random.Text(temporaryDigits/2) // nobody can have put something in the way of a name that nobody can guess
 	fd, err := create(p.Fd(), tmp)
 	if err != nil {
 		return err

@@ -1,14 +1,15 @@
 package proc
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
-	"os/user"
 	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
 
+	"pidbox/lib/passwd"
 	"pidbox/lib/proc/procfs"
 )
 
@@ -149,9 +150,12 @@ func userID(name string) (int, error) {
 	if id, err := strconv.ParseUint(name, 10, 32); err == nil {
 		return int(id), nil
 	}
-	u, err := user.Lookup(name)
+	u, err := passwd.ByName(name)
+	if errors.Is(err, passwd.ErrUnknown) {
+		return 0, fmt.Errorf("unknown user %s", name)
+	}
 	if err != nil {
 		return 0, err
 	}
-	return strconv.Atoi(u.Uid)
+	return strconv.Atoi(u.UID)
 }

@@ -1,11 +1,10 @@
 package spawn
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
-	"os/exec"
 	"strings"
 	"time"
 )
@@ -61,17 +60,42 @@ func ask(name string, args ...string) (string, int, error) {
 	if err != nil {
 		return "", -1, errNoGetent
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), nssWait)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.WaitDelay = time.Second
-	out, err := cmd.Output()
-	if err == nil {
-		return string(out), 0, nil
+	out, state, err := output(path, append([]string{name}, args...))
+	switch {
+	case err != nil:
+		return "", -1, fmt.Errorf("%s: %w", name, err)
+	case !state.Success():
+		return "", state.ExitCode(), fmt.Errorf("%s %s: %s", name, strings.Join(args, " "), state)
 	}
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return "", exit.ExitCode(), fmt.Errorf("%s %s: %w", name, strings.Join(args, " "), err)
+	return out, 0, nil
+}
+
+// output runs a program for what it prints, for nssWait at most. Package os/exec does, too, and with the rest of it.
+func output(path string, argv []string) (string, *os.ProcessState, error) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return "", nil, err
 	}
-	return "", -1, fmt.Errorf("%s: %w", name, err)
+	defer null.Close()
+	read, write, err := os.Pipe()
+	if err != nil {
+		return "", nil, err
+	}
+	defer read.Close()
+	p, err := os.StartProcess(path, argv, &os.ProcAttr{Files: []*os.File{null, write, null}})
+	write.Close()
+	if err != nil {
+		return "", nil, err
+	}
+	defer time.AfterFunc(nssWait, func() { _ = p.Kill() }).Stop()
+	_ = read.SetReadDeadline(time.Now().Add(nssWait + time.Second)) // for what it started may keep the pipe
+	text, failed := io.ReadAll(read)
+	if failed != nil {
+		_ = p.Kill()
+	}
+	state, err := p.Wait()
+	if err == nil && state.Success() {
+		err = failed
+	}
+	return string(text), state, err
 }

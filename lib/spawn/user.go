@@ -4,13 +4,13 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"os"
-	"os/user"
 	"slices"
 	"strconv"
 	"strings"
+
+	"pidbox/lib/passwd"
 )
 
 // User is who a command runs as, resolved to numbers.
@@ -69,13 +69,13 @@ func (u *User) Environ(base []string) []string {
 }
 
 func lookupUser(name string) (*User, error) {
-	entry, err := user.Lookup(name)
+	entry, err := passwd.ByName(name)
 	id, isID := parseID(name)
 	if err != nil && isID {
-		entry, err = user.LookupId(name)
+		entry, err = passwd.ByID(name)
 	}
 	switch {
-	case err != nil && unknown(err):
+	case errors.Is(err, passwd.ErrUnknown):
 		u, err := lookupElsewhere(name)
 		if isID && (u == nil || err != nil) {
 			return &User{Name: name, Home: "/", UID: id, GID: id}, nil
@@ -84,15 +84,15 @@ func lookupUser(name string) (*User, error) {
 	case err != nil:
 		return nil, fmt.Errorf("cannot look up the user %q: %w", name, err)
 	}
-	u := &User{Name: name, Login: entry.Username, Home: cmp.Or(entry.HomeDir, "/"), Shell: loginShell(entry.Username)}
+	u := &User{Name: name, Login: entry.Name, Home: cmp.Or(entry.Home, "/"), Shell: cmp.Or(entry.Shell, "/bin/sh")}
 	var isUID, isGID bool
-	if u.UID, isUID = parseID(entry.Uid); !isUID {
-		return nil, fmt.Errorf("user %q has the invalid uid %q", name, entry.Uid)
+	if u.UID, isUID = parseID(entry.UID); !isUID {
+		return nil, fmt.Errorf("user %q has the invalid uid %q", name, entry.UID)
 	}
-	if u.GID, isGID = parseID(entry.Gid); !isGID {
-		return nil, fmt.Errorf("user %q has the invalid gid %q", name, entry.Gid)
+	if u.GID, isGID = parseID(entry.GID); !isGID {
+		return nil, fmt.Errorf("user %q has the invalid gid %q", name, entry.GID)
 	}
-	groups, err := entry.GroupIds()
+	groups, err := entry.Groups()
 	if err != nil {
 		return nil, fmt.Errorf("cannot look up the groups of the user %q: %w", name, err)
 	}
@@ -102,12 +102,6 @@ func lookupUser(name string) (*User, error) {
 		}
 	}
 	return u, nil
-}
-
-func unknown(err error) bool {
-	var name user.UnknownUserError
-	var id user.UnknownUserIdError
-	return errors.As(err, &name) || errors.As(err, &id) || errors.Is(err, fs.ErrNotExist) // no /etc/passwd
 }
 
 // lookupElsewhere finds a user that is not in /etc/passwd; one that nobody knows is an error.
@@ -137,21 +131,9 @@ func lookupElsewhere(name string) (*User, error) {
 	}, nil
 }
 
-// loginShell is the last field of a passwd(5) entry, which package os/user keeps to itself; an empty one stands for /bin/sh.
-func loginShell(login string) string {
-	const field = 6
-	text, _ := os.ReadFile("/etc/passwd")
-	for line := range strings.SplitSeq(string(text), "\n") {
-		if f := strings.Split(line, ":"); f[0] == login && len(f) > field {
-			return cmp.Or(f[field], "/bin/sh")
-		}
-	}
-	return "/bin/sh"
-}
-
 func lookupGroup(name string) (int, error) {
-	if g, err := user.LookupGroup(name); err == nil {
-		name = g.Gid
+	if id, err := passwd.GroupID(name); err == nil {
+		name = id
 	}
 	if id, ok := parseID(name); ok {
 		return id, nil

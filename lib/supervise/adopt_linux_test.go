@@ -3,11 +3,11 @@ package supervise
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"os/exec"
 	"path/filepath"
 	"testing"
 
+	"pidbox/lib/journal"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
 )
@@ -36,7 +36,7 @@ func TestAdoptsNothingUnproven(t *testing.T) {
 	}
 	for proven, child := range map[bool]proc.Identity{true: id, false: {PID: id.PID, Start: id.Start, Inode: id.Inode}} {
 		print := Fingerprint{Path: "/bin/sleep", Args: []string{"sleep", "300"}}
-		s := &Service{PidFile: path, Fingerprint: print, Log: slog.New(slog.DiscardHandler)}
+		s := &Service{PidFile: path, Fingerprint: print, Log: journal.Discard()}
 		if err := s.beside().save(newRecord(child, proc.Identity{PID: 1 << 30}, print)); err != nil {
 			t.Fatal(err)
 		}

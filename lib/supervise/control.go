@@ -3,7 +3,6 @@ package supervise
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -12,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"pidbox/lib/jsonline"
 	"pidbox/lib/resolve"
 )
 
@@ -28,13 +28,11 @@ var ErrNoControl = errors.New("the supervisor takes no requests")
 // patience bounds how long either side waits for a peer that says nothing.
 const patience = 5 * time.Second
 
+// longestReply is more than a supervisor says, in bytes.
+const longestReply = 64 << 10
+
 // ControlPath is where the socket of the supervisor with that pidfile is.
 func ControlPath(pidfile string) string { return pidfile + ".control" }
-
-type reply struct {
-	Status *Status `json:"status,omitempty"`
-	Error  string  `json:"error,omitempty"`
-}
 
 // Listen serves requests until the returned function is called, which also removes the socket. It is for the holder
 // of the pidfile only: what an earlier one left in place of the socket is replaced.
@@ -78,20 +76,20 @@ func (s *Supervisor) serve(c *net.UnixConn) {
 	if err != nil {
 		return
 	}
-	var r reply
+	failed := ""
 	switch string(line) {
 	case "status\n":
 	case "restart\n":
 		if err := s.Ask(Request{Kind: Restart}); err != nil {
-			r.Error = err.Error()
+			failed = err.Error()
 		}
 	default:
-		r.Error = "no such request"
+		failed = "no such request"
 	}
 	st := s.settled(patience / 2)
-	st.PID, r.Status = os.Getpid(), &st
+	st.PID = os.Getpid()
 	_ = c.SetWriteDeadline(time.Now().Add(patience))
-	_ = json.NewEncoder(c).Encode(r) // whoever has gone away needs no answer
+	_, _ = fmt.Fprintln(c, new(jsonline.Object).Field("status", st.Fields(new(jsonline.Object))).Some("error", failed)) // whoever has gone away needs no answer
 }
 
 // AskStatus asks the supervisor pid with that pidfile for its status.
@@ -120,10 +118,14 @@ func ask(pidfile string, pid int, what string, limit time.Duration) (Status, err
 		return Status{}, fmt.Errorf("%s: answered by process %d, which is not process %d: %w", path, peer, pid, ErrNoControl)
 	}
 	_ = c.SetDeadline(time.Now().Add(limit))
-	var r reply
 	_, err = c.Write([]byte(what + "\n"))
+	var line []byte
 	if err == nil {
-		err = json.NewDecoder(c).Decode(&r)
+		line, err = bufio.NewReaderSize(c, longestReply).ReadSlice('\n')
+	}
+	var said map[string]any
+	if err == nil {
+		said, err = jsonline.Parse(string(line))
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return Status{}, fmt.Errorf("no answer in %v", limit)
@@ -131,10 +133,12 @@ func ask(pidfile string, pid int, what string, limit time.Duration) (Status, err
 	if err != nil {
 		return Status{}, fmt.Errorf("%s: no answer: %w", path, err)
 	}
-	if r.Error != "" || r.Status == nil {
-		return Status{}, errors.New(strings.TrimSpace("not done: " + r.Error))
+	failed, _ := said["error"].(string)
+	status, ok := said["status"].(map[string]any)
+	if failed != "" || !ok {
+		return Status{}, errors.New(strings.TrimSpace("not done: " + failed))
 	}
-	return *r.Status, nil
+	return statusOf(status), nil
 }
 
 // noControl is ErrNoControl where there is no socket, no process that listens, or no room for one.

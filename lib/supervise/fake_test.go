@@ -3,12 +3,12 @@ package supervise
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"pidbox/lib/journal"
 	"pidbox/lib/ready"
 	"pidbox/lib/signals"
 )
@@ -158,7 +158,7 @@ func (r *run) Stop(_ signals.Schedule, begun func(), hasten <-chan struct{}) err
 
 // of is a supervisor of f that logs nothing.
 func of(f *fake, p Policy, h *Health) *Supervisor {
-	s := newSupervisor(f, p, nil, slog.New(slog.DiscardHandler))
+	s := newSupervisor(f, p, nil, journal.Discard())
 	s.Health = h
 	return s
 }

@@ -1,7 +1,6 @@
 package supervise
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -10,6 +9,7 @@ import (
 	"strings"
 
 	"pidbox/lib/proc"
+	"pidbox/lib/random"
 )
 
 // Fingerprint is what makes a command the same one for an adoption. Secrets in it never reach the disk: only a salted
@@ -49,8 +49,7 @@ type record struct {
 const recordVersion = "pidbox-command 1"
 
 func newRecord(child, supervisor proc.Identity, f Fingerprint) record {
-	salt := make([]byte, saltSize)
-	rand.Read(salt) // never fails
+	salt := random.Bytes(saltSize)
 	return record{child: child, supervisor: supervisor, salt: hex.EncodeToString(salt), sum: f.sum(salt)}
 }
 

@@ -2,9 +2,9 @@ package supervise
 
 import (
 	"errors"
-	"log/slog"
 
 	"pidbox/lib/child"
+	"pidbox/lib/journal"
 	"pidbox/lib/pidfile"
 )
 
@@ -27,7 +27,7 @@ func rehearse(c Config) (*Service, error) {
 		return nil, err
 	}
 	defer log.close()
-	return newService(c, logger{Logger: slog.New(slog.DiscardHandler)})
+	return newService(c, logger{Logger: journal.Discard()})
 }
 
 // Foresee says what Keep would do, by a look that changes nothing.

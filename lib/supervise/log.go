@@ -2,8 +2,9 @@ package supervise
 
 import (
 	"io"
-	"log/slog"
 	"os"
+
+	"pidbox/lib/journal"
 )
 
 // Log is where a supervisor writes its events, one a line.
@@ -11,12 +12,12 @@ type Log struct {
 	Path  string    // "": to Else
 	Else  io.Writer // the standard error
 	JSON  bool
-	Level slog.Level
+	Level journal.Level
 }
 
 // logger is an open Log. It never blocks, see queue, and is to be closed.
 type logger struct {
-	*slog.Logger
+	*journal.Logger
 	queue *queue
 	file  *logFile // nil where there is no file
 }
@@ -32,17 +33,11 @@ func (l Log) open(insecure bool) (logger, error) {
 		to = file
 	}
 	// What was lost is written past the queue, by the goroutine that empties it.
-	q := newQueue(to, func(n int64) { l.slog(to).Warn("log lines were dropped", "lines", n) })
-	return logger{l.slog(q), q, file}, nil
+	q := newQueue(to, func(n int64) { l.journal(to).Warn("log lines were dropped", "lines", n) })
+	return logger{l.journal(q), q, file}, nil
 }
 
-func (l Log) slog(to io.Writer) *slog.Logger {
-	options := &slog.HandlerOptions{Level: l.Level}
-	if l.JSON {
-		return slog.New(slog.NewJSONHandler(to, options))
-	}
-	return slog.New(slog.NewTextHandler(to, options))
-}
+func (l Log) journal(to io.Writer) *journal.Logger { return journal.New(to, l.JSON, l.Level) }
 
 // reopen opens the file anew, in its turn; where that fails the old one is written on.
 func (l logger) reopen() {

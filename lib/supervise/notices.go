@@ -1,9 +1,7 @@
 package supervise
 
 import (
-	"context"
-	"log/slog"
-
+	"pidbox/lib/journal"
 	"pidbox/lib/notify"
 )
 
@@ -11,7 +9,7 @@ import (
 // failure of the service.
 type notices struct{ *queue }
 
-func newNotices(socket string, log *slog.Logger) notices {
+func newNotices(socket string, log *journal.Logger) notices {
 	return notices{newQueue(manager{socket, log}, func(int64) {})}
 }
 
@@ -24,17 +22,17 @@ const readyState = "READY=1"
 // manager is the service manager as a writer of states.
 type manager struct {
 	socket string
-	log    *slog.Logger
+	log    *journal.Logger
 }
 
 func (m manager) Write(state []byte) (int, error) {
 	err := notify.Send(m.socket, string(state))
 	if err != nil {
-		level := slog.LevelDebug // an end is not missed by a starter in the foreground, which has gone once its daemon was ready
+		level := journal.Debug // an end is not missed by a starter in the foreground, which has gone once its daemon was ready
 		if string(state) == readyState {
-			level = slog.LevelWarn
+			level = journal.Warn
 		}
-		m.log.Log(context.Background(), level, "not notified", "error", err.Error())
+		m.log.Log(level, "not notified", "error", err.Error())
 	}
 	return len(state), err
 }

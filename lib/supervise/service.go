@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"log/slog"
 	"sync/atomic"
 	"time"
 
 	"pidbox/lib/child"
 	"pidbox/lib/health"
+	"pidbox/lib/journal"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
 	"pidbox/lib/ready"
@@ -25,7 +25,7 @@ type Service struct {
 	Mode        fs.FileMode
 	Fingerprint Fingerprint
 	Orphans     *child.Orphans
-	Log         *slog.Logger
+	Log         *journal.Logger
 	Check       health.Check // passed by others than the child before it runs it means nothing; nil for none
 	Shared      bool         // that is as it may be
 

@@ -3,11 +3,11 @@ package supervise
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"syscall"
 
 	"pidbox/lib/child"
+	"pidbox/lib/journal"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
 )
@@ -58,7 +58,7 @@ func stopOwn(ctx context.Context, pidFile string, p *proc.Handle) error {
 
 // stopLeft stops the child of a supervisor that is gone.
 func stopLeft(ctx context.Context, c Config) error {
-	s := &Service{PidFile: c.ChildPIDFile, Rules: c.Rules, scope: c.Scope, cgroup: c.Cgroup, stopBy: c.StopBy, Log: slog.New(slog.DiscardHandler)}
+	s := &Service{PidFile: c.ChildPIDFile, Rules: c.Rules, scope: c.Scope, cgroup: c.Cgroup, stopBy: c.StopBy, Log: journal.Discard()}
 	s.program.command.Env = os.Environ()
 	if err := s.know(); err != nil {
 		return err

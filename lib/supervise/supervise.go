@@ -23,7 +23,7 @@
 // requests. What follows a stop is in the goal, which requests change while it is under way (turn).
 //
 // The parts: Policy and Backoff say when to start again, Supervisor is the loop, Service is the command with its
-// pidfile, Control answers other processes. The package logs events to the slog.Logger that it is given, and knows
+// pidfile, Control answers other processes. The package logs events to the journal.Logger that it is given, and knows
 // neither options nor exit statuses.
 package supervise
 
@@ -31,11 +31,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"syscall"
 	"time"
 
+	"pidbox/lib/journal"
 	"pidbox/lib/ready"
 	"pidbox/lib/signals"
 )
@@ -129,7 +129,7 @@ type Supervisor struct {
 	Backoff  Backoff
 	Schedule signals.Schedule
 	Health   *Health // nil: no checks
-	Log      *slog.Logger
+	Log      *journal.Logger
 	Ready    func() // called once, when the first child is ready (and healthy, if that is checked)
 	Ending   func() // called when the stop that was asked for begins
 
@@ -149,7 +149,7 @@ type Supervisor struct {
 }
 
 // newSupervisor makes a supervisor, which can be asked things before it runs.
-func newSupervisor(c Commander, p Policy, schedule signals.Schedule, log *slog.Logger) *Supervisor {
+func newSupervisor(c Commander, p Policy, schedule signals.Schedule, log *journal.Logger) *Supervisor {
 	return &Supervisor{
 		Command: c, Backoff: Backoff{Policy: p}, Schedule: schedule, Log: log, Ready: func() {}, Ending: func() {},
 		requests: make(chan Request), over: make(chan struct{}), reopen: func() {}, changed: make(chan struct{}),
