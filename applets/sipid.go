@@ -4,7 +4,6 @@ package applets
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"strings"
@@ -191,7 +190,7 @@ func runSipid(c *applet.Call, list []*sipidCommand) error {
 		}
 		c.Args = c.Args[1:]
 		switch err := s.parse(c); {
-		case errors.Is(err, flag.ErrHelp):
+		case errors.Is(err, applet.ErrHelp):
 			_, err := io.WriteString(c.Stdout, "usage: sipid "+s.synopsis+"\n")
 			return err
 		case err != nil:
@@ -202,26 +201,19 @@ func runSipid(c *applet.Call, list []*sipidCommand) error {
 	return sipidUsage("no command %q", c.Args[0])
 }
 
-// parse reads the options as package flag does, and wants all of those that are required.
+// parse reads the options and wants all of those that are required.
 func (s *sipidCommand) parse(c *applet.Call) error {
-	flags := flag.NewFlagSet(s.name, flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	flags.Usage = func() {}
-	for _, o := range s.options {
-		flags.Var(o.Value, o.Names[0], o.Text)
-	}
-	if err := flags.Parse(c.Args); err != nil {
+	given, operands, err := sipidFlags(s.options, c.Args)
+	if err != nil {
 		return err
 	}
-	given := map[string]bool{}
-	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	for _, name := range s.required {
 		if !given[name] {
 			return fmt.Errorf("--%s is missing", name)
 		}
 	}
-	if c.Args = nil; flags.NArg() > 0 {
-		c.Say("%s: ignored: %s", s.name, strings.Join(flags.Args(), " "))
+	if c.Args = nil; len(operands) > 0 {
+		c.Say("%s: ignored: %s", s.name, strings.Join(operands, " "))
 	}
 	return nil
 }

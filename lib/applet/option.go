@@ -1,7 +1,6 @@
 package applet
 
 import (
-	"flag"
 	"fmt"
 	"strconv"
 	"strings"
@@ -34,7 +33,14 @@ type Option struct {
 	Kind     Kind
 	Optional bool // the value may be left out: --name or --name=VALUE
 	Repeat   bool // may be given more than once
-	Value    flag.Value
+	Value    Value
+}
+
+// Value is where the text of an option goes. Of a switch, and of an option whose value can be left out, it also has a method
+// IsBoolFlag that returns true, as package flag wants it.
+type Value interface {
+	Set(text string) error
+	String() string
 }
 
 // As sets what the value is, for completions.

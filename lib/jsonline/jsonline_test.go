@@ -12,6 +12,7 @@ func TestAsEncodingJSON(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.FixedZone("", 3600))
 	got := new(Object).Field("text", "a\"\\\n\r\t\b\f\x01<&>\u2028é\xff\x7f").Field("n", -3).Field("big", int64(math.MaxInt64)).Field("f", 0.25).
 		Field("yes", true).Field("at", at).Field("in", new(Object).Field("x", "")).Field("none", nil).
+		Field("no", []*Object{}).Field("two", []*Object{new(Object).Field("y", 1), {}}).
 		Some("a", "").Some("b", 0).Some("c", 0.0).Some("d", false).Some("e", 1).String()
 	want, err := json.Marshal(struct {
 		Text string         `json:"text"`
@@ -22,8 +23,10 @@ func TestAsEncodingJSON(t *testing.T) {
 		At   time.Time      `json:"at"`
 		In   map[string]any `json:"in"`
 		None any            `json:"none"`
+		No   []any          `json:"no"`
+		Two  []any          `json:"two"`
 		E    int            `json:"e"`
-	}{"a\"\\\n\r\t\b\f\x01<&>\u2028é\xff\x7f", -3, math.MaxInt64, 0.25, true, at, map[string]any{"x": ""}, nil, 1})
+	}{"a\"\\\n\r\t\b\f\x01<&>\u2028é\xff\x7f", -3, math.MaxInt64, 0.25, true, at, map[string]any{"x": ""}, nil, []any{}, []any{map[string]int{"y": 1}, struct{}{}}, 1})
 	if err != nil || got != string(want) {
 		t.Errorf("%s\nwant %s, %v", got, want, err)
 	}

@@ -2,7 +2,6 @@ package pidfile
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 	"github.com/gofrs/flock"
 	"golang.org/x/sys/unix"
 
+	"pidbox/lib/digest"
 	"pidbox/lib/resolve"
 )
 
@@ -25,7 +25,7 @@ func lockName(name string) string {
 	if len(full) <= most {
 		return full
 	}
-	sum := sha256.Sum256([]byte(name))
+	sum := digest.Sum256([]byte(name))
 	return "." + name[:most-len("..lock")-33] + "-" + hex.EncodeToString(sum[:16]) + ".lock"
 }
 

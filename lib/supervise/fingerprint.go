@@ -1,13 +1,13 @@
 package supervise
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
 
+	"pidbox/lib/digest"
 	"pidbox/lib/proc"
 	"pidbox/lib/random"
 )
@@ -26,16 +26,15 @@ const saltSize = 16
 
 // sum hashes every field with its length, so that no two commands have the same text.
 func (f Fingerprint) sum(salt []byte) string {
-	h := sha256.New()
-	h.Write(salt)
+	text := append([]byte(nil), salt...)
 	for _, list := range [][]string{{f.Path, f.Dir, f.User}, f.Args, f.Env} {
-		h.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(list))))
+		text = binary.LittleEndian.AppendUint64(text, uint64(len(list)))
 		for _, s := range list {
-			h.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(s))))
-			h.Write([]byte(s))
+			text = append(binary.LittleEndian.AppendUint64(text, uint64(len(s))), s...)
 		}
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	sum := digest.Sum256(text)
+	return hex.EncodeToString(sum[:])
 }
 
 // record says which command a child runs and who started or adopted it. It is kept beside the pidfile's own record of
