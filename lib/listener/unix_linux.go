@@ -40,7 +40,7 @@ func UNIX(path string) ([]Socket, error) {
 			case kind == attrName:
 				isName = strings.TrimRight(string(value), "\x00") == name || name[0] == 0 && string(value) == name
 			case kind == attrFile && len(value) >= 8 && file.Ino != 0:
-				device := unix.Major(file.Dev)<<20 | unix.Minor(file.Dev) // as the kernel has it within
+				device := unix.Major(uint64(file.Dev))<<20 | unix.Minor(uint64(file.Dev)) // as the kernel has it within
 				isFile = binary.NativeEndian.Uint32(value) == uint32(file.Ino) && binary.NativeEndian.Uint32(value[4:]) == device
 			case kind == attrUID && len(value) >= 4:
 				s.UID = int(int32(binary.NativeEndian.Uint32(value)))

@@ -43,5 +43,5 @@ func fileAt(path string) (fileID, bool) { return fileIn(unix.AT_FDCWD, path) }
 func fileIn(dir int, path string) (fileID, bool) {
 	var st unix.Stat_t
 	err := unix.Fstatat(dir, path, &st, 0)
-	return fileID{st.Dev, st.Ino}, err == nil
+	return fileID{uint64(st.Dev), st.Ino}, err == nil
 }
