@@ -57,9 +57,10 @@ deps: ## install the programs that the tests run (root, Debian); elsewhere name 
 #   listen      haproxy and gunicorn under keep-alive --listen, killed in turn with it, under 1,000 connections a second; four minutes
 #   systemd     a real systemd, in a container, runs a service through daemonize; two minutes (root)
 #   arm64       the core of the tests, and the tour, on arm64 and armhf under qemu-user; three minutes
+#   core        the build core on riscv64, mips, mipsel and i386 under qemu-user: the tour; five minutes
 #   dropins     start-stop-daemon beside dpkg's, under the init scripts of sixteen services, and the functions for scripts; twenty minutes (root)
 #   packages    releases in a Debian made for that, and arm64; five minutes (root)
-test-%: build ## PLACE: supervisor, cluster, listen, systemd, arm64, dropins, packages; minutes each
+test-%: build ## PLACE: supervisor, cluster, listen, systemd, arm64, core, dropins, packages; minutes each
 	packaging/test-$* ./$(BINARY)
 
 test-supervisor test-cluster test-listen: test-%:

@@ -102,7 +102,7 @@ func syscalls(ts *testscript.TestScript, args []string) {
 	ts.Check(err)
 	trace := ts.MkAbs(".trace")
 	ts.Check(ts.Exec("strace", append([]string{"-f", "-qq", "-e", "signal=none", "-o", trace}, args[1:]...)...))
-	n, err := traced(trace)
+	n, _, err := traced(trace)
 	ts.Check(err)
 	ts.Check(os.Remove(trace))
 	if n > most {

@@ -4,6 +4,7 @@ package testscripts
 
 import (
 	"errors"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -77,3 +78,65 @@ func ends(t *testing.T, argv ...string) (int, string) {
 	}
 	return 0, string(out)
 }
+
+// A root file system of 16 MB, with BusyBox, core and its links, is booted in namespaces: BusyBox's init is its process 1 and
+// starts a service, asks for it and stops it.
+func TestSmallRoot(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("mounting needs root")
+	}
+	tools(t, "busybox", "unshare", "chroot", "mke2fs", "mount")
+	t.Parallel()
+	build := buildOf(t, "core")
+	dir := t.TempDir()
+	script := filepath.Join(dir, "boot")
+	if err := os.WriteFile(script, []byte(smallRoot), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	out := sh(t, dir, "unshare", "--mount", "--pid", "--fork", "--kill-child", "--uts", "--ipc", "--net", "sh", script, build)
+	for _, want := range []string{"init 1 is busybox\n", "started\n", "running 0\n", "second start 1\n", "stopped 0\n", "gone 3\n", "by start-stop-daemon 0\n"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in %s", want, out)
+		}
+	}
+}
+
+const smallRoot = `set -eu
+mkdir tree tree/bin tree/sbin tree/etc tree/proc tree/run tree/dev tree/tmp root
+cp "$(command -v busybox)" "$1/pidbox" tree/bin/
+for lib in $(ldd tree/bin/busybox 2>/dev/null | grep -o '/[^ ]*'); do # Debian's is not static
+	mkdir -p "tree/${lib%/*}" && cp -L "$lib" "tree/$lib"
+done
+for name in sh ls sleep echo cat poweroff mount; do ln -s busybox "tree/bin/$name"; done
+ln -s ../bin/busybox tree/sbin/init
+tree/bin/pidbox --install --drop-ins tree/bin
+for link in $(find tree/bin -type l -lname '/*'); do ln -sf pidbox "$link"; done
+echo '::sysinit:/etc/rc' >tree/etc/inittab
+cat >tree/etc/rc <<'RC'
+#!/bin/sh
+mount -t proc proc /proc
+exec >/dev/console 2>&1
+read -r comm </proc/1/comm; case $comm in init | busybox) echo "init 1 is busybox" ;; *) echo "init is $comm" ;; esac
+daemonize -p /run/web.pid sleep 600 && echo started
+pid-alive -p /run/web.pid; echo "running $?"
+daemonize -p /run/web.pid sleep 600; echo "second start $?"
+pid-kill -q -p /run/web.pid; echo "stopped $?"
+pid-alive -q -p /run/web.pid; echo "gone $?"
+start-stop-daemon -S -q -b -m -p /run/old.pid -x /bin/sleep -- 600 && start-stop-daemon -K -q -p /run/old.pid; echo "by start-stop-daemon $?"
+poweroff -f
+RC
+chmod 755 tree/etc/rc
+: >tree/dev/console
+mke2fs -q -t ext2 -d tree root.img 16M
+if ! mount -o loop root.img root 2>/dev/null; then # no loop devices: as much memory
+	mount -t tmpfs -o size=16m none root
+	cp -a tree/. root/
+fi
+mount -t tmpfs none root/run
+mknod -m 666 root/dev/null c 1 3
+: >log
+mount --bind log root/dev/console
+status=0
+unshare --pid --fork --kill-child chroot root /sbin/init >/dev/null 2>&1 </dev/null || status=$?
+cat log
+`

@@ -33,12 +33,12 @@ func TestPackages(t *testing.T) {
 
 	t.Run("reproducible", func(t *testing.T) {
 		a, b := read(t, one+"/SHA256SUMS"), read(t, two+"/SHA256SUMS")
-		if a != b || strings.Count(a, "\n") != 10 {
-			t.Errorf("two builds of one source differ, or are not ten files:\n%s\n%s", a, b)
+		if a != b || strings.Count(a, "\n") != 14 {
+			t.Errorf("two builds of one source differ, or are not fourteen files:\n%s\n%s", a, b)
 		}
 	})
 	t.Run("modules", func(t *testing.T) {
-		bill := read(t, glob(t, one+"/*.sbom.txt")[0])
+		bill := read(t, one+"/pidbox-1.2.3-linux-"+arch+".sbom.txt")
 		if !strings.Contains(bill, "\tmod\tpidbox\tv1.2.3\t") {
 			t.Errorf("the bill of materials does not name the version:\n%s", bill)
 		}
@@ -121,6 +121,47 @@ func TestPackages(t *testing.T) {
 			t.Errorf("left behind: %q, before: %q", after, before)
 		}
 	})
+	t.Run("core", func(t *testing.T) {
+		t.Parallel()
+		root := debRoot(t)
+		before := tree(t, root)
+		dpkg := func(args ...string) (string, error) {
+			args = append([]string{"--root=" + root, "--force-not-root", "--log=/dev/null"}, args...)
+			out, err := exec.Command("dpkg", args...).CombinedOutput()
+			return string(out), err
+		}
+		core, full := deb(one, "pidbox-core", "1.2.3", arch), deb(one, "pidbox", "1.2.3", arch)
+		beside, fault := deb(one, "pidbox-daemonize", "1.2.3", arch), deb(one, "pidbox-fault", "1.2.3", arch)
+		if out, err := dpkg("-i", core, beside); err != nil {
+			t.Fatal(out)
+		}
+		names := sh(t, "", root+"/usr/bin/pidbox", "--list")
+		if strings.Contains(names, "wait-healthy") || strings.Contains(names, "fault-") || !strings.Contains(names, "keep-alive") {
+			t.Errorf("in core: %s", names)
+		}
+		for _, path := range walk(t, root+"/usr", false) {
+			if name := filepath.Base(path); !strings.Contains(path, "/doc/") && (strings.Contains(name, "fault-") || strings.Contains(name, "wait-healthy")) {
+				t.Errorf("core has %s", path)
+			}
+		}
+		for _, name := range strings.Fields(names) {
+			sh(t, "", root+"/usr/bin/"+name, "--version")
+		}
+		if out, err := dpkg("-i", fault); err == nil || !strings.Contains(out, "pidbox-full") {
+			t.Errorf("pidbox-fault beside core: %v\n%s", err, out)
+		}
+		_, _ = dpkg("--purge", "pidbox-fault")
+		if out, err := dpkg("-B", "-i", full, fault); err != nil {
+			t.Errorf("core is not replaced: %v\n%s", err, out)
+		}
+		runsAll(t, root+"/usr/bin", "1.2.3")
+		if out, err := dpkg("--purge", "pidbox-daemonize", "pidbox-fault", "pidbox", "pidbox-core"); err != nil {
+			t.Error(out)
+		}
+		if after := tree(t, root); !slices.Equal(before, after) {
+			t.Errorf("left behind: %q, before: %q", after, before)
+		}
+	})
 	t.Run("the package daemonize", func(t *testing.T) {
 		t.Parallel()
 		theirs := daemonizeDeb(t)
@@ -156,7 +197,7 @@ func TestPackages(t *testing.T) {
 		rpm("--initdb")
 		before := installed(t, root)
 		dropIn := func(file string) bool {
-			return strings.Contains(file, "/pidbox-chpst-") || strings.Contains(file, "/pidbox-start-stop-daemon-")
+			return strings.Contains(file, "/pidbox-chpst-") || strings.Contains(file, "/pidbox-start-stop-daemon-") || strings.Contains(file, "/pidbox-core-")
 		}
 		rpm(append([]string{"-i", "--nodeps"}, slices.DeleteFunc(glob(t, one+"/*.rpm"), dropIn)...)...)
 		runsAll(t, root+"/usr/bin", "1.2.3")
@@ -276,7 +317,7 @@ func TestDistVersions(t *testing.T) {
 	}
 	sh(t, src, "env", "-u", marker, "-u", "SOURCE_DATE_EPOCH", "OUT="+out, "packaging/dist", "1.0.0~rc1", runtime.GOARCH)
 	sums := read(t, out+"/SHA256SUMS")
-	if strings.Count(sums, "\n") != 10 || strings.Count(sums, "1.0.0~rc1") != 10 {
+	if strings.Count(sums, "\n") != 14 || strings.Count(sums, "1.0.0~rc1") != 14 {
 		t.Errorf("SHA256SUMS is not of this version alone:\n%s", sums)
 	}
 	for _, version := range []string{"", "1.", ".1", "1.0~", "1.0-rc1", "1.0 2", "v1.0", "1.0\n2.0"} {

@@ -21,6 +21,9 @@ func Self(list []applet.Entry) *applet.Applet {
 			Called by any other name, it takes the applet's name from its first argument.
 
 			'pidbox help APPLET' and 'pidbox APPLET --help' are the same as 'APPLET --help'.
+
+			A build can be of some applets only; --list prints those that are in it.
+			The package pidbox-core is without wait-healthy, fault-agent and fault-tester, and checks health by tcp, unix, file and exec only.
 		`,
 		Commands: commands(list),
 		Options: []applet.Option{
