@@ -56,7 +56,7 @@ func TestNotHealed(t *testing.T) {
 func TestFlapping(t *testing.T) {
 	w, count := newCluster(t), filepath.Join(t.TempDir(), "n")
 	w.head = strings.Replace(w.head, "[192.0.2.3], health: {exec: 'true'}",
-		`[192.0.2.3], health: {exec: 'if [ ! -e `+count+`.ill ]; then exit 0; fi; echo >>`+count+`; [ $(($(wc -l <`+count+`) % 3)) != 0 ]'}`, 1)
+		`[192.0.2.3], health: {exec: 'if [ ! -e `+count+`.ill ]; then exit 0; fi; echo >>`+count+`; [ $(($(wc -l <`+count+`) % 2)) != 0 ]'}`, 1)
 	w.members[1].bend = func(order string, _ *fault.Status) (int, error) {
 		switch order {
 		case "kill":
