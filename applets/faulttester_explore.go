@@ -1,3 +1,5 @@
+//go:build !pidbox_some || applet_fault_tester
+
 package applets
 
 import (

@@ -1,3 +1,5 @@
+//go:build !pidbox_some
+
 package manual
 
 import (
