@@ -1,3 +1,5 @@
+//go:build !pidbox_some
+
 package applets
 
 import (
