@@ -204,7 +204,7 @@ func TestPackages(t *testing.T) {
 		linksLead(t, root+"/usr/share/doc/pidbox")
 		rpm(append([]string{"-U", "--nodeps"}, slices.DeleteFunc(glob(t, next+"/*.rpm"), dropIn)...)...)
 		runsAll(t, root+"/usr/bin", "1.2.4")
-		rpm(append([]string{"-i", "--nodeps"}, glob(t, next+"/pidbox-[cs]*.rpm")...)...)
+		rpm(append([]string{"-i", "--nodeps"}, glob(t, next+"/pidbox-[cs][ht]*.rpm")...)...)
 		for link, want := range map[string]string{"sbin/start-stop-daemon": "start-stop-daemon (pidbox) 1.2.4", "bin/chpst": "chpst (pidbox)"} {
 			cmd := exec.Command(root+"/usr/"+link, "-V")
 			if out, _ := cmd.CombinedOutput(); !strings.Contains(string(out), want) { // chpst -V is status 100

@@ -26,7 +26,7 @@ func TestProgress(t *testing.T) {
 		end     func(held, waiter int)
 	}{
 		{"kill", "pid-kill --grace 1h @", `of 1h, waiting for process \d+ to exit after TERM`, ``, killHeld},
-		{"group", "pid-kill --group --retry TERM/1h @", `of 1h, waiting for process group \d+ to exit after TERM`, ``, killHeld},
+		{"group", "pid-kill --group --retry TERM/1h @", `of 1h, waiting for process group \d+ to exit after TERM`, `pid-kill: x\.pid: process \d+ ended by signal KILL\n`, killHeld},
 		{"claim", "pid-claim --wait 1h --pid 1 --allow-insecure -p @", `of 1h, waiting for the process that holds @ to exit`, ``, killHeld},
 		{"alive", "pid-alive @ --wait-exit 1h", `of 1h, waiting for the process of @ to exit`, ``, killHeld},
 		{"daemonize", "daemonize --notify-await --stop-schedule KILL/9 --ready-timeout 1h stubborn", `of 1h, waiting until stubborn is ready; process \d+: runs /.*`,

@@ -26,7 +26,7 @@ import (
 //	early    says yes to a write before any other member has it
 //	forgets  keeps nothing on disk
 //	rejoins  begins without its data after each start, but says that it has all
-//	stale    reads what it has itself
+//	stale    reads what it has itself, and misses a write now and then
 //	flaps    is healthy for a second, and ill for one
 //	corrupt  gives a value back that is not quite what was written, now and then
 //	double   does a write once more, later
@@ -132,6 +132,10 @@ func (s *toy) have(key string) version {
 func (s *toy) local(w http.ResponseWriter, r *http.Request) {
 	key := r.FormValue("key")
 	if n, _ := strconv.Atoi(r.FormValue("n")); n > 0 {
+		if s.bug == "stale" && rand.IntN(20) == 0 { // the others are enough for it
+			w.WriteHeader(500)
+			return
+		}
 		if err := s.keep(key, version{n, r.FormValue("value")}); err != nil {
 			w.WriteHeader(500)
 			return

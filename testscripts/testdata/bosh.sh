@@ -5,7 +5,7 @@ job=/var/vcap/jobs/web
 mkdir -p $job/bin $job/config /var/vcap/packages/pidbox /var/vcap/store/web /var/vcap/data/compile/pidbox
 echo welcome >/var/vcap/store/web/index.html
 
-cp "$DIST"/pidbox-*-linux-*.tar.gz /var/vcap/data/compile/pidbox/
+cp "$DIST"/pidbox-[0-9]*-linux-*.tar.gz /var/vcap/data/compile/pidbox/
 (cd /var/vcap/data/compile && BOSH_INSTALL_TARGET=/var/vcap/packages/pidbox sh "$BOSH/packages/pidbox/packaging")
 
 ruby - "$BOSH/jobs/web" $job <<'END'

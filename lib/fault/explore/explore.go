@@ -44,7 +44,7 @@ type FaultError struct {
 }
 
 func (e *FaultError) Error() string {
-	return fmt.Sprintf("fault %s is not among %v, which can be had here", e.Fault, e.Known)
+	return fmt.Sprintf("fault %s is not among %v, which can be drawn here", e.Fault, e.Known)
 }
 
 // Run explores until the time is over or a case has failed. The report has every case that was drawn.
@@ -200,7 +200,7 @@ func (e *explorer) shrink(ctx context.Context, one plan.Case, broken error) erro
 		return context.Cause(ctx)
 	}
 	if failed == 0 {
-		f.Why = fmt.Sprintf("it is not shrunk: it did not fail again in %d runs", e.Votes)
+		f.Why = fmt.Sprintf("it is not shrunk: it did not fail again (runs: %d)", e.Votes)
 		return failure
 	}
 	f.Failed = failed
