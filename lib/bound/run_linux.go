@@ -31,6 +31,9 @@ type run struct {
 	heard   <-chan syscall.Signal
 	again   <-chan time.Time // when a keeper that could not be replaced is to be tried again
 	out     Outcome
+
+	suspended bool // we stopped as the command did
+	resumed   bool // it was continued after that, and our CONT may be still to come
 }
 
 // Run runs the command until it exits, or is ended at the limit or with its owner, and returns when none of its descendants

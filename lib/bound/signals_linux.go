@@ -58,39 +58,50 @@ func ends(s syscall.Signal) bool {
 func (r *run) pass(s syscall.Signal) {
 	switch {
 	case s == unix.SIGCHLD:
-		r.stopped()
+		r.look()
 	case s == unix.SIGCONT && r.continued():
 	case r.Upper == nil && r.inForeground() && (s == unix.SIGINT || s == unix.SIGQUIT || s == unix.SIGWINCH):
 		// a signal does not say to Go where it came from
 	default:
+		r.suspended = r.suspended && s != unix.SIGCONT
 		_ = r.child.Signal(s) // it may have exited
 	}
 }
 
-// continued says that the command was continued as we were, or has stopped again since.
+// continued says that a CONT is not to be passed on: the command had it too, or has stopped again since. One that was sent
+// to both may come to us late, when the next stop has been followed already.
 func (r *run) continued() bool {
-	if stop := r.state(unix.WSTOPPED); stop != 0 {
-		if r.inForeground() {
-			r.suspend()
-			return true
-		}
-		return false // all that has happened is that we were continued
+	has := r.look() || r.resumed
+	r.resumed = false
+	return has
+}
+
+// look says whether the command was continued as we were since the last look, or has stopped in a way that we followed.
+func (r *run) look() bool {
+	stop := r.state(unix.WSTOPPED)
+	again := stop == 0 && r.state(unix.WCONTINUED) != 0
+	if r.suspended && (again || stop != 0) { // not by us
+		r.suspended, r.resumed = false, true
 	}
-	return r.state(unix.WCONTINUED) != 0
+	return again || r.stopped(stop)
 }
 
 // stopped follows the command into a stop that it has brought about itself, as an editor does to give the terminal back:
 // for our parent, a shell, we are the job. The kernel knows where no shell would continue us, and does not stop us there.
 // Another stop, by STOP or where there is no terminal, is not the shell's affair, and nobody would continue us after it.
-func (r *run) stopped() {
-	switch r.state(unix.WSTOPPED) {
+func (r *run) stopped(by syscall.Signal) bool {
+	switch by {
 	case unix.SIGTSTP:
-		if r.inForeground() {
-			r.suspend()
-		}
+		r.suspended = r.inForeground()
 	case unix.SIGTTIN, unix.SIGTTOU:
+		r.suspended = true
+	default:
+		return false
+	}
+	if r.suspended {
 		r.suspend()
 	}
+	return r.suspended
 }
 
 // suspend stops the process that the shell knows.
