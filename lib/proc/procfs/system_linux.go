@@ -29,19 +29,27 @@ func Namespace() uint64 {
 }
 
 // BootTime is when the system started, on today's wall clock: a clock stepped since moves it. Zero where not known.
-func BootTime() (boot time.Time) {
-	// Two clocks are two readings. One that was held up between them is far off, and is made again.
+func BootTime() time.Time {
+	return bootTime(time.Now, func() (time.Duration, error) {
+		var up unix.Timespec
+		err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &up)
+		return time.Duration(up.Nano()), err
+	})
+}
+
+// bootTime reads one clock between two readings of the other. What was held up between them is far off, and is read again.
+func bootTime(now func() time.Time, uptime func() (time.Duration, error)) (boot time.Time) {
 	const near, tries = 100 * time.Microsecond, 20
 	best := time.Duration(math.MaxInt64)
 	for range tries {
-		var before, after unix.Timespec
-		err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &before)
-		now := time.Now().Round(0)
-		if err != nil || unix.ClockGettime(unix.CLOCK_BOOTTIME, &after) != nil {
+		before, err := uptime()
+		wall := now().Round(0)
+		after, e := uptime()
+		if err != nil || e != nil {
 			return time.Time{}
 		}
-		if apart := time.Duration(after.Nano() - before.Nano()); apart < best {
-			best, boot = apart, now.Add(-time.Duration(before.Nano())-apart/2)
+		if apart := after - before; apart < best {
+			best, boot = apart, wall.Add(-before-apart/2)
 		}
 		if best < near {
 			break
