@@ -20,6 +20,7 @@ func Crowded() bool {
 // daemon come to it and know them by that: where there are others before, theirs would come as well. TERM, INT, HUP and
 // QUIT are passed on, and it does not outlive us.
 func Apart(path string, args []string) (spawn.Ending, error) {
+	spawn.HaveThreads(spareThreads)
 	runtime.LockOSThread() // the child dies with this thread
 	defer runtime.UnlockOSThread()
 	std, others, done, err := spawn.Inherited()

@@ -93,8 +93,13 @@ func (s *start) tell(format string, args ...any) {
 	}
 }
 
+// spareThreads is how many threads the rest of a start wants beside those that run already, at the most. The command may use up
+// what the user may have, and then the runtime would end this program while the command runs.
+const spareThreads = 8
+
 // prepare takes and opens all that needs no process.
 func (s *start) prepare(ctx context.Context) (err error) {
+	spawn.HaveThreads(spareThreads)
 	if s.Stop == nil {
 		s.Stop = signals.Default()
 	}
