@@ -36,6 +36,8 @@ func startStopDaemon() *applet.Applet {
 			In BusyBox's, --startas is argument zero, and errors have status 1.
 			In OpenRC's, --user is the user to run as, a stop is SIGNAL/5 unless --retry says otherwise and removes FILE, and errors
 			have status 1; the letters are those of its own manual.
+			There FILE alone says which process is meant; without it, PROGRAM, the operands, --name as argument zero and --user do.
+			--nicelevel is the nice value itself, --chdir is the caller's directory unless given, and ~ is the user's home.
 		`,
 		Operand: applet.Command,
 		Options: (&ssd{}).documented(),
@@ -49,6 +51,9 @@ func startStopDaemon() *applet.Applet {
 		},
 		Environment: []applet.Item{
 			{Name: "SSD_DIALECT", Text: "dpkg, busybox or openrc"}, {Name: "RC_SVCNAME", Text: "the service of an OpenRC script"},
+			{Name: "SSD_NICELEVEL, SSD_IONICELEVEL, SSD_OOM_SCORE_ADJ, SSD_STARTWAIT",
+				Text: "OpenRC: --nicelevel, --ionice, --oom-score-adj and --wait, where they are not given"},
+			{Name: "RC_OPENRC_PID", Text: "OpenRC: a process that is never meant, its own script"},
 		},
 		Files: []applet.Item{{Name: "FILE", Text: recordText}},
 		Examples: []applet.Example{
@@ -95,6 +100,7 @@ func runSSD(c *applet.Call) error {
 	}
 	c.Args, c.Quiet = operands, false
 	o.defaults(c)
+	o.operands = c.Args
 	if err := o.check(); err != nil {
 		return o.trouble(c, err)
 	}

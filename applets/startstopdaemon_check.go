@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -108,6 +107,8 @@ func (o *ssd) related() error {
 		return wrong("--output file needs to be an absolute filename")
 	case o.output != "" && !o.background && o.dialect.name == "dpkg":
 		return wrong("--output is only relevant with --background")
+	case others && o.dialect.name == "openrc":
+		return o.relatedOpenrc()
 	}
 	return nil
 }
@@ -131,9 +132,7 @@ func (o *ssd) resolve() error {
 		if _, err := os.Stat(file); err != nil && (o.dialect.name == "dpkg" || o.action == "start") {
 			return fmt.Errorf("unable to stat %s (%w)", file, spawn.Words(err))
 		}
-		if p.pattern.Exec = file; o.interpreted {
-			p.pattern.Exec = interpreter(file)
-		}
+		p.pattern.Exec = file
 	}
 	p.pattern.Name = o.name
 	p.nothing = o.given("name") && (o.name == "" || len(o.name) > nameBytes && o.dialect.name != "openrc")
@@ -143,7 +142,13 @@ func (o *ssd) resolve() error {
 		}
 		p.pattern.User = o.user
 	}
-	return o.identity()
+	if err := o.identity(); err != nil {
+		return err
+	}
+	if o.dialect.name == "openrc" {
+		o.meant()
+	}
+	return nil
 }
 
 const nameBytes = 15
@@ -185,7 +190,7 @@ func (o *ssd) identity() (err error) {
 		}
 		p.user.GID, p.group = named.GID, group
 	}
-	if o.action != "start" && o.dialect.name == "openrc" && name != "" {
+	if o.dialect.name == "openrc" && p.user.UID != 0 && chuid {
 		p.pattern.User = name
 	}
 	return nil
@@ -241,13 +246,4 @@ func ssdPID(what, s string) (int, error) {
 func unsigned(s string, base int) (int, bool) {
 	n, err := strconv.ParseInt(strings.TrimPrefix(strings.TrimSpace(s), "+"), base, 64)
 	return int(n), err == nil && n >= 0 && n <= math.MaxInt32
-}
-
-func interpreter(file string) string {
-	text, _ := os.ReadFile(file)
-	line, _, _ := strings.Cut(string(text[:min(len(text), 256)]), "\n")
-	if words := strings.Fields(strings.TrimPrefix(line, "#!")); strings.HasPrefix(line, "#!") && len(words) > 0 {
-		return filepath.Clean(words[0])
-	}
-	return file
 }

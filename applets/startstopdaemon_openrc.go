@@ -34,12 +34,14 @@ func (o *ssd) defaults(c *applet.Call) {
 	switch {
 	case o.exec == "" && o.startas != "":
 		o.exec, o.startas = o.startas, ""
-	case o.exec == "" && o.action == "start" && len(c.Args) > 0:
+	case o.exec == "" && len(c.Args) > 0:
 		o.exec, c.Args = c.Args[0], c.Args[1:]
 	}
 	if o.exec != "" && o.name != "" { // which is argument zero there, and what the search goes by is the file
 		o.startas = ""
 	}
+	o.configured()
+	o.exec, o.dir, o.root = o.atHome(o.exec), o.atHome(o.dir), o.atHome(o.root)
 }
 
 // values are OpenRC's own options, made numbers; of BusyBox's there is one that the others read as atoi(3) does.
@@ -80,6 +82,11 @@ func (o *ssd) values() (err error) {
 	}
 	if o.action == "stop" && p.schedule == nil && !o.oknodo && !o.test {
 		p.schedule = signals.Schedule{{Signal: p.signal, Wait: 5 * time.Second}}
+	}
+	if o.io != "" && p.io == nil {
+		if err := o.ioScheduler(o.io); err != nil {
+			return err
+		}
 	}
 	if o.priority != "" && o.procsched == "" {
 		return o.scheduler("other")
@@ -162,6 +169,18 @@ func (o *ssd) foreground(c *applet.Call, cmd *spawn.Command) error {
 	defer p.Close()
 	if end, err := p.Reap(); err != nil || end != (spawn.Ending{}) {
 		return fmt.Errorf("failed to start `%s' (%s)", o.exec, end)
+	}
+	if o.plan.wait == 0 {
+		return nil
+	}
+	time.Sleep(o.plan.wait) // the contract of --wait: it has to run after that
+	found, err := o.find()
+	if err != nil {
+		return err
+	}
+	defer found.close()
+	if len(found.PIDs()) == 0 {
+		return fmt.Errorf("%s died", o.exec)
 	}
 	return nil
 }

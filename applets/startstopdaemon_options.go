@@ -26,9 +26,11 @@ type ssd struct {
 	signal, retry, notifyTimeout                                         string
 	make, background, noClose, notifyAwait, noNewPrivs                   bool
 	interpreted, progress                                                bool
-	remove, test, oknodo, quiet, verbose                                 bool
+	remove, test, oknodo, quiet, verbose, stopGroup                      bool
 	noDir                                                                bool // --chdir was given, and empty
 	help, version                                                        bool
+
+	operands []string
 
 	given func(name string) bool // also with an empty value, as from a script's unset variable
 	plan  ssdPlan
@@ -158,7 +160,8 @@ func (o *ssd) openrc() []applet.Option {
 // ownOpenrc are the options that only OpenRC's has; of some letters it has other ideas than dpkg.
 func (o *ssd) ownOpenrc() []applet.Option {
 	return []applet.Option{
-		applet.String(&o.group, "group g G", "GROUP", "start it in this group"),
+		applet.String(&o.group, "group g", "GROUP", "start it in this group"),
+		applet.Switch(&o.stopGroup, "stop-group G", "OpenRC: stop the whole process group that it leads"),
 		applet.Strings(&o.env, "env e", "K=V", "OpenRC: set a variable"),
 		applet.String(&o.stdin, "stdin 0", "FILE", "OpenRC: with --background, read FILE"),
 		applet.String(&o.stdout, "stdout 1", "FILE", "OpenRC: with --background, append what it prints to FILE"),

@@ -23,6 +23,9 @@ func (o *ssd) scheduleOf(text string) (signals.Schedule, error) {
 			return nil, wrong("--retry takes timeout, or schedule list of at least two items")
 		}
 		d := time.Duration(wait) * time.Second
+		if o.dialect.name == "openrc" {
+			return signals.Schedule{{Signal: o.plan.signal, Wait: d}}, nil
+		}
 		return signals.Schedule{{Signal: o.plan.signal, Wait: d}, {Signal: syscall.SIGKILL, Wait: d}}, nil
 	}
 	var list signals.Schedule
@@ -127,7 +130,7 @@ func (o *ssd) ioScheduler(s string) error {
 	if given && !ok {
 		return errInvalid("invalid IO scheduler priority")
 	}
-	if !given {
+	if !given && o.dialect.name != "openrc" {
 		priority = 4
 	}
 	known := map[string]int{"real-time": 1, "best-effort": 2, "idle": idle}

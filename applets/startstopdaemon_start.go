@@ -138,13 +138,16 @@ func (o *ssd) command(c *applet.Call) (*spawn.Command, error) {
 	if cmd.Umask == nil && o.dialect.mask >= 0 && (o.background || o.dialect.name == "openrc") {
 		cmd.Umask = &o.dialect.mask
 	}
-	if o.dialect.name == "busybox" && o.dir == "/" {
+	if o.dialect.name != "dpkg" && o.dir == "/" {
 		cmd.Dir = "" // it stays where it is
 	}
 	if o.nice != "" {
 		now, err := spawn.Niceness()
 		if err != nil {
 			return nil, err
+		}
+		if o.dialect.name == "openrc" { // which sets it
+			now = 0
 		}
 		n, _ := unsigned(strings.TrimPrefix(o.nice, "-"), 10) // as atoi(3), for which words are 0
 		if strings.HasPrefix(o.nice, "-") {

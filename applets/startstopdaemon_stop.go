@@ -120,6 +120,9 @@ func (o *ssd) stop(c *applet.Call) error {
 	}
 	schedule := o.plan.schedule
 	once := schedule == nil
+	if o.stopGroup {
+		return o.stopGroups(c, found)
+	}
 	if once {
 		schedule = signals.Schedule{{Signal: o.plan.signal}}
 		if o.remove { // which is only right once it is gone
@@ -169,7 +172,7 @@ func (o *ssd) finish(c *applet.Call, found *matched, any bool, failed int, ended
 	case any:
 		return nil
 	case o.dialect.name == "openrc":
-		if o.oknodo {
+		if o.oknodo || o.test {
 			return applet.Exit(applet.No)
 		}
 		return nil
@@ -194,8 +197,14 @@ func (o *ssd) wouldStop(c *applet.Call, found *matched) error {
 		o.info(c, "Ignoring --retry in test mode")
 	}
 	for _, pid := range found.PIDs() {
-		if o.dialect.name == "dpkg" {
+		switch kind := "PID"; o.dialect.name {
+		case "dpkg":
 			o.info(c, "Would send signal %d to %d.", o.plan.signal, pid)
+		case "openrc":
+			if o.stopGroup {
+				kind = "GID"
+			}
+			o.info(c, "Would send signal %d to %s %d", o.plan.signal, kind, pid)
 		}
 	}
 	if len(found.PIDs()) > 0 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 
 	"pidbox/lib/proc/procfs"
@@ -14,8 +15,13 @@ import (
 // nothing is asked for none does.
 type Pattern struct {
 	Conditions
-	Parent int // 0: any
+	Parent int    // 0: any
+	Zero   string // its argument zero; "": any
+	Rest   string // what its further arguments begin with, each with a NUL behind it: see proc_pid_cmdline(5)
+	Except int    // a process that is never meant
 }
+
+func (p Pattern) empty() bool { p.Except = 0; return p == Pattern{} }
 
 // Fits reports whether the process is one that the pattern means, alive.
 func (p Pattern) Fits(h *Handle) (bool, error) {
@@ -28,8 +34,18 @@ func (p Pattern) Fits(h *Handle) (bool, error) {
 			return false, ignoreGone(err)
 		}
 	}
-	ok, _, err := h.Meets(p.Conditions)
-	return ok, ignoreGone(err)
+	if ok, _, err := h.Meets(p.Conditions); err != nil || !ok {
+		return false, ignoreGone(err)
+	}
+	if p.Zero == "" && p.Rest == "" {
+		return true, nil
+	}
+	line := procfs.Arguments(h.PID(), len(p.Zero)+len(p.Rest))
+	if alive, err := h.Alive(); err != nil || !alive { // the number was not its own any more, maybe
+		return false, err
+	}
+	zero, rest, _ := strings.Cut(line, "\x00")
+	return (p.Zero == "" || zero == p.Zero) && strings.HasPrefix(rest, p.Rest), nil
 }
 
 // ignoreGone makes a process that has gone, or that is not to be read, one that does not fit.
@@ -70,6 +86,20 @@ func Only(h *Handle) *Matches {
 		m.known[h.PID()] = h
 	}
 	return m
+}
+
+// Families are the processes found, each with all of its scope.
+func (m *Matches) Families(scope Scope, allow Allow) (all []*Family, err error) {
+	for _, pid := range m.PIDs() {
+		f, err := m.known[pid].Family(scope, allow)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return all, err
+		}
+		if err == nil {
+			all = append(all, f)
+		}
+	}
+	return all, nil
 }
 
 // PIDs lists those that live, ascending.
@@ -177,7 +207,7 @@ func (m *Matches) look() error {
 
 // search opens each process that seems to fit by a look at its number, and keeps those that do.
 func (p Pattern) search() (found []*Handle, err error) {
-	if p == (Pattern{}) {
+	if p.empty() {
 		return nil, nil
 	}
 	pids, err := procfs.Numbers()
@@ -226,7 +256,7 @@ func (p Pattern) glance() (func(pid int) bool, error) {
 	}
 	runs := runner(p.Exec)
 	return func(pid int) bool {
-		if pid == self {
+		if pid == self || pid == p.Except {
 			return false
 		}
 		if name != "" || p.Parent != 0 {

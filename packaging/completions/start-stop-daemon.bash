@@ -60,7 +60,7 @@ _start_stop_daemon() {
 	--secbits) :; return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "-S --start -K --stop -x --exec -n --name -p --pidfile -s --signal -R --retry -a --startas -d --chdir -r --chroot -c --chuid -N --nicelevel -k --umask -m --make-pidfile -b --background -t --test -o --oknodo -q --quiet -v --verbose -T --status -u --user --pid --ppid -g --group -P --procsched -I --iosched -C --no-close -O --output --notify-await --notify-timeout --remove-pidfile -H --help -V --version --env --stdin --stdout --stderr --stdout-logger --stderr-logger --wait --notify --interpreted --progress --ionice --oom-score-adj --scheduler --scheduler-priority --capabilities --secbits --no-new-privs --nocolor" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "-S --start -K --stop -x --exec -n --name -p --pidfile -s --signal -R --retry -a --startas -d --chdir -r --chroot -c --chuid -N --nicelevel -k --umask -m --make-pidfile -b --background -t --test -o --oknodo -q --quiet -v --verbose -T --status -u --user --pid --ppid -g --group -P --procsched -I --iosched -C --no-close -O --output --notify-await --notify-timeout --remove-pidfile -H --help -V --version --stop-group --env --stdin --stdout --stderr --stdout-logger --stderr-logger --wait --notify --interpreted --progress --ionice --oom-score-adj --scheduler --scheduler-priority --capabilities --secbits --no-new-privs --nocolor" -- "$cur")
 	else
 		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
 	fi

@@ -33,6 +33,7 @@ complete -c start-stop-daemon -l notify-timeout -x -d 'wait that many seconds fo
 complete -c start-stop-daemon -l remove-pidfile -d 'remove FILE after a stop, if it still names what was stopped and that is gone, for which a stop without --retry waits 2s at most'
 complete -c start-stop-daemon -l help -s H -d 'show this help'
 complete -c start-stop-daemon -l version -s V -d 'show the version'
+complete -c start-stop-daemon -l stop-group -d 'OpenRC: stop the whole process group that it leads'
 complete -c start-stop-daemon -l env -x -d 'OpenRC: set a variable'
 complete -c start-stop-daemon -l stdin -x -d 'OpenRC: with --background, read FILE'
 complete -c start-stop-daemon -l stdout -x -d 'OpenRC: with --background, append what it prints to FILE'

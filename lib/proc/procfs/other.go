@@ -25,5 +25,8 @@ func BootID() string { return "" }
 // Namespace is for Linux.
 func Namespace() uint64 { return 0 }
 
+// Arguments is for Linux.
+func Arguments(int, int) string { return "" }
+
 // BootTime is for Linux.
 func BootTime() time.Time { return time.Time{} }

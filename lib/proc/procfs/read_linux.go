@@ -102,3 +102,11 @@ func PidfdNumber(fd int) (number int, ok bool) {
 	number, err = strconv.Atoi(string(Field(text, "Pid:")))
 	return number, err == nil
 }
+
+// Arguments are the first of a process, each with a NUL behind it: those within n bytes of the second one, and at least a page. It
+// can write others there itself. Like StatOf, it reads what is of the process only if something else proves it.
+func Arguments(pid, n int) string {
+	buf := make([]byte, 4096+n)
+	text, _ := Slurp(unix.AT_FDCWD, "/proc/"+strconv.Itoa(pid)+"/cmdline", buf)
+	return string(text)
+}
