@@ -184,7 +184,7 @@ func (o *chpstCall) become(cmd spawn.Command) error {
 	if o.root != "" {
 		cmd.Path = strings.TrimPrefix(cmd.Path, o.root) // as it is called from inside
 	}
-	if o.argv0 != "" {
+	if o.named {
 		cmd.Args = append([]string{o.argv0}, cmd.Args[1:]...)
 	}
 	if err := spawn.Exec(cmd); err != nil {
@@ -212,7 +212,7 @@ func (o *chpstCall) lockLater(c *applet.Call, cmd *spawn.Command) (bool, error) 
 		args = append(args, "-"+strconv.Itoa(fd))
 	}
 	cmd.Shut = nil
-	if o.argv0 != "" {
+	if o.named {
 		args = append(args, "-b", o.argv0)
 	}
 	cmd.Path, cmd.Args = self, append(append(args, "--"), cmd.Args...)

@@ -20,6 +20,7 @@ type chpstCall struct {
 	noWait, silent            bool // give up at once where it is locked; and without a word, with status 0
 	limits                    []spawn.Limit
 	session, verbose, version bool
+	named                     bool // -b was given
 	shut                      []int
 }
 
@@ -28,7 +29,7 @@ func (o *chpstCall) chpstOptions() []applet.Option {
 	return []applet.Option{
 		applet.String(&o.user, "u", "[:]USER[:GROUP...]", "become this user, by name, or by numbers behind a colon; all other groups are dropped").As(applet.User),
 		applet.String(&o.envUser, "U", "[:]USER[:GROUP]", "set UID and GID to those of this user").As(applet.User),
-		applet.String(&o.argv0, "b", "NAME", "run COMMAND with NAME as its argument zero"),
+		applet.Set("b", "NAME", "run COMMAND with NAME as its argument zero", func(s string) error { o.argv0, o.named = s, true; return nil }),
 		applet.String(&o.envDir, "e", "DIR", "set a variable for each file in DIR, to its first line; an empty file takes it away").As(applet.Dir),
 		applet.String(&o.root, "/", "DIR", "make DIR the root directory").As(applet.Dir),
 		applet.String(&o.dir, "C", "DIR", "change to DIR, after -/").As(applet.Dir),

@@ -3,6 +3,7 @@ package spawn
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,7 +14,7 @@ import (
 
 // EnvDir is base as the files of a directory have it, as envdir(8): a file's name is a variable, its first line the value,
 // without blanks at its end and with line ends for NULs; an empty file takes the variable away. Names with a dot in front
-// are passed over, and so are directories unless strict. Who could have written a file must be one who may signal a process of the user, nil for the caller:
+// are passed over, and so are directories, and links to nowhere, unless strict. Who could have written a file must be one who may signal a process of the user, nil for the caller:
 // else it is a *resolve.Unsafe.
 func EnvDir(base []string, dir string, as *User, strict bool) ([]string, error) {
 	entries, err := os.ReadDir(dir)
@@ -31,7 +32,15 @@ func EnvDir(base []string, dir string, as *User, strict bool) ([]string, error) 
 		if strings.HasPrefix(name, ".") || entry.IsDir() && !strict {
 			continue
 		}
-		text, err := resolve.ReadFile(filepath.Join(dir, name), most, uid, resolve.Policy{Follow: true})
+		path := filepath.Join(dir, name)
+		fi, err := os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) && !strict { // a link to nowhere, or it was removed just now
+			continue
+		}
+		if err == nil && fi.Mode()&(fs.ModeNamedPipe|fs.ModeSocket) != 0 { // there might never be a writer
+			return nil, &fs.PathError{Op: "open", Path: path, Err: errors.New("not a regular file")}
+		}
+		text, err := resolve.ReadFile(path, most, uid, resolve.Policy{Follow: true})
 		if err != nil {
 			return nil, err
 		}

@@ -23,7 +23,9 @@ pid_guard() {
 		echo "Removing stale pidfile..."
 		"$PIDBOX" pid-kill --quiet -p "$pidfile"
 		;;
-	*) exit 1 ;; # it said why
+	*) # it said why; what is no PID is in nobody's way, where a claim would replace it
+		"$PIDBOX" pid-claim --quiet --dry-run --pid "$$" -p "$pidfile" 2>/dev/null || exit 1
+		;;
 	esac
 }
 
