@@ -51,8 +51,8 @@ func waitHealthy() *applet.Applet {
 
 			The first attempt is made at once, the next after a tenth of the time waited so far, from 50 ms to 1 s; --interval
 			sets a fixed pace.
-			With --interval a target of this machine that refuses the connection is looked at ten times as often, but not more
-			than every millisecond: that costs next to nothing, and no service sees it.
+			With --interval a target of this machine that refuses the connection is looked at twenty times as often, but not
+			more than every half millisecond: that costs next to nothing, and no service sees it.
 			COMMAND is executed in place of wait-healthy once the targets are healthy.
 
 			At the timeout, the number of attempts and the reason for the last failure are reported.

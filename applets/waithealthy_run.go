@@ -122,7 +122,6 @@ func (o *waitHealthyOptions) wait(c *applet.Call, checks []health.Check, watched
 	}
 	defer cancel()
 	ctx, stopSignals := signals.Until(ctx)
-	defer stopSignals()
 	ctx, stopWatch := watched.watch(ctx)
 	defer stopWatch()
 	o.pace.Alone = !o.exec
@@ -134,6 +133,9 @@ func (o *waitHealthyOptions) wait(c *applet.Call, checks []health.Check, watched
 	p.Clear()
 	if err == nil {
 		err = watched.check() // else another process may have answered
+	}
+	if err != nil || o.json || o.notify || len(o.command) > 0 { // else this ends now, sooner than signals are given back
+		stopSignals()
 	}
 	return result, o.explain(err, result, watched)
 }

@@ -40,15 +40,18 @@ func (a *alarm) sleep(d time.Duration) bool {
 		return a.ctx.Err() == nil
 	}
 	at := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(d))}
-	read := func(fd uintptr) bool { // as it is, so that no call is told to the scheduler
-		var expired uint64
-		_, _, errno := syscall.RawSyscall(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&expired)), unsafe.Sizeof(expired))
+	set := false
+	expired := func(fd uintptr) bool { // by calls as they are, so that none is told to the scheduler
+		if !set {
+			set = true
+			syscall.RawSyscall6(unix.SYS_TIMERFD_SETTIME, fd, 0, uintptr(unsafe.Pointer(&at)), 0, 0, 0)
+			return false
+		}
+		var times uint64
+		_, _, errno := syscall.RawSyscall(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&times)), unsafe.Sizeof(times))
 		return errno != unix.EAGAIN
 	}
-	set := func(fd uintptr) {
-		syscall.RawSyscall6(unix.SYS_TIMERFD_SETTIME, fd, 0, uintptr(unsafe.Pointer(&at)), 0, 0, 0)
-	}
-	if a.raw.Control(set) != nil || a.raw.Read(read) != nil {
+	if a.raw.Read(expired) != nil {
 		return a.ctx.Err() == nil && sleep(a.ctx, d)
 	}
 	return a.ctx.Err() == nil

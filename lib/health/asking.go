@@ -76,9 +76,12 @@ func (c *asking) askOn(conn net.Conn) bool {
 // askLater makes the next attempt when its time has come. At a fixed pace a target of this machine that refused is knocked
 // at meanwhile, and is asked as soon as it lets us in, on that connection.
 func (c *asking) askLater() bool {
-	const often, least = 10, time.Millisecond
+	const often, least = 20, time.Millisecond / 2
 	at, step := time.Now().Add(c.pause()), max(c.pace.Interval/often, least)
 	closed := refusal(c.target.Reason)
+	if cold, is := c.target.Check.(interface{ warm() }); is && closed != nil && c.pace.Interval > 0 && c.target.Attempts == 1 {
+		cold.warm()
+	}
 	for closed != nil && c.pace.Interval > 0 && time.Until(at) > step {
 		if !c.sleep(step) {
 			return false
