@@ -14,7 +14,7 @@ import (
 
 // EnvDir is base as the files of a directory have it, as envdir(8): a file's name is a variable, its first line the value,
 // without blanks at its end and with line ends for NULs; an empty file takes the variable away. Names with a dot in front
-// are passed over, and so are directories, and links to nowhere, unless strict. Who could have written a file must be one who may signal a process of the user, nil for the caller:
+// are passed over, and so are links to nowhere, and directories unless strict. Who could have written a file must be one who may signal a process of the user, nil for the caller:
 // else it is a *resolve.Unsafe.
 func EnvDir(base []string, dir string, as *User, strict bool) ([]string, error) {
 	entries, err := os.ReadDir(dir)
@@ -34,7 +34,7 @@ func EnvDir(base []string, dir string, as *User, strict bool) ([]string, error) 
 		}
 		path := filepath.Join(dir, name)
 		fi, err := os.Stat(path)
-		if errors.Is(err, fs.ErrNotExist) && !strict { // a link to nowhere, or it was removed just now
+		if errors.Is(err, fs.ErrNotExist) { // a link to nowhere, or it was removed just now
 			continue
 		}
 		if err == nil && fi.Mode()&(fs.ModeNamedPipe|fs.ModeSocket) != 0 { // there might never be a writer
