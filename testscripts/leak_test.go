@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"pidbox/lib/cgroup"
 	"pidbox/testscripts/lab"
 )
 
@@ -105,6 +107,34 @@ func strays() []string {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
+}
+
+// strayGroups are control groups that agents of this namespace have left.
+func strayGroups() (left []string) {
+	if !inNamespace() {
+		return nil
+	}
+	g, err := cgroup.Make(fmt.Sprintf("pidbox-stray-%d-%d", os.Getpid(), time.Now().UnixNano()))
+	if err != nil {
+		return nil
+	}
+	defer g.Remove()
+	suffix := ""
+	for _, kind := range []string{"pid", "mnt"} {
+		is, err := os.Readlink("/proc/self/ns/" + kind)
+		if err != nil {
+			return nil
+		}
+		n, _ := strconv.Atoi(strings.Trim(is, kind+":[]"))
+		suffix += fmt.Sprintf("_%x", n)
+	}
+	entries, _ := os.ReadDir(filepath.Dir(g.Path()))
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "pidbox_fault_") && strings.HasSuffix(e.Name(), suffix) {
+			left = append(left, e.Name())
+		}
+	}
+	return left
 }
 
 func marked(pid int, workDir string) bool {

@@ -69,6 +69,10 @@ func (s suite) Run() int {
 		fmt.Fprintf(os.Stderr, "processes outlived the tests: %q\n", left)
 		return 1
 	}
+	if left := strayGroups(); len(left) > 0 && status == 0 {
+		fmt.Fprintf(os.Stderr, "control groups outlived the tests: %q\n", left)
+		return 1
+	}
 	return status
 }
 

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,17 +28,23 @@ import (
 //	forgets  keeps nothing on disk
 //	rejoins  begins without its data after each start, but says that it has all
 //	stale    reads what it has itself, and misses a write now and then
-//	flaps    is healthy for a second, and ill for one
+//	flaps    once another was down the second member is healthy each second time that it is asked
 //	corrupt  gives a value back that is not quite what was written, now and then
 //	double   does a write once more, later
-//	overlap  says yes to writes that too few others have taken: when two faults come together
+//	overlap  says yes to writes that it has given to nobody, when both others are down: two faults together
+//
+// What a member was to write while it was alone is noted in the file alone.
 func toystore() {
-	s := &toy{data: map[string]version{}, began: time.Now()}
+	s := &toy{data: map[string]version{}}
 	flag.IntVar(&s.me, "me", 1, "")
 	flag.IntVar(&s.of, "of", 3, "")
 	flag.StringVar(&s.dir, "dir", ".", "")
 	flag.StringVar(&s.bug, "bug", "", "")
 	flag.Parse()
+	s.limit = 400 * time.Millisecond
+	if s.bug == "overlap" { // one that is slow is not down
+		s.limit = 5 * time.Second
+	}
 	s.open()
 	socket := s.socket(s.me)
 	_ = os.Remove(socket)
@@ -63,11 +70,13 @@ type version struct {
 type toy struct {
 	me, of   int
 	dir, bug string
-	began    time.Time
+	asked    int  // for its health
+	missed   bool // another was down
 	mu       sync.Mutex
 	data     map[string]version
 	file     *os.File
 	last     int
+	limit    time.Duration // for another to answer
 }
 
 func (s *toy) socket(member int) string {
@@ -100,7 +109,9 @@ func (s *toy) open() {
 }
 
 func (s *toy) health(w http.ResponseWriter, _ *http.Request) {
-	if s.bug == "flaps" && int(time.Since(s.began).Seconds())%2 == 1 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.asked++; s.bug == "flaps" && s.me == 2 && s.missed && s.asked%2 != 0 {
 		w.WriteHeader(503)
 	}
 }
@@ -149,12 +160,15 @@ func (s *toy) all(key string, v version, want int) (answers []version) {
 	c := make(chan *version, s.of)
 	for m := 1; m <= s.of; m++ {
 		go func() {
-			text, err := ask(400*time.Millisecond, s.socket(m), fmt.Sprintf("/local?key=%s&n=%d&value=%s", key, v.N, v.Value))
+			text, err := ask(s.limit, s.socket(m), fmt.Sprintf("/local?key=%s&n=%d&value=%s", key, v.N, v.Value))
 			var got version
 			if err == nil {
 				err = json.Unmarshal([]byte(text), &got)
 			}
 			if err != nil {
+				s.mu.Lock()
+				s.missed = true
+				s.mu.Unlock()
 				c <- nil
 				return
 			}
@@ -212,6 +226,9 @@ func (s *toy) put(w http.ResponseWriter, r *http.Request) {
 	key, value := r.FormValue("key"), r.FormValue("value")
 	v, enough := s.newest(key)
 	next := s.next(v, value)
+	if !enough {
+		s.noteAlone(key, value)
+	}
 	switch {
 	case s.bug == "early":
 		_ = s.keep(key, next)
@@ -229,8 +246,16 @@ func (s *toy) put(w http.ResponseWriter, r *http.Request) {
 			s.all(key, s.next(v, value), s.of)
 		})
 	}
-	if len(s.all(key, next, s.of/2+1)) <= s.of/2 && s.bug != "overlap" {
+	if len(s.all(key, next, s.of/2+1)) <= s.of/2 {
 		w.WriteHeader(503)
+	}
+}
+
+func (s *toy) noteAlone(key, value string) {
+	f, err := os.OpenFile(filepath.Join(s.dir, "alone"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err == nil {
+		fmt.Fprintf(f, "%s %s\n", key, value)
+		f.Close()
 	}
 }
 
@@ -251,16 +276,28 @@ func ask(limit time.Duration, socket, path string) (string, error) {
 	return string(b), err
 }
 
-// toyload -of 3 -dir D [-clients N] [-keys N]: reads and writes, and prints the history. Keys begin with $FAULT_RUN,
-// $FAULT_CASE and $FAULT_ROUND.
+// toyload -of 3 -dir D [-clients N] [-keys N] [-own]: reads and writes, and prints the history. Keys begin with $FAULT_RUN,
+// $FAULT_CASE and $FAULT_ROUND. With -own each client has a key of its own, and reads what it has written before it writes again.
+//
+// With -seen answered or read it says whether a write that met a member alone was answered, and whether its key was read after
+// that, by the history in $FAULT_DIR.
 func toyload() {
 	of := flag.Int("of", 3, "")
 	dir := flag.String("dir", ".", "")
 	clients := flag.Int("clients", 5, "")
 	keys := flag.Int("keys", 5, "")
+	own := flag.Bool("own", false, "")
+	seen := flag.String("seen", "", "")
 	flag.Parse()
 	time.AfterFunc(lifetime, func() { os.Exit(0) })
+	if *seen != "" {
+		os.Exit(toySeen(*dir, *seen == "read"))
+	}
 	s := &toy{dir: *dir}
+	limit := 1500 * time.Millisecond
+	if *own {
+		limit = 15 * time.Second
+	}
 	var mu sync.Mutex
 	value, process := 0, *clients
 	say := func(kind string, process int, f, key string, value any) {
@@ -270,19 +307,27 @@ func toyload() {
 		os.Stdout.Write(append(b, '\n'))
 	}
 	for p := range *clients {
+		mine := p
 		go func() {
+			read := false // what was written
 			for ; ; time.Sleep(time.Duration(rand.IntN(100)) * time.Millisecond) {
 				key := fmt.Sprintf("%s-%s-%s-%d", os.Getenv("FAULT_RUN"), os.Getenv("FAULT_CASE"), os.Getenv("FAULT_ROUND"), rand.IntN(*keys))
+				reads := rand.IntN(2) == 0
+				if *own {
+					key, reads = fmt.Sprintf("%s-%s-%s-%d", os.Getenv("FAULT_RUN"), os.Getenv("FAULT_CASE"), os.Getenv("FAULT_ROUND"), mine), !read
+				}
 				socket := s.socket(1 + rand.IntN(*of))
-				if rand.IntN(2) == 0 {
+				if reads {
 					say("invoke", p, "read", key, nil)
-					switch got, err := ask(1500*time.Millisecond, socket, "/get?key="+key); {
+					switch got, err := ask(limit, socket, "/get?key="+key); {
 					case err != nil:
 						say("fail", p, "read", key, nil)
 					case got == "":
 						say("ok", p, "read", key, nil)
+						read = true
 					default:
 						say("ok", p, "read", key, got)
+						read = true
 					}
 					continue
 				}
@@ -291,8 +336,9 @@ func toyload() {
 				v := strconv.Itoa(value)
 				mu.Unlock()
 				say("invoke", p, "write", key, v)
-				if _, err := ask(1500*time.Millisecond, socket, "/put?key="+key+"&value="+v); err == nil {
+				if _, err := ask(limit, socket, "/put?key="+key+"&value="+v); err == nil {
 					say("ok", p, "write", key, v)
+					read = false
 					continue
 				}
 				say("info", p, "write", key, v)
@@ -303,4 +349,26 @@ func toyload() {
 		}()
 	}
 	select {}
+}
+
+func toySeen(dir string, read bool) (status int) {
+	alone, err := os.ReadFile(filepath.Join(dir, "alone"))
+	history, failed := os.ReadFile(filepath.Join(os.Getenv("FAULT_DIR"), "load-1.out"))
+	if err != nil || failed != nil {
+		return 1
+	}
+	var writes []string // of this case, and answered
+	for line := range strings.Lines(string(history)) {
+		var e struct{ Type, F, Key, Value string }
+		if json.Unmarshal([]byte(line), &e) != nil {
+			continue
+		}
+		if e.F == "write" && e.Type != "invoke" && strings.Contains(string(alone), e.Key+" "+e.Value+"\n") {
+			writes = append(writes, e.Key)
+		}
+		if len(writes) > 0 && (!read || e.F == "read" && e.Type == "ok" && slices.Contains(writes, e.Key)) {
+			return 0
+		}
+	}
+	return 1
 }

@@ -32,19 +32,33 @@ const lostAge = time.Minute
 
 // sweepLost removes the empty groups of processes that are gone, of whose makers none came to do that.
 func sweepLost(above string) {
-	entries, _ := os.ReadDir(above)
-	for _, e := range entries {
+	sweep(above, func(name string) bool {
 		var pid int
 		var inode uint64
-		info, err := e.Info()
-		if n, _ := fmt.Sscanf(e.Name(), ownPrefix+"%d-%d", &pid, &inode); n != 2 || err != nil || time.Since(info.ModTime()).Abs() < lostAge {
-			continue
+		if n, _ := fmt.Sscanf(name, ownPrefix+"%d-%d", &pid, &inode); n != 2 {
+			return false
 		}
-		if h, err := proc.OpenInode(pid, inode); err == nil {
+		h, err := proc.OpenInode(pid, inode)
+		if err == nil {
 			h.Close()
-			continue
 		}
-		_ = os.Remove(path.Join(above, e.Name())) // which fails for one that is not empty
+		return err != nil
+	})
+}
+
+// SweepBeside removes the groups beside this one whose names begin with prefix, if they are empty and were made more than a
+// minute ago. Whoever makes such groups has them only for as long as there are processes for them.
+func (g *Group) SweepBeside(prefix string) {
+	sweep(path.Dir(g.path), func(name string) bool { return strings.HasPrefix(name, prefix) })
+}
+
+func sweep(above string, lost func(name string) bool) {
+	entries, _ := os.ReadDir(above)
+	for _, e := range entries {
+		info, err := e.Info()
+		if err == nil && time.Since(info.ModTime()).Abs() >= lostAge && lost(e.Name()) {
+			_ = os.Remove(path.Join(above, e.Name())) // which fails for one that is not empty
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package cgroup
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -106,5 +107,43 @@ func TestSweepAsks(t *testing.T) {
 	Sweep(id, g.Mark(), nil)
 	if _, err := os.Stat(g.Path()); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
+	}
+}
+
+// By a prefix, too: what is empty and old.
+func TestSweepsBeside(t *testing.T) {
+	prefix := fmt.Sprintf("pidbox-test-%d-", os.Getpid())
+	var made []*Group
+	for _, name := range []string{"old", "young", "full"} {
+		g, err := Make(prefix + name)
+		if err != nil {
+			t.Skip(err)
+		}
+		t.Cleanup(func() { _ = g.Remove() })
+		made = append(made, g)
+	}
+	cmd := exec.Command("sleep", "300")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	if err := made[2].Add(cmd.Process.Pid); err != nil {
+		t.Skip(err)
+	}
+	old := time.Now().Add(-2 * lostAge)
+	for _, i := range []int{0, 2} {
+		if err := os.Chtimes(made[i].Path(), old, old); err != nil {
+			t.Skip(err)
+		}
+	}
+	made[1].SweepBeside(prefix + "other")
+	if _, err := os.Stat(made[0].Path()); err != nil {
+		t.Error("of another prefix:", err)
+	}
+	made[1].SweepBeside(prefix)
+	for i, there := range []bool{false, true, true} {
+		if _, err := os.Stat(made[i].Path()); (err == nil) != there {
+			t.Error(made[i].Path(), err)
+		}
 	}
 }

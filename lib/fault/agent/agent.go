@@ -210,11 +210,7 @@ func (a *Agent) Close() error {
 	} else {
 		err = errors.Join(a.heal(false), a.stop(a.graceful()))
 	}
-	err = errors.Join(err, a.table.Close(), a.closeDisk())
-	if a.group != nil {
-		err = errors.Join(err, a.group.Remove())
-	}
-	return err
+	return errors.Join(err, a.table.Close(), a.closeDisk())
 }
 
 // Abandon heals what can be healed at once; for a panic, where the member is better left to the next agent.

@@ -155,6 +155,7 @@ func (a *Agent) spawn(cmd spawn.Command) (_ *child.Child, _ reach, err error) {
 	}
 	if err != nil {
 		c.Close()
+		a.dropGroup()
 		return nil, nil, err
 	}
 	if a.group != nil {
@@ -208,6 +209,9 @@ func (a *Agent) watch(m *member) {
 				exit.Signal = signals.Name(end.Signal)
 			}
 		}
+	}
+	if g, is := m.reach.(group); is && a.Attach == nil {
+		_ = g.Remove()
 	}
 	m.ending.Unlock()
 	exit.At = time.Now()

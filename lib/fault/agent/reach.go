@@ -186,6 +186,8 @@ func (a *Agent) prepare() error {
 		g, err := cgroup.Make(a.groupName())
 		if err == nil {
 			a.group = &group{g}
+			g.SweepBeside(tablePrefix)
+			a.dropGroup() // it was for finding out
 			return nil
 		}
 		if a.Scope == ScopeGroup {
@@ -240,7 +242,18 @@ func (a *Agent) help(pid int, is bool) {
 	}
 }
 
-// remake makes the group again if another has removed it.
+// dropGroup removes the group unless there are processes in it. It is there only for as long as these are: of an agent that
+// is killed nothing stays but the group of a member that outlives it.
+func (a *Agent) dropGroup() {
+	if a.group == nil {
+		return
+	}
+	if populated, err := a.group.Populated(); err == nil && !populated {
+		_ = a.group.Remove()
+	}
+}
+
+// remake makes the group, for a member that is to be started.
 func (a *Agent) remake() error {
 	g, err := cgroup.Make(a.groupName())
 	if err != nil {

@@ -18,8 +18,10 @@ func TableName(pidfile string) string {
 	if err != nil {
 		path = pidfile
 	}
-	return fmt.Sprintf("pidbox_fault_%x", sha256.Sum256([]byte(path)))[:21]
+	return fmt.Sprintf(tablePrefix+"%x", sha256.Sum256([]byte(path)))[:21]
 }
+
+const tablePrefix = "pidbox_fault_"
 
 // PortOf is the TCP port of a listener, 0 if it has none.
 func PortOf(l net.Listener) uint16 {

@@ -141,6 +141,7 @@ func (t *trial) judge(ctx context.Context) error {
 	if err := t.holdOn(ctx); err != nil {
 		return err
 	}
+	t.meet()
 	if err := t.effective(ctx); err != nil {
 		return err
 	}
