@@ -210,7 +210,7 @@ func (o *daemonizeOptions) command(c *applet.Call) error {
 	if cmd.Env, err = o.environment(); err != nil {
 		return err
 	}
-	passed, err := given(o.given)
+	passed, err := given(o.given, "--listen-fds")
 	if err != nil {
 		return err
 	}

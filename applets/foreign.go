@@ -108,6 +108,7 @@ func foreignOptions(name string) []foreignOption {
 			{"pidbox 1.0", "--health-failures", "write --health-interval D/N"},
 			{"pidbox 1.0", "--log-json", "write --json"},
 			{"pidbox 1.0", "--mode", "the pidfiles have 644 less the umask that keep-alive is started with"},
+			{"daemonize", "--listen-fds", "write --listen fds"},
 			{"daemonize", "--umask", "write it before COMMAND: sh -c 'umask 027; exec COMMAND'"},
 			{"daemonize", "--clear-env", "write env -i PATH=\"$PATH\" before keep-alive"},
 			{"pid-kill", "--match-exec --match-name --match-user", "leave it out; only a keep-alive can have written its pidfile"},

@@ -79,7 +79,7 @@ func keepAlive() *applet.Applet {
 		Environment: []applet.Item{
 			{Name: "NOTIFY_SOCKET", Text: "with --notify, where READY=1 and STOPPING=1 go; COMMAND does not see it"},
 			{Name: "PATH", Text: "where COMMAND is looked for"},
-			{Name: "LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES", Text: "set for COMMAND by --listen and --listen-fds; see sd_listen_fds(3)"},
+			{Name: "LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES", Text: "set for COMMAND by --listen, and read by --listen fds; see sd_listen_fds(3)"},
 		},
 		Files: []applet.Item{
 			{Name: "FILE", Text: "the PID of keep-alive itself, in decimal and a newline"},

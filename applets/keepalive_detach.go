@@ -43,7 +43,7 @@ func (o *keepAliveOptions) background(c *applet.Call) error {
 		more = []string{"--min-uptime", duration.Format(minUptime)}
 	}
 	keep := spawn.Command{Path: exe, Args: foreground(c.Line, c.Args, more...), Env: os.Environ(), Stderr: w}
-	passed, err := given(o.given)
+	passed, err := given(o.given, "--listen fds")
 	if err != nil {
 		return err
 	}

@@ -63,11 +63,27 @@ func (o *keepAliveOptions) commandOptions() []applet.Option {
 		envFileOption(&o.Command.EnvFiles),
 		userOption(&o.Command.User),
 		applet.String(&o.Command.Dir, "chdir c", "DIR", "run COMMAND in DIR").As(applet.Dir),
-		applet.Each(&o.Command.Listen, "listen", "[NAME=]ADDR",
-			"listen at HOST:PORT or unix:PATH, and pass the socket on to COMMAND at each start, as systemd does; it stays open in between",
-			sockets.Parse),
-		givenOption(&o.given),
+		o.listenOption(),
 	}
+}
+
+func (o *keepAliveOptions) listenOption() applet.Option {
+	option := applet.Set("listen", "[NAME=]ADDR|fds",
+		"listen at HOST:PORT or unix:PATH, and pass the socket on to COMMAND at each start, as systemd does; it stays open in between; "+
+			"fds: pass on the sockets that LISTEN_FDS says were given to us",
+		func(s string) error {
+			if s == "fds" {
+				o.given = true
+				return nil
+			}
+			address, err := sockets.Parse(s)
+			if err == nil {
+				o.Command.Listen = append(o.Command.Listen, address)
+			}
+			return err
+		})
+	option.Repeat = true
+	return option
 }
 
 func (o *keepAliveOptions) restartOptions() []applet.Option {

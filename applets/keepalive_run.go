@@ -39,7 +39,7 @@ func (o *keepAliveOptions) run(c *applet.Call) error {
 		return o.background(c)
 	}
 	var err error
-	if o.Command.Given, err = given(o.given); err != nil {
+	if o.Command.Given, err = given(o.given, "--listen fds"); err != nil {
 		return err
 	}
 	err = supervise.Keep(o.Config)

@@ -90,7 +90,7 @@ func (o *pidClaimOptions) run(c *applet.Call) error {
 	if o.dryRun {
 		return o.rehearse(c, p, command)
 	}
-	passed, err := given(o.given)
+	passed, err := given(o.given, "--listen-fds")
 	if err != nil {
 		return err
 	}

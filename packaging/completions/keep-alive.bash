@@ -58,7 +58,7 @@ _keep_alive() {
 	--unrecorded) :; return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "-p --pid-file --pidfile --child-pid-file -o --stdout -e --stderr -E --env --env-file -u --user -c --chdir --listen --listen-fds --stop-schedule --stop-command --stop-on --scope --cgroup --follow-pid-file --free-restarts --backoff-max --healthy-after --max-restarts --no-restart-codes --health --ready-shared --health-interval --notify-await --notify-fd --min-uptime --watchdog --notify --detach --ready-timeout --leave-on --signal-forward --reopen-on --log --status --stop --wait --restart --json -n --dry-run --allow-insecure --unrecorded -q --quiet -v --verbose -h --help --version" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "-p --pid-file --pidfile --child-pid-file -o --stdout -e --stderr -E --env --env-file -u --user -c --chdir --listen --stop-schedule --stop-command --stop-on --scope --cgroup --follow-pid-file --free-restarts --backoff-max --healthy-after --max-restarts --no-restart-codes --health --ready-shared --health-interval --notify-await --notify-fd --min-uptime --watchdog --notify --detach --ready-timeout --leave-on --signal-forward --reopen-on --log --status --stop --wait --restart --json -n --dry-run --allow-insecure --unrecorded -q --quiet -v --verbose -h --help --version" -- "$cur")
 	else
 		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
 	fi
