@@ -65,7 +65,11 @@ test-%: build ## PLACE: supervisor, cluster, listen, systemd, arm64, core, dropi
 
 test-supervisor test-cluster test-listen: test-%:
 	packaging/deps $*
-	TOY_RUNS=20 $(GOTEST) -tags $(TAGS),$* -run '^Test(Supervisor|ListenServers|Fault(Cluster|ToyStore))' ./testscripts
+	TOY_RUNS=20 $(GOTEST) -tags $(TAGS),$* -run '^Test($(TESTS-$*))' ./testscripts
+
+TESTS-supervisor = Supervisor
+TESTS-cluster = Fault(Cluster|ToyStore)
+TESTS-listen = ListenServers
 
 test-packages: test-arm64
 

@@ -64,6 +64,11 @@ func keepAlive() *applet.Applet {
 			--stop-schedule, and the rest of that), and passes on HUP, USR1, USR2 and WINCH unless --signal-forward
 			says otherwise.
 
+			--detach returns when COMMAND is ready.
+			Where it exits before that, the last lines of its errors (-e FILE) and how it exited are shown, and that is the exit
+			status.
+			TERM, INT, HUP or QUIT while it waits, or --ready-timeout, undo the start.
+
 			Each event is one line on standard error: started, exited with which status after how long, waiting how long, adopted,
 			gave up.
 		`,

@@ -3,8 +3,10 @@
 package applets
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -48,8 +50,16 @@ func (o *keepAliveOptions) background(c *applet.Call) error {
 		return err
 	}
 	passed.Pass(&keep)
+	log, done, err := o.errorLog()
+	if err != nil {
+		return err
+	}
+	defer done()
+	words := daemon.WordsIn(log)
+	ctx, stop := signals.Until(context.Background())
+	defer stop()
 	shown := c.Progress(o.readyTimeout, "waiting until %s runs", c.Args[0])
-	_, err = daemon.Start(context.Background(), daemon.Order{
+	_, err = daemon.Start(ctx, daemon.Order{
 		Command: keep,
 		PIDFile: o.PIDFile, Rules: o.Rules, Mode: o.Mode,
 		Want:       ready.Want{Notify: true, Follow: true, Timeout: o.readyTimeout},
@@ -61,7 +71,13 @@ func (o *keepAliveOptions) background(c *applet.Call) error {
 	if err == nil {
 		return nil
 	}
-	return explainBackground(c, r, err)
+	return explainBackground(c, words, r, err)
+}
+
+// errorLog is the file that COMMAND writes its errors to, nil for none, until done.
+func (o *keepAliveOptions) errorLog() (log *os.File, done func(), err error) {
+	stdout, stderr, done, err := o.Command.Output.Open(o.Command.User, o.Rules.AllowInsecure)
+	return cmp.Or(stderr, stdout), done, err
 }
 
 // foreground is the command line without --detach, which with all options comes before the operands.
@@ -73,12 +89,19 @@ func foreground(line, operands []string, more ...string) []string {
 	return append(append(append(options, "--detach=false", "--notify"), more...), append([]string{"--"}, operands...)...)
 }
 
-// explainBackground gives a failure in the background the words and the status it had there.
-func explainBackground(c *applet.Call, said io.Reader, err error) error {
+// explainBackground gives a failure in the background the words and the status it had there, after COMMAND's last ones.
+func explainBackground(c *applet.Call, words daemon.Words, said io.Reader, err error) error {
 	var died *daemon.DiedError
 	var late *daemon.NotReadyError
+	if errors.As(err, new(*signals.Caught)) {
+		return fmt.Errorf("%s: %w before it was ready; it does not run", c.Args[0], err)
+	}
 	if !errors.As(err, &died) && !errors.As(err, &late) {
 		return err
+	}
+	if !c.Quiet {
+		log, lines := words.Last()
+		tail(c, log, lines)
 	}
 	io.Copy(c.Stderr, said) // all that could write to it has ended
 	switch {

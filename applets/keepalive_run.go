@@ -47,13 +47,23 @@ func (o *keepAliveOptions) run(c *applet.Call) error {
 	if !errors.As(err, &ended) {
 		return err
 	}
-	switch end := ended.End; { // its log has said it
+	status, known := applet.Absent, true
+	switch end := ended.End; {
 	case end.Signal != 0:
-		return applet.Exit(applet.Status(128 + end.Signal))
+		status = applet.Status(128 + end.Signal)
 	case end.Code > 0:
-		return applet.Exit(applet.Status(end.Code))
+		status = applet.Status(end.Code)
+	default:
+		known = false
 	}
-	return applet.Fail(applet.Absent, "%s: %w", c.Args[0], err)
+	if known && ended.Unready == 0 { // its log has said it
+		return applet.Exit(status)
+	}
+	err = applet.Fail(status, "%s: %w", c.Args[0], err)
+	if ended.Unready != 0 && o.Command.Output.Stderr+o.Command.Output.Stdout == "" {
+		err = applet.WithHint(err, "-e FILE keeps its error output")
+	}
+	return err
 }
 
 // stopAll is --stop.

@@ -43,6 +43,7 @@ func fixtures() map[string]func() {
 		"toyload":  toyload,
 		"listens":  listens,
 		"connect":  connect,
+		"holdexec": holdexec,
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 // logs are the files that a daemon writes to; nil is /dev/null.
 type logs struct {
 	out, err *os.File
-	from     int64 // where the daemon's own part of the errors begins
+	words    Words
 }
 
 // logPolicy is the pidfile's, but for those trusted to have written that: they are not to have us write elsewhere.
@@ -54,11 +54,7 @@ func openLogs(out, errs string, truncate bool, user *spawn.User, policy resolve.
 			return l, err
 		}
 	}
-	if f := l.told(); f != nil {
-		if info, err := f.Stat(); err == nil {
-			l.from = info.Size()
-		}
-	}
+	l.words = WordsIn(l.told())
 	return l, nil
 }
 
@@ -70,10 +66,27 @@ func (l *logs) told() *os.File {
 	return l.out
 }
 
-// tail is the last lines of what the daemon wrote there.
-func (l *logs) tail() (path string, lines []string) {
+// Words are what is written to a log from some moment on.
+type Words struct {
+	log  *os.File
+	from int64
+}
+
+// WordsIn are those to come in a log, which stays the caller's; nil has none.
+func WordsIn(log *os.File) Words {
+	w := Words{log: log}
+	if log != nil {
+		if info, err := log.Stat(); err == nil {
+			w.from = info.Size()
+		}
+	}
+	return w
+}
+
+// Last is the log's name, "" for none, and the last lines of them.
+func (w Words) Last() (path string, lines []string) {
 	const most, bytes = 5, 4096
-	f := l.told()
+	f := w.log
 	if f == nil {
 		return "", nil
 	}
@@ -91,10 +104,10 @@ func (l *logs) tail() (path string, lines []string) {
 	if err != nil || !info.Mode().IsRegular() {
 		return f.Name(), nil
 	}
-	from := max(l.from, info.Size()-bytes)
+	from := max(w.from, info.Size()-bytes)
 	text, _ := io.ReadAll(io.NewSectionReader(file, from, bytes))
 	lines = strings.Split(strings.TrimRight(string(text), "\n"), "\n")
-	if from > l.from && len(lines) > 1 {
+	if from > w.from && len(lines) > 1 {
 		lines = lines[1:] // only the end of it was read
 	}
 	lines = lines[max(0, len(lines)-most):]

@@ -32,14 +32,14 @@ func TestTail(t *testing.T) {
 			t.Fatal(err)
 		}
 		fmt.Fprint(l.err, c.wrote)
-		if path, lines := l.tail(); path != file || strings.Join(lines, "|") != c.want {
+		if path, lines := l.words.Last(); path != file || strings.Join(lines, "|") != c.want {
 			t.Errorf("%q after %q: %q", c.wrote, c.before, lines)
 		}
 		l.close()
 	}
 	if l, err := openLogs("", "", false, nil, resolve.Policy{}); err != nil || l.out != nil || l.err != nil {
 		t.Errorf("%v, %v", l, err)
-	} else if path, lines := l.tail(); path != "" || lines != nil {
+	} else if path, lines := l.words.Last(); path != "" || lines != nil {
 		t.Errorf("without a file: %q, %q", path, lines)
 	}
 }

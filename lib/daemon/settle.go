@@ -165,14 +165,14 @@ func (w *settling) watchChild() {
 
 func (w *settling) died(e *DiedError) error {
 	e.Status = w.status
-	e.Log, e.Tail = w.logs.tail()
+	e.Log, e.Tail = w.logs.words.Last()
 	return e
 }
 
 func (w *settling) late(event ready.Event) error {
 	after := time.Since(w.began).Round(time.Millisecond)
 	e := &NotReadyError{PID: w.child.PID(), After: after, Reason: event.Text, Status: w.status}
-	e.Log, e.Tail = w.logs.tail()
+	e.Log, e.Tail = w.logs.words.Last()
 	return e
 }
 

@@ -240,7 +240,7 @@ func (l *loop) next(h happening) phase {
 	end.Reason = l.reason
 	l.hint(child, end, after)
 	if l.Strict && l.goal == again && !l.wasReady {
-		l.err = &EndedError{end}
+		l.err = &EndedError{end, child.PID()}
 		return l.ended(Finished)
 	}
 	switch l.goal {
@@ -287,7 +287,7 @@ func (l *loop) rest(end End, ran time.Duration) phase {
 func (l *loop) final(end End) phase {
 	l.Log.Info("not restarted", "how", end.String())
 	if end.Code != 0 || end.Signal != 0 || end.Reason != "" {
-		l.err = &EndedError{end}
+		l.err = &EndedError{End: end}
 	}
 	return l.ended(Finished)
 }

@@ -67,6 +67,9 @@ func (p *process) Stop(schedule signals.Schedule, begun func(), hasten <-chan st
 	return err
 }
 
+// Astray is a process that it may have left in the background.
+func (p *process) Astray() int { return p.Child.Astray(p.of.Fingerprint.Path, p.of.env) }
+
 // hastened is a context that the closing of hasten ends.
 func hastened(hasten <-chan struct{}) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(context.Background())

@@ -108,10 +108,18 @@ func (e End) String() string {
 	return fmt.Sprintf("exit code %d", e.Code)
 }
 
-// EndedError is an end of the command that no restart follows, by its policy.
-type EndedError struct{ End End }
+// EndedError is an end of the command that no restart follows, by its policy, or because it was the first one and not ready.
+type EndedError struct {
+	End     End
+	Unready int // the PID of that first one; 0: it is by the policy
+}
 
-func (e *EndedError) Error() string { return fmt.Sprintf("not restarted: %v", e.End) }
+func (e *EndedError) Error() string {
+	if e.Unready != 0 {
+		return fmt.Sprintf("process %d died before it was ready: %v", e.Unready, e.End)
+	}
+	return fmt.Sprintf("not restarted: %v", e.End)
+}
 
 // Outcome is how a supervision ended.
 type Outcome int
