@@ -48,7 +48,9 @@ func began(pid int, env []string) bool {
 	has, same := strings.Split(string(text), "\x00"), false
 	for _, kv := range env {
 		name, _, _ := strings.Cut(kv, "=")
-		odd := strings.ContainsFunc(name, func(r rune) bool { return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') })
+		odd := strings.ContainsFunc(name, func(r rune) bool {
+			return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+		})
 		if odd || slices.Contains([]string{"_", "PWD", "OLDPWD", "SHLVL"}, name) {
 			continue
 		}
