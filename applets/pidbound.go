@@ -110,10 +110,12 @@ const pidBoundCaveats = `
 	A PID alone may have been given to another process before pid-bound looks at it. PID:INODE cannot: see pid-alive --print=id.
 	An owner that is PID 1 is accepted; nothing outlives it.
 
-	A signal that the terminal sends, by ^C for example, reaches COMMAND by itself and is not passed on: INT, QUIT and WINCH
-	are not while the process group of pid-bound is in the foreground.
-	When COMMAND gives the terminal back by stopping itself, pid-bound stops too, for the shell to go on.
-	COMMAND ignores HUP, INT and QUIT if the caller did; other signals have their default action.
+	On a terminal a process beside COMMAND, in its process group, tells pid-bound which signals were sent to the whole group, by
+	^C or by kill(1) for a job: COMMAND has those already, and they are not passed on.
+	Without a terminal, or where that process was killed, COMMAND may get such a signal twice.
+	When COMMAND is stopped, by ^Z or by itself, pid-bound stops too, for the shell to go on; when COMMAND takes no notice of
+	^Z, pid-bound does not stop either.
+	COMMAND ignores HUP, INT, QUIT, TSTP, TTIN and TTOU if the caller did; other signals have their default action.
 
 	While pid-bound is stopped, the limit and the owner still end COMMAND, by SIGKILL, 5 seconds and the grace later.
 `

@@ -7,16 +7,20 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"pidbox/testscripts/lab"
 )
 
 // A shell with job control on a terminal of its own, to type into.
 type typist struct {
 	t      *testing.T
+	shell  int
 	master *os.File
 	mu     sync.Mutex
 	seen   string
@@ -37,7 +41,7 @@ func newTypist(t *testing.T, dir string) *typist {
 		t.Fatal(err)
 	}
 	terminal.Close()
-	y := &typist{t: t, master: master}
+	y := &typist{t: t, shell: cmd.Process.Pid, master: master}
 	go func() {
 		text := make([]byte, 4096)
 		for {
@@ -72,6 +76,18 @@ func (y *typist) types(text, want string) {
 		y.t.Fatal(err)
 	}
 	y.await(want)
+}
+
+// job is the only child of the shell.
+func (y *typist) job() int {
+	y.t.Helper()
+	for _, pid := range lab.PIDs() {
+		if stat := lab.Stat(pid); len(stat) > 1 && stat[1] == strconv.Itoa(y.shell) {
+			return pid
+		}
+	}
+	y.t.Fatal("the shell has no child")
+	return 0
 }
 
 func (y *typist) await(want string) {
@@ -160,6 +176,90 @@ func TestBoundTerminal(t *testing.T) {
 					t.Errorf("the editor wrote %q", text)
 				}
 			}
+			y.types("exit\r", "exit")
+		})
+	}
+}
+
+// A signal comes to COMMAND once: from the terminal, to all of the job, and to pid-bound alone. Who stops is for COMMAND to say.
+func TestBoundTerminalSignals(t *testing.T) {
+	for _, scope := range boundScopes(t) {
+		t.Run(scope, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			y := newTypist(t, dir)
+			bound := "pid-bound --scope " + scope + " "
+			heard := func(want string) {
+				t.Helper()
+				text := ""
+				for end := time.Now().Add(patience); text != want; time.Sleep(5 * time.Millisecond) {
+					all, _ := os.ReadFile(filepath.Join(dir, "heard.log"))
+					if text = strings.Join(strings.Fields(string(all)), " "); time.Now().After(end) {
+						t.Fatalf("COMMAND heard %q, want %q", text, want)
+					}
+				}
+			}
+			// Each waits for the one before. PWR comes last, for its number is the highest: whatever was to come is there then.
+			y.types(bound+"stubborn -on PWR heard; echo status $?\r", "")
+			for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+				if text, _ := os.ReadFile(filepath.Join(dir, "heard")); len(text) > 0 {
+					break
+				}
+				if time.Now().After(end) {
+					t.Fatal("COMMAND does not run")
+				}
+			}
+			want := ""
+			for _, one := range []struct {
+				name string
+				send func()
+			}{
+				{"INT", func() { y.types("\x03", "") }},
+				{"QUIT", func() { y.types("\x1c", "") }},
+				{"TSTP", func() { y.types("\x1a", "") }},
+				{"INT", func() { syscall.Kill(y.job(), syscall.SIGINT) }},
+				{"QUIT", func() { syscall.Kill(y.job(), syscall.SIGQUIT) }},
+				{"TSTP", func() { syscall.Kill(y.job(), syscall.SIGTSTP) }},
+				{"WINCH", func() { syscall.Kill(y.job(), syscall.SIGWINCH) }},
+				{"TERM", func() { syscall.Kill(-y.job(), syscall.SIGTERM) }},
+				{"HUP", func() { syscall.Kill(-y.job(), syscall.SIGHUP) }},
+				{"USR1", func() { syscall.Kill(-y.job(), syscall.SIGUSR1) }},
+			} {
+				one.send()
+				want = strings.TrimSpace(want + " " + one.name)
+				heard(want)
+			}
+			syscall.Kill(y.job(), syscall.SIGPWR)
+			heard(want + " PWR")
+			y.await("status 0\r\n.*ready> $")
+
+			// One that stops itself again as soon as it goes on stops each time, and one that ignores the key does not.
+			y.types(bound+"sh -c 'i=0; while [ $i -lt 20 ]; do kill -TSTP $$; echo at $i; i=$((i+1)); done; exit 5'\r", "Stopped(.|\n)*ready> $")
+			for i := range 19 {
+				y.types("fg\r", "at "+strconv.Itoa(i)+"\r\n(.|\n)*Stopped(.|\n)*ready> $")
+			}
+			y.types("fg\r", "at 19\r\n(.|\n)*ready> $")
+			y.types("echo status $?\r", "status 5\r\n.*ready> $")
+			y.types(bound+"sh -c 'trap \"\" TSTP; echo u''p; read line; echo got $line'\r", "up\r\n")
+			y.types("\x1a", "")
+			y.types("line\r", "got line\r\n(.|\n)*ready> $")
+
+			// Stopped and continued alone, pid-bound stops and continues COMMAND.
+			y.types(bound+"cat\r", "cat\r\n$")
+			y.types("one\r", "one\r\none\r\n")
+			job := y.job()
+			syscall.Kill(job, syscall.SIGTSTP)
+			y.await("Stopped(.|\n)*ready> $")
+			y.types("fg\r", "cat\r\n")
+			y.types("two\r", "two\r\ntwo\r\n")
+			y.types("\x1a", "Stopped(.|\n)*ready> $")
+			if scope != "tree" { // in which the two runs may disagree for a moment
+				syscall.Kill(job, syscall.SIGCONT) // in the background it reads, and stops again
+				y.types("wait\r", "ready> $")
+			}
+			y.types("fg\r", "cat\r\n")
+			y.types("three\r", "three\r\nthree\r\n")
+			y.types("\x04", "ready> $")
 			y.types("exit\r", "exit")
 		})
 	}

@@ -110,10 +110,12 @@ func (g *group) guard() error {
 	p.await(g.keeping)
 	one, pause := [1]byte{'1'}, unix.NsecToTimespec(5e6)
 	name := p.text(filepath.Base(g.Path()))
+	kill, above := g.kill.Fd(), g.above.Fd() // once: each is a system call
+	text, rest := address(p, &one), address(p, &pause)
 	for range 200 {
-		p.do(unix.SYS_WRITE, g.kill.Fd(), address(p, &one), 1)
-		p.last(unix.SYS_UNLINKAT, g.above.Fd(), name, unix.AT_REMOVEDIR)
-		p.do(unix.SYS_NANOSLEEP, address(p, &pause), 0)
+		p.do(unix.SYS_WRITE, kill, text, 1)
+		p.last(unix.SYS_UNLINKAT, above, name, unix.AT_REMOVEDIR)
+		p.do(unix.SYS_NANOSLEEP, rest, 0)
 	}
 	keeper, err := p.run(g.keeping.orphans)
 	if err != nil {

@@ -67,6 +67,10 @@ func (p *program) alone(name string, keep ...*os.File) {
 	for _, f := range keep {
 		fds = append(fds, int(f.Fd()))
 	}
+	p.closeBut(fds...)
+}
+
+func (p *program) closeBut(fds ...int) {
 	slices.Sort(fds)
 	first := 0
 	for _, fd := range fds {

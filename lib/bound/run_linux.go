@@ -28,12 +28,10 @@ type run struct {
 	keeping keeping
 	bond    bond
 	child   *child.Child
-	heard   <-chan syscall.Signal
+	*hearing
 	again   <-chan time.Time // when a keeper that could not be replaced is to be tried again
 	out     Outcome
-
-	suspended bool // we stopped as the command did
-	resumed   bool // it was continued after that, and our CONT may be still to come
+	witness *witness // nil where it is not needed, or not to be had
 }
 
 // Run runs the command until it exits, or is ended at the limit or with its owner, and returns when none of its descendants
@@ -48,13 +46,16 @@ func Run(o Order) (Outcome, error) {
 	if err := r.prepare(); err != nil {
 		return r.out, err
 	}
-	heard, deaf := listen()
-	defer deaf()
-	r.heard = heard
+	r.hearing = listen()
+	defer r.stopListening()
 	spawn.HaveThreads(spareThreads) // before COMMAND can have taken them all
 	tty := openTerminal()           // before the command can have taken it
 	defer tty.restore()
-	if err := r.start(); err != nil {
+	if tty != nil && r.Upper == nil { // job control is the affair of the one that the shell knows
+		r.witness = newWitness(r.keeping.orphans)
+	}
+	defer r.witness.close()
+	if err := r.start(tty != nil); err != nil {
 		return r.out, err
 	}
 	defer r.child.Close()
@@ -74,6 +75,8 @@ func Run(o Order) (Outcome, error) {
 }
 
 func (r *run) prepare() (err error) {
+	ignored := ignored() // before that changes
+	defer func() { r.Command.Ignored = ignored }()
 	r.keeping = keeping{owner: r.Owner, raised: raised(r.Command.Path), late: r.Grace + killWait}
 	if r.Limit > 0 {
 		r.keeping.until = time.Now().Add(r.Limit)
@@ -99,7 +102,7 @@ func (r *run) prepare() (err error) {
 }
 
 // start has the command held until it is in its bond.
-func (r *run) start() error {
+func (r *run) start(terminal bool) error {
 	ctx := context.Background()
 	std, others, closeAll, err := spawn.Inherited()
 	defer closeAll()
@@ -107,7 +110,6 @@ func (r *run) start() error {
 		std = standard()
 	}
 	r.Command.Stdin, r.Command.Stdout, r.Command.Stderr, r.Command.ExtraFiles = std[0], std[1], std[2], others
-	r.Command.Ignored = ignored()
 	switch {
 	case r.above():
 	case r.Upper != nil:
@@ -122,16 +124,43 @@ func (r *run) start() error {
 	}
 	if err == nil {
 		if err = r.bond.admit(c); err == nil {
-			err = c.LetGo(ctx)
+			err = r.letGo(ctx, c, terminal)
 		}
 	}
 	if err != nil {
+		r.witness.close()
 		_ = r.bond.close() // nothing has run in it
 		c.Close()
 		return err
 	}
-	r.child = c
 	return nil
+}
+
+// letGo has the command execute, and is there meanwhile for one that the terminal stops before it does.
+func (r *run) letGo(ctx context.Context, c *child.Child, terminal bool) error {
+	r.child = c
+	r.followStops(terminal)
+	done := make(chan error, 1)
+	go func() { done <- c.LetGo(ctx) }()
+	var later []syscall.Signal // it would die unrun
+	for {
+		select {
+		case err := <-done:
+			for _, s := range later {
+				if err == nil {
+					r.pass(s)
+				}
+			}
+			return err
+		case s := <-r.heard:
+			switch s {
+			case unix.SIGCHLD, unix.SIGCONT, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU:
+				r.pass(s)
+			default:
+				later = append(later, s)
+			}
+		}
+	}
 }
 
 // follow is from the start of the command to the end of all.
@@ -164,6 +193,7 @@ func (r *run) follow() error {
 			r.guard()
 		}
 	}
+	r.witness.close()   // or it were one of those that are left
 	if r.child.Over() { // whatever came first
 		end, err := r.child.Reap()
 		if err != nil {

@@ -3,7 +3,6 @@ package bound
 import (
 	"os"
 	"os/signal"
-	"sync"
 	"syscall"
 	"unsafe"
 
@@ -13,40 +12,63 @@ import (
 	"pidbox/lib/spawn"
 )
 
-// listen takes the signals that are passed on: those by which a program is told something. Those that stop it have their
-// effect here too, and the terminal sends them to both. CHLD is for the command's own stops.
-func listen() (<-chan syscall.Signal, func()) {
-	all := []os.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGCONT,
-		unix.SIGWINCH, unix.SIGIO, unix.SIGPWR, unix.SIGVTALRM, unix.SIGXCPU, unix.SIGPROF, unix.SIGSTKFLT, unix.SIGCHLD}
+// hearing is the signals that come to this process.
+type hearing struct {
+	from  chan os.Signal
+	heard chan syscall.Signal
+	over  chan struct{}
+}
+
+// listen takes the signals that are passed on: those by which a program is told something. CHLD is for the command's own stops.
+func listen() *hearing {
+	h := &hearing{make(chan os.Signal, 64), make(chan syscall.Signal), make(chan struct{})}
+	h.take(unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGCONT,
+		unix.SIGWINCH, unix.SIGIO, unix.SIGPWR, unix.SIGVTALRM, unix.SIGXCPU, unix.SIGPROF, unix.SIGSTKFLT, unix.SIGCHLD)
 	for s := syscall.Signal(34); s <= 64; s++ {
-		all = append(all, s)
+		h.take(s)
 	}
-	from := make(chan os.Signal, 64)
-	for _, s := range all {
-		if !signals.Ignored(s.(syscall.Signal)) {
-			signal.Notify(from, s)
-		}
-	}
-	to, over := make(chan syscall.Signal), make(chan struct{})
 	go func() {
 		for {
 			select {
-			case s := <-from:
+			case s := <-h.from:
 				select {
-				case to <- s.(syscall.Signal):
-				case <-over:
+				case h.heard <- s.(syscall.Signal):
+				case <-h.over:
 					return
 				}
-			case <-over:
+			case <-h.over:
 				return
 			}
 		}
 	}()
-	return to, sync.OnceFunc(func() {
-		signal.Stop(from)
-		signals.QuitAsUsual()
-		close(over)
-	})
+	return h
+}
+
+func (h *hearing) take(some ...syscall.Signal) {
+	for _, s := range some {
+		if !signals.Ignored(s) {
+			signal.Notify(h.from, s)
+		}
+	}
+}
+
+func (h *hearing) stopListening() {
+	signal.Stop(h.from)
+	signals.QuitAsUsual()
+	close(h.over)
+}
+
+// followStops takes those signals too that stop a program: from now on this one stops as the command does, whether that
+// heeds the keys of the terminal or not.
+func (r *run) followStops(terminal bool) {
+	if terminal {
+		r.take(unix.SIGTSTP, unix.SIGTTIN)
+	}
+	if r.above() {
+		r.take(unix.SIGTTOU) // by which the lower one asks for it
+	} else {
+		signal.Ignore(unix.SIGTTOU) // in the background of the terminal as it is, it may have a line to print
+	}
 }
 
 // ends says that a signal is one by which a program is asked to end.
@@ -54,63 +76,71 @@ func ends(s syscall.Signal) bool {
 	return s == unix.SIGTERM || s == unix.SIGINT || s == unix.SIGQUIT || s == unix.SIGHUP
 }
 
-// pass passes a signal on to the command, unless the terminal, or the shell that has us as a job, has sent it to both.
+// pass passes a signal on to the command, unless that has had it as well.
 func (r *run) pass(s syscall.Signal) {
 	switch {
 	case s == unix.SIGCHLD:
 		r.look()
-	case s == unix.SIGCONT && r.continued():
-	case r.Upper == nil && r.inForeground() && (s == unix.SIGINT || s == unix.SIGQUIT || s == unix.SIGWINCH):
-		// a signal does not say to Go where it came from
+	case r.shared(s):
+	case s == unix.SIGTTOU:
+		r.suspend()
 	default:
-		r.suspended = r.suspended && s != unix.SIGCONT
 		_ = r.child.Signal(s) // it may have exited
 	}
 }
 
-// continued says that a CONT is not to be passed on: the command had it too, or has stopped again since. One that was sent
-// to both may come to us late, when the next stop has been followed already.
-func (r *run) continued() bool {
-	has := r.look() || r.resumed
-	r.resumed = false
-	return has
-}
-
-// look says whether the command was continued as we were since the last look, or has stopped in a way that we followed.
-func (r *run) look() bool {
-	stop := r.state(unix.WSTOPPED)
-	again := stop == 0 && r.state(unix.WCONTINUED) != 0
-	if r.suspended && (again || stop != 0) { // not by us
-		r.suspended, r.resumed = false, true
-	}
-	return again || r.stopped(stop)
-}
-
-// stopped follows the command into a stop that it has brought about itself, as an editor does to give the terminal back:
-// for our parent, a shell, we are the job. The kernel knows where no shell would continue us, and does not stop us there.
-// Another stop, by STOP or where there is no terminal, is not the shell's affair, and nobody would continue us after it.
-func (r *run) stopped(by syscall.Signal) bool {
-	switch by {
-	case unix.SIGTSTP:
-		r.suspended = r.inForeground()
-	case unix.SIGTTIN, unix.SIGTTOU:
-		r.suspended = true
-	default:
+// shared says that a signal was sent to our group, and the command is in it. Without a witness the terminal is believed to have
+// sent what it could have, and the command to have been continued by another if it was.
+func (r *run) shared(s syscall.Signal) bool {
+	if r.Upper != nil { // which passes on none of those
 		return false
 	}
-	if r.suspended {
-		r.suspend()
+	if had, knows := r.witness.had(s); knows {
+		return had && (r.above() || r.inGroup())
 	}
-	return r.suspended
+	switch s {
+	case unix.SIGINT, unix.SIGQUIT, unix.SIGWINCH, unix.SIGTSTP, unix.SIGTTIN:
+		return r.inForeground()
+	case unix.SIGCONT:
+		return r.child.Over() || r.state(unix.WSTOPPED|unix.WNOWAIT) != 0 || r.state(unix.WCONTINUED) != 0
+	}
+	return false
 }
 
-// suspend stops the process that the shell knows.
+// inGroup says that the command is in our group still.
+func (r *run) inGroup() bool {
+	group, err := unix.Getpgid(r.child.PID())
+	return err == nil && group == unix.Getpgrp()
+}
+
+// look follows the command into a stop that a shell is to know of: for our parent, a shell, we are the job. Another stop, by
+// STOP or where there is no terminal, is not its affair, and nobody would continue us after it.
+func (r *run) look() {
+	switch r.state(unix.WSTOPPED) {
+	case unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU:
+		if r.Upper != nil {
+			_ = r.Upper.handle.Signal(unix.SIGTTOU)
+			return
+		}
+		r.suspend()
+	}
+}
+
+// suspend stops us as the terminal does. The CONT after it is passed on, if it was ours alone. Where no shell would continue
+// us the kernel does not stop us.
 func (r *run) suspend() {
-	if r.Upper != nil {
-		_ = r.Upper.handle.Signal(unix.SIGTSTP)
+	if foreground() < 0 {
 		return
 	}
-	_ = unix.Kill(unix.Getpid(), unix.SIGTSTP)
+	r.witness.keep(unix.SIGTSTP, unix.SIGTTIN)
+	if signals.Suspend(r.unchanged) && !r.shared(unix.SIGCONT) {
+		_ = r.child.Signal(unix.SIGCONT)
+	}
+}
+
+// unchanged says that the command has not been continued, or ended, since the last look.
+func (r *run) unchanged() bool {
+	return !r.child.Over() && r.state(unix.WSTOPPED|unix.WCONTINUED|unix.WNOWAIT) == 0
 }
 
 // state is the signal that the command was stopped or continued by since the last look; 0 if it was not, or is not any more.
@@ -124,13 +154,13 @@ func (r *run) state(which int) syscall.Signal {
 }
 
 // inForeground says that our group has the terminal, and the command with it.
-func (r *run) inForeground() bool {
+func (r *run) inForeground() bool { return foreground() == unix.Getpgrp() }
+
+// foreground is the group that has our terminal; -1 without one.
+func foreground() int {
 	t := openTerminal()
 	defer t.close()
-	if r.Upper != nil {
-		return t.foreground() == r.Upper.group
-	}
-	return t.ours()
+	return t.foreground()
 }
 
 // stopStatus is si_status of a SIGCHLD siginfo_t: the third of the fields behind signo, errno and code, aligned as a pointer
@@ -142,7 +172,7 @@ func stopStatus(info *unix.Siginfo) int32 {
 
 // ignored are the signals which the command is to ignore as well, all that is known of them: see signals.Ignored.
 func ignored() (all []syscall.Signal) {
-	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT} {
+	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU} {
 		if signals.Ignored(s) {
 			all = append(all, s)
 		}

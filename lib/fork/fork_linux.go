@@ -48,6 +48,7 @@ const (
 	Divide        // a fork: the parent ends
 	Pass          // a fork into another PID namespace: the parent reports the PID by which its own knows it, and ends
 	Myself        // the result is the PID to report
+	Again         // an error ends the child, silently; without one the call with the number in Step is the next
 	Gated         // a letter: anything but one byte ends the child, silently; descriptors that do not fit are fatal
 )
 
@@ -118,7 +119,7 @@ func clone3(p *Program) (uintptr, syscall.Errno) {
 //go:norace
 //go:nosplit
 func walk(p *Program) {
-	for i := range p.Calls {
+	for i := 0; i < len(p.Calls); i++ {
 		c := &p.Calls[i]
 		var result uintptr
 		var errno syscall.Errno
@@ -128,6 +129,10 @@ func walk(p *Program) {
 			result, _, errno = syscall.RawSyscall6(c.Number, c.Args[0], c.Args[1], c.Args[2], c.Args[3], c.Args[4], 0)
 		}
 		switch {
+		case c.How == Again && errno != 0:
+			leave(1)
+		case c.How == Again:
+			i = int(c.Step) - 1
 		case c.How == Gated && (errno != 0 || result != 1):
 			leave(1)
 		case c.How == Gated && p.Letter.Flags&unix.MSG_CTRUNC != 0:

@@ -15,10 +15,7 @@ const byDefault, ignored = 0, 1
 // dispose sets the disposition of a signal behind the back of the Go runtime, which puts a handler of its own in the
 // place of each. In the kernel's sigaction the handler comes first, on every architecture but MIPS, and all else is zero.
 func dispose(s syscall.Signal, handler uintptr) {
-	var action [16]uintptr
-	action[0] = handler
-	_, _, _ = syscall.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(&action)), 0, 8, 0, 0)
-	runtime.KeepAlive(&action)
+	swap(s, [16]uintptr{handler})
 }
 
 // raise sends the signal to this very thread, where it is not blocked, so that it has taken effect when this returns.
@@ -29,6 +26,59 @@ func raise(s syscall.Signal) {
 	if unix.PthreadSigmask(unix.SIG_SETMASK, &none, nil) == nil {
 		_ = unix.Tgkill(unix.Getpid(), unix.Gettid(), s)
 	}
+}
+
+// Suspend stops this process as TSTP does to a program that takes no notice of it, and returns once it was continued; or at
+// once, with false, where the kernel does not stop it: nobody would continue it (an orphaned process group, setpgid(2)), or
+// TSTP was ignored from the start; or where still, asked as late as can be, says that there is no more reason to: a CONT that
+// comes after it takes the stop back. The CONT that ends the stop is not told to who is notified of it.
+func Suspend(still func() bool) (stopped bool) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	stop, ok := swap(syscall.SIGTSTP, [16]uintptr{byDefault})
+	if !ok {
+		return false
+	}
+	defer swap(syscall.SIGTSTP, stop)
+	if stop[0] == ignored {
+		return false
+	}
+	if on, ok := swap(syscall.SIGCONT, [16]uintptr{byDefault}); ok {
+		defer swap(syscall.SIGCONT, on)
+	}
+	var set, old unix.Sigset_t
+	set.Val[0] = 1 << (syscall.SIGTSTP - 1)
+	if unix.PthreadSigmask(unix.SIG_BLOCK, &set, &old) != nil {
+		return false
+	}
+	_ = unix.Tgkill(unix.Getpid(), unix.Gettid(), syscall.SIGTSTP) // pending, until it is unblocked or a CONT discards it
+	if !still() {
+		swap(syscall.SIGTSTP, [16]uintptr{ignored}) // discards it too
+	}
+	before := switches()
+	_ = unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil)
+	return switches() > before
+}
+
+// swap sets the disposition of a signal as dispose does, and gives the one before.
+func swap(s syscall.Signal, action [16]uintptr) (before [16]uintptr, ok bool) {
+	_, _, errno := syscall.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(&action)), uintptr(unsafe.Pointer(&before)), 8, 0, 0)
+	runtime.KeepAlive(&action)
+	return before, errno == 0
+}
+
+// ignores says that the disposition is to ignore.
+func ignores(s syscall.Signal) bool {
+	var action [16]uintptr
+	_, _, errno := syscall.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(s), 0, uintptr(unsafe.Pointer(&action)), 8, 0, 0)
+	return errno == 0 && action[0] == ignored
+}
+
+// switches is how often this thread gave up its processor by itself, as it does to be stopped.
+func switches() int64 {
+	var use unix.Rusage
+	_ = unix.Getrusage(unix.RUSAGE_THREAD, &use)
+	return int64(use.Nvcsw)
 }
 
 // QuitAsUsual gives QUIT the disposition that it has for a program in C: the runtime's handler prints the stacks of all

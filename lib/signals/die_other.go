@@ -10,5 +10,7 @@ func dispose(syscall.Signal, uintptr) {} // the runtime raises a signal that it 
 
 func raise(s syscall.Signal) { _ = syscall.Kill(syscall.Getpid(), s) }
 
+func ignores(syscall.Signal) bool { return false }
+
 // QuitAsUsual does nothing outside Linux: there QUIT prints the program's stacks.
 func QuitAsUsual() {}

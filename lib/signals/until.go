@@ -55,10 +55,13 @@ func ending() []os.Signal {
 
 // Ignored says whether the signal was ignored when the program started. The Go runtime knows that of HUP and INT only,
 // and has put a handler in the place of others: but a shell that ignores INT for what it runs in the background ignores
-// QUIT as well (POSIX, 2.11).
+// QUIT as well (POSIX, 2.11). Of TSTP, TTIN and TTOU, which the runtime leaves alone, it is so until they are notified of.
 func Ignored(s syscall.Signal) bool {
-	if s == syscall.SIGQUIT {
+	switch s {
+	case syscall.SIGQUIT:
 		s = syscall.SIGINT
+	case syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU:
+		return signal.Ignored(s) || ignores(s)
 	}
 	return signal.Ignored(s)
 }
