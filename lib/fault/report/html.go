@@ -44,7 +44,12 @@ func HTML(w io.Writer, r *Run) error {
 }
 
 func table(b *strings.Builder, r *Run) {
-	b.WriteString("<h2>Cases</h2>\n<div class=\"scroll\"><table><thead><tr><th>Round<th>Case<th>Fault<th>On<th>Outcome<th>Failover<th>Recovery<th>Served<th>Packets<th>Check<th>Traffic<th>Why</tr></thead><tbody>\n")
+	b.WriteString("<h2>Cases</h2>\n<div class=\"scroll\"><table><thead><tr>")
+	columns := []string{"Round", "Case", "Fault", "On", "Outcome", "Failover", "Recovery", "Served", "Packets", "Check", "Traffic", "Why"}
+	for _, name := range columns {
+		fmt.Fprintf(b, "<th>%s", name)
+	}
+	b.WriteString("</tr></thead><tbody>\n")
 	for _, c := range r.Cases {
 		why := escape(dash(c.Reason))
 		if len(c.Archives) > 0 {
@@ -53,9 +58,17 @@ func table(b *strings.Builder, r *Run) {
 		if c.Picture != "" {
 			why += "<br><a href=\"" + escape("file://"+(&url.URL{Path: c.Picture}).EscapedPath()) + "\">the history, drawn by porcupine</a>"
 		}
-		fmt.Fprintf(b, "<tr><td>%d<td>%s<td>%s<td>%s<td><b class=\"%s\">%s</b><td>%s<td>%s<td>%s<td>%s<td>%s<td>%s<td>%s</tr>\n", c.Round,
-			escape(c.Name), escape(c.Fault), escape(dash(strings.Join(c.Targets, ", "))), c.Outcome, c.Outcome,
-			seconds(c.Failover), seconds(c.Recover), seconds(c.FirstOK), count(c.Packets), c.check(), phases(c), why)
+		b.WriteString("<tr>")
+		for i, cell := range []string{fmt.Sprint(c.Round), escape(c.Name), escape(c.Fault), escape(dash(strings.Join(c.Targets, ", "))),
+			fmt.Sprintf("<b class=\"%s\">%s</b>", c.Outcome, c.Outcome), seconds(c.Failover), seconds(c.Recover), seconds(c.FirstOK),
+			count(c.Packets), c.check(), phases(c), why} {
+			class := ""
+			if cell == "-" {
+				class = " class=\"none\""
+			}
+			fmt.Fprintf(b, "<td data-of=\"%s\"%s><div>%s</div></td>", columns[i], class, cell)
+		}
+		b.WriteString("</tr>\n")
 	}
 	b.WriteString("</tbody></table></div>\n")
 }

@@ -251,7 +251,7 @@ func (t *trial) afterFailure(ctx context.Context) error {
 	}
 	if archive && len(t.plan.Setup) > 0 {
 		if err := t.hook(ctx, "setup", t.plan.Setup); err != nil {
-			return err
+			return &UnhealthyError{fmt.Sprintf("after case %s the members could not be made anew: %v", t.Name, err)}
 		}
 	}
 	if err := t.Healthy(ctx, t.plan.RecoverOf(t.Case), 0); err != nil {

@@ -142,6 +142,8 @@ func (t *trial) flow(ctx context.Context, from time.Time, long time.Duration, wh
 			switch {
 			case ctx.Err() != nil:
 				return context.Cause(ctx)
+			case l.tally.failure() != nil:
+				return unsure{fmt.Sprintf("%s: %v", l.name, l.tally.failure())}
 			case ok >= least:
 			case over && l.job.failure() != nil:
 				return fmt.Errorf("%s failed: %w", l.name, l.job.failure())

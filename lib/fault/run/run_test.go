@@ -428,3 +428,27 @@ func TestTwoTesters(t *testing.T) {
 		}
 	}
 }
+
+// What a load prints and reports is kept up to a limit, and then nothing can be told by it.
+func TestTallyIsBounded(t *testing.T) {
+	for name, line := range map[string]string{"operations": "ok\n", "MiB": strings.Repeat("x", 4000) + "\n"} {
+		var out countingWriter
+		tally := &tally{open: map[int64]mark{}, file: &out}
+		text := []byte(strings.Repeat(line, 1<<20/len(line)))
+		for range 300 {
+			if n, err := tally.Write(text); n != len(text) || err != nil {
+				t.Fatal(n, err)
+			}
+		}
+		if err := tally.failure(); err == nil || !strings.Contains(err.Error(), name) || out > printLimit || len(tally.marks) > markLimit+1<<20 {
+			t.Errorf("%s: %v, %d bytes, %d operations", name, err, out, len(tally.marks))
+		}
+	}
+}
+
+type countingWriter int
+
+func (w *countingWriter) Write(b []byte) (int, error) {
+	*w += countingWriter(len(b))
+	return len(b), nil
+}

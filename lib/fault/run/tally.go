@@ -16,6 +16,9 @@ import (
 // printLimit bounds what a load may print in a case, and by that the memory and the disk that it costs.
 const printLimit = 256 << 20
 
+// markLimit bounds how many operations are kept of it: 128 MiB of memory. What reports more in a case does not wait for answers.
+const markLimit = 2 << 20
+
 // mark is an operation that a load has reported.
 type mark struct {
 	from, to time.Time // from is its invocation where the load reports it
@@ -33,6 +36,7 @@ type tally struct {
 	open    map[int64]mark
 	part    []byte
 	printed int64
+	over    bool // a limit, and no more is kept
 	err     error
 }
 
@@ -40,8 +44,14 @@ func (t *tally) Write(b []byte) (int, error) {
 	now := time.Now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.printed += int64(len(b)); t.printed > printLimit {
-		t.err = fmt.Errorf("it printed more than %d MiB", printLimit>>20)
+	switch t.printed += int64(len(b)); {
+	case t.over:
+		return len(b), nil
+	case t.printed > printLimit:
+		t.over, t.err = true, fmt.Errorf("it printed more than %d MiB", printLimit>>20)
+		return len(b), nil
+	case len(t.marks) > markLimit:
+		t.over, t.err = true, fmt.Errorf("it reported more than %d operations", markLimit)
 		return len(b), nil
 	}
 	if _, err := t.file.Write(b); err != nil && t.err == nil {
@@ -99,6 +109,13 @@ func edn(line []byte) (history.Event, bool, error) {
 		return history.Event{}, true, err
 	}
 	return h[0], false, nil
+}
+
+// failure is what is wrong with what was kept: nothing can be told by it.
+func (t *tally) failure() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.err
 }
 
 // between are the operations that ended in a span.

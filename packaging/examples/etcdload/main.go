@@ -16,7 +16,7 @@ import (
 
 func main() {
 	clients := flag.Int("clients", 32, "clients at one time")
-	rate := flag.Float64("rate", 600, "operations a second by all together; 0: as many as there can be")
+	rate := flag.Float64("rate", 800, "operations a second by all together; 0: as many as there can be")
 	keys := flag.Int("keys", 60, "keys that they share")
 	serializable := flag.Bool("serializable", false, "read what one member has, which may be old")
 	flag.Parse()
