@@ -54,6 +54,43 @@ func TestWaitHealthyNotifies(t *testing.T) {
 	}
 }
 
+// Who ends after that, and executes nothing, waits until the message was read: it could not be found by it any more.
+func TestWaitHealthyWaitsForItsReader(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	name := filepath.Join(t.TempDir(), "notify")
+	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	cmd := exec.Command("wait-healthy", "--notify", "--url", server.URL)
+	cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+name)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	l.SetReadDeadline(time.Now().Add(patience))
+	for _, want := range []string{"READY=1", "BARRIER=1"} {
+		text, rights := make([]byte, 64), make([]byte, 64)
+		n, r, _, _, err := l.ReadMsgUnix(text, rights)
+		if err != nil || string(text[:n]) != want || (r > 0) != (want == "BARRIER=1") {
+			t.Fatalf("%q with %d bytes of rights, not %s: %v", text[:n], r, want, err)
+		}
+		if r > 0 {
+			held, _ := syscall.ParseSocketControlMessage(rights[:r])
+			fds, _ := syscall.ParseUnixRights(&held[0])
+			if err := cmd.Process.Signal(syscall.Signal(0)); err != nil {
+				t.Error("it has not waited: ", err)
+			}
+			syscall.Close(fds[0])
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
 // A thousand targets that need a second attempt fit into 64 MiB, and into 256 descriptors.
 func TestWaitHealthyManyTargets(t *testing.T) {
 	t.Parallel()
