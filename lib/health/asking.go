@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net"
+	"syscall"
 	"time"
 )
 
@@ -61,7 +62,7 @@ func (c *asking) askOn(conn net.Conn) bool {
 		return false
 	}
 	c.began = time.Now()
-	err := c.attempt(a)
+	err := c.repeat(a)
 	<-c.slots
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -91,6 +92,18 @@ func (c *asking) askLater() bool {
 		}
 	}
 	return c.sleep(time.Until(at)) && c.ask()
+}
+
+// repeat makes an attempt. One at an address that has refused begins with a knock, and ends with it where it is refused again.
+func (c *asking) repeat(a *attempt) error {
+	if closed := refusal(c.target.Reason); closed != nil && !closed.named && a.knocked == nil {
+		conn, err := closed.knock()
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			return c.target.Reason
+		}
+		a.knocked = conn // or nil
+	}
+	return c.attempt(a)
 }
 
 func (c *asking) attempt(a *attempt) error {
@@ -168,8 +181,9 @@ func (c *asking) cut(err error) {
 // pause keeps the lag after the service became healthy below a tenth of the wait. With several targets it is cut
 // at random, by a fifth at most, so that they do not march in step.
 func (c *asking) pause() time.Duration {
+	const least = time.Millisecond // a shorter one would only be busy
 	if c.pace.Interval > 0 {
-		return c.pace.Interval - time.Since(c.began)
+		return max(c.pace.Interval, least) - time.Since(c.began)
 	}
 	d := min(max(time.Since(c.start)/10, 50*time.Millisecond), time.Second)
 	if len(c.targets) > 1 {

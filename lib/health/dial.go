@@ -88,7 +88,7 @@ func dialBy(names resolver) dialFunc {
 			err = theirs(errs)
 		}
 		if err != nil {
-			return nil, refused(err, addresses)
+			return nil, refused(err, addresses, address)
 		}
 		return attempt.met(conn, network, conn.RemoteAddr().String()), nil
 	}
@@ -202,7 +202,8 @@ func staggered[T any](ctx context.Context, n int, delay time.Duration, do func(c
 // nothing, and no service hears of it.
 type refusedError struct {
 	error
-	by []netip.AddrPort
+	by    []netip.AddrPort
+	named bool // by a name, whose addresses may change
 }
 
 func (e *refusedError) Unwrap() error { return e.error }
@@ -211,12 +212,13 @@ func (e *refusedError) Unwrap() error { return e.error }
 func (e *refusedError) knock() (net.Conn, error) { return connectHere(e.by) }
 
 // refused makes err one where it is.
-func refused(err error, by []netip.AddrPort) error {
+func refused(err error, by []netip.AddrPort, address string) error {
 	elsewhere := func(to netip.AddrPort) bool { return !listener.Own(to.Addr()) }
 	if !errors.Is(err, syscall.ECONNREFUSED) || slices.ContainsFunc(by, elsewhere) {
 		return err
 	}
-	return &refusedError{err, by}
+	_, failed := netip.ParseAddrPort(address)
+	return &refusedError{err, by, failed != nil}
 }
 
 // refusal is what can be knocked at, if a reason is one, or nil.

@@ -8,11 +8,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -57,7 +55,7 @@ func checkProxies() error {
 
 // isOwn says that a host is this machine: one of its addresses, its name, or a name of one of its addresses.
 func (h *httpClient) isOwn(ctx context.Context, host string) bool {
-	if ip, err := netip.ParseAddr(host); err == nil {
+	if ip, is := literal(host); is {
 		return listener.Own(ip)
 	}
 	name := strings.TrimSuffix(strings.ToLower(host), ".")
@@ -78,14 +76,13 @@ func (h *httpClient) isOwn(ctx context.Context, host string) bool {
 	return own
 }
 
-// isLoopback also holds for 0.0.0.0 and ::, which connect to this machine, and for the old ways to write an address,
-// such as 127.1: of a number the proxy would make one of its own machine.
+// isLoopback also holds for 0.0.0.0 and ::, which connect to this machine, also where such an address is
+// written in an old way: of 127.1 the proxy would make one of its own machine.
 func isLoopback(host string) bool {
-	if ip, err := netip.ParseAddr(host); err == nil {
+	if ip, is := literal(host); is {
 		return ip.IsLoopback() || ip.IsUnspecified()
 	}
-	_, err := strconv.ParseUint(host[strings.LastIndexByte(host, '.')+1:], 0, 64)
-	return err == nil || isLocalhost(host) || strings.EqualFold(host, "ip6-localhost") || strings.EqualFold(host, "ip6-loopback")
+	return isLocalhost(host) || strings.EqualFold(host, "ip6-localhost") || strings.EqualFold(host, "ip6-loopback")
 }
 
 // proxied tells a proxy that does not let us through from the server behind it.

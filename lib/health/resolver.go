@@ -25,7 +25,7 @@ func defaultResolver() resolver {
 
 // lookup gives at least one address, those of both families in turn, or a *net.DNSError.
 func (r resolver) lookup(ctx context.Context, host string) ([]netip.Addr, error) {
-	if ip, err := netip.ParseAddr(host); err == nil {
+	if ip, is := literal(host); is {
 		return []netip.Addr{ip}, nil
 	}
 	name := strings.TrimSuffix(strings.ToLower(host), ".")

@@ -66,7 +66,7 @@ func (h *httpClient) parse(s string) (Check, error) {
 			s = "tcp://" + s
 		}
 	}
-	u, err := url.Parse(s)
+	u, err := url.Parse(zoned(s))
 	if err != nil {
 		return nil, plainURLError(err)
 	}
@@ -86,6 +86,17 @@ func (h *httpClient) parse(s string) (Check, error) {
 		return h.connTarget(u)
 	}
 	return h.web(u)
+}
+
+// zoned has the zone of an IPv6 address as a URL has it (RFC 6874), where it is written as ping(8) takes it: fe80::1%eth0.
+func zoned(s string) string {
+	before, after, _ := strings.Cut(s, "%")
+	host, address, _ := strings.Cut(before, "[")
+	if (strings.HasSuffix(host, "//") || strings.HasSuffix(host, "@")) && address != "" && !strings.Contains(address, "]") &&
+		strings.Contains(after, "]") && !strings.HasPrefix(after, "25") {
+		return before + "%25" + after
+	}
+	return s
 }
 
 func isPort(s string) bool {

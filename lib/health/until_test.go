@@ -165,3 +165,18 @@ func TestCauseOfTheEnd(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// An interval that is none in effect is no reason to be busy.
+func TestLeastInterval(t *testing.T) {
+	t.Parallel()
+	check, err := Parse("127.0.0.1:1", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	r, _ := Until(ctx, []Check{check}, Pace{Interval: 1}, nil)
+	if most := int(r.Elapsed/time.Millisecond) + 1; r.Attempts < 1 || r.Attempts > most {
+		t.Errorf("%d attempts in %v", r.Attempts, r.Elapsed)
+	}
+}
