@@ -118,7 +118,7 @@ func (l *loop) finish(h happening) phase {
 
 // ended is the end, with the record removed.
 func (l *loop) ended(outcome Outcome) phase {
-	l.outcome, l.err = outcome, errors.Join(l.err, l.Command.Forget())
+	l.outcome, l.err = outcome, errors.Join(l.err, l.roomy(l.Command.Forget))
 	return l.sweep()
 }
 

@@ -3,8 +3,10 @@ package supervise
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"sync"
 	"time"
 
 	"pidbox/lib/child"
@@ -80,21 +82,51 @@ func (c Config) supervisor() (_ *Supervisor, close func(), err error) {
 	return s, close, nil
 }
 
-// claim takes the supervisor's own pidfile.
-func (s *Supervisor) claim(c Config) error {
+// claim takes the supervisor's own pidfile. A request to end comes before that: then it is not claimed.
+func (s *Supervisor) claim(c Config) (claimed bool, err error) {
 	if c.PIDFile == "" {
-		return nil
+		return true, nil
 	}
 	self, err := proc.Self()
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer self.Close()
-	claim, err := pidfile.Claim(context.Background(), c.PIDFile, self, c.Rules, c.Mode, c.Wait)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	over, asked := make(chan struct{}), sync.WaitGroup{}
+	s.Log.Debug("claiming", "path", c.PIDFile)
+	asked.Go(func() { s.endsBefore(over, cancel) })
+	claim, err := pidfile.Claim(ctx, c.PIDFile, self, c.Rules, c.Mode, c.Wait)
+	close(over)
+	asked.Wait()
 	if err == nil {
 		claim.Close()
 	}
-	return err
+	if ctx.Err() == nil {
+		return err == nil, err
+	}
+	s.Log.Info("ending before the start")
+	if err == nil {
+		err = pidfile.ReleaseIfOurs(context.Background(), c.PIDFile, c.Rules, os.Getpid())
+	} else {
+		err = nil
+	}
+	return false, err
+}
+
+// endsBefore takes what is asked for before there is a child, until over.
+func (s *Supervisor) endsBefore(over <-chan struct{}, end func()) {
+	for {
+		select {
+		case r := <-s.requests:
+			if r.answer(errEnding); r.Kind == Stop || r.Kind == Leave {
+				end()
+			}
+		case <-over:
+			return
+		}
+	}
 }
 
 // guarded is a check that may start processes, which nobody else is to collect.
@@ -127,8 +159,11 @@ func Keep(c Config) error {
 		return err
 	}
 	defer close()
+	if err := s.reserve.hold(); err != nil {
+		return fmt.Errorf("no descriptors for a stop: %w", err)
+	}
 	defer s.Route(c.Signals)()
-	if err := s.claim(c); err != nil {
+	if claimed, err := s.claim(c); !claimed {
 		return err
 	}
 	if c.Command.User == nil { // whose rights may not do to enter it again
@@ -151,5 +186,7 @@ func Keep(c Config) error {
 		return err
 	}
 	s.Log.Debug("ending", "left", outcome == Left)
-	return errors.Join(err, pidfile.ReleaseIfOurs(context.Background(), c.PIDFile, c.Rules, os.Getpid()))
+	return errors.Join(err, s.roomy(func() error {
+		return pidfile.ReleaseIfOurs(context.Background(), c.PIDFile, c.Rules, os.Getpid())
+	}))
 }

@@ -170,6 +170,7 @@ func (l *loop) announce() {
 // starting starts the command beside the loop, or first adopts what an earlier supervisor has left.
 func (l *loop) starting(adopt bool) phase {
 	l.timer.Stop()
+	_ = l.reserve.hold() // of those that there are
 	l.set(func(st *Status) { st.State, st.Next = Starting, nil })
 	l.goal, l.reason, l.other = again, "", false
 	ctx, cancel := context.WithCancel(context.Background())
@@ -212,9 +213,16 @@ func (s *Supervisor) ending(child Child, h *halting, prepare bool) (r result) {
 			return result{event: refused, err: err}
 		}
 	}
+	s.reserve.free()
+	began, warned := time.Now(), false
 	err := child.Stop(s.Schedule, func() { h.begun.Store(true) }, h.hasten)
 	for ; scarce(err); err = child.Stop(s.Schedule, func() { h.begun.Store(true) }, h.hasten) {
-		s.Log.Warn("not stopped yet", "pid", child.PID(), "error", err.Error())
+		if !warned {
+			s.Log.Warn("not stopped yet", "pid", child.PID(), "error", err.Error())
+			warned = true
+		}
+		s.reserve.raise()
+		s.pressed(child, h, time.Since(began))
 		time.Sleep(shortage)
 	}
 	r.event = gone
@@ -225,6 +233,37 @@ func (s *Supervisor) ending(child Child, h *halting, prepare bool) (r result) {
 		r.end = child.End()
 	}
 	return r
+}
+
+// roomy does what ends a supervision with the descriptors that are held for that.
+func (s *Supervisor) roomy(do func() error) error {
+	s.reserve.free()
+	err := do()
+	if scarce(err) {
+		s.reserve.raise()
+		err = do()
+	}
+	return err
+}
+
+// pressed signals the child alone, by what is at hand, while the rest of a stop cannot be done.
+func (s *Supervisor) pressed(child Child, h *halting, took time.Duration) {
+	if over(child) || len(s.Schedule) == 0 {
+		return
+	}
+	sig := s.Schedule[0].Signal
+	select {
+	case <-h.hasten:
+		sig = syscall.SIGKILL
+	default:
+		if took > s.Schedule[0].Wait {
+			sig = syscall.SIGKILL
+		}
+	}
+	if !h.begun.Load() || sig == syscall.SIGKILL {
+		_ = child.Signal(sig) // what fails is tried again
+	}
+	h.begun.Store(true)
 }
 
 // scarce holds for errors of a moment, in which something of the system or of this process is used up.

@@ -145,6 +145,7 @@ type Supervisor struct {
 	Advice string                                           // for a command that puts itself into the background
 	Strict bool                                             // it is an error if the first child ends before it is ready
 
+	reserve  reserve
 	reopen   func() // the log
 	requests chan Request
 	over     chan struct{}
