@@ -136,7 +136,7 @@ func (o *pidKillOptions) stop(c *applet.Call, t *victim) (err error) {
 	c.Tell("stopping %s by %s", t.name, schedule)
 	ctx, done := o.interruptible()
 	defer done()
-	if t.leader != nil {
+	if t.leader != nil && (o.json || c.Verbose || !c.Quiet) {
 		m, patience := mortal{Handle: t.leader}, time.Millisecond
 		if o.json || c.Verbose { // a watch costs a third of the whole call, and descriptors
 			m, patience = watchMortal(t.leader), collection

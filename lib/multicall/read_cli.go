@@ -3,6 +3,7 @@
 package multicall
 
 import (
+	"flag"
 	"io"
 	"strings"
 	"time"
@@ -39,8 +40,8 @@ func read(name string, options []applet.Option, words []string, call *applet.Cal
 	return operands, app.Run(append([]string{name}, words...))
 }
 
-// flags makes a flag of each option as it is spelled in words, which are of spell. Of all others it makes none: cli
-// matches the name of each flag with regular expressions, which takes longer than what most applets do.
+// flags makes a flag of each option as it is spelled in words, which are of spell. Of all others it makes none: that would
+// take longer than what most applets do.
 func flags(options []applet.Option, words []string, call *applet.Call, refused *error) []cli.Flag {
 	var all []cli.Flag
 	made := map[string]bool{}
@@ -54,13 +55,29 @@ func flags(options []applet.Option, words []string, call *applet.Call, refused *
 			continue
 		}
 		made[name] = true
-		var v cli.Generic = &named{*o, name, call, refused}
+		n := &named{*o, name, call, refused}
 		if _, isSwitch := o.Value.(interface{ IsBoolFlag() bool }); isSwitch {
-			v = namedSwitch{v.(*named)}
+			all = append(all, given{name, namedSwitch{n}})
+		} else {
+			all = append(all, given{name, n})
 		}
-		all = append(all, &cli.GenericFlag{Name: name, Value: v})
 	}
 	return all
+}
+
+// given is the flag of an option for cli, whose own flags match the name with a regular expression.
+type given struct {
+	name  string
+	value flag.Value
+}
+
+func (g given) String() string  { return g.name }
+func (g given) Names() []string { return []string{g.name} }
+func (g given) IsSet() bool     { return true }
+
+func (g given) Apply(set *flag.FlagSet) error {
+	set.Var(g.value, g.name, "")
+	return nil
 }
 
 // named is an option's value that keeps why it refused a text.
