@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -32,6 +33,9 @@ func setup(e *testscript.Env) error {
 	}
 	e.Setenv(marker, e.WorkDir)
 	e.Setenv("HOME", e.WorkDir)
+	for _, more := range []int{3, 5} { // NICE_3 is three above ours
+		e.Setenv(fmt.Sprintf("NICE_%d", more), strconv.Itoa(niceness()+more))
+	}
 	e.Values[scriptKey{}] = &script{t: e.T(), env: e.Vars}
 	late := time.AfterFunc(scriptLimit, func() {
 		e.T().Log(fmt.Sprintf("killed after %v: %q", scriptLimit, kill(e.WorkDir)))
@@ -145,4 +149,13 @@ func marked(pid int, workDir string) bool {
 func describe(pid int) string {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 	return fmt.Sprintf("%d %s", pid, strings.TrimSpace(strings.ReplaceAll(string(text), "\x00", " ")))
+}
+
+// niceness is that of this process: a whole run may be a nice one.
+func niceness() int {
+	raw, err := syscall.Getpriority(syscall.PRIO_PROCESS, 0)
+	if err != nil {
+		return 0
+	}
+	return 20 - raw // the system call adds 20 to its opposite
 }
