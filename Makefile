@@ -48,6 +48,9 @@ test: vet ## everything that CI runs; make deps first, or what needs a program t
 	$(GOTEST) -tags $(TAGS),pidbox_procdir ./lib/child ./lib/proc ./lib/pidfile ./lib/stop
 	$(GOTEST) -tags $(TAGS),pidbox_bare ./lib/proc ./lib/pidfile ./lib/stop
 
+suite-core: ## the scripts over the build core, but for those about what it leaves out
+	$(GOTEST) -tags $(TAGS)$(call TAGSOF,$(CORE)) -run '^Test(Scripts|ShellScripts|Reuse|Core|SmallRoot)$$' ./testscripts
+
 deps: ## install the programs that the tests run (root, Debian); elsewhere name those that are missing
 	packaging/deps
 
@@ -139,4 +142,4 @@ clean: ## what was built here
 help: ## this list
 	@sed -n 's/^test-%/test-PLACE/; s/^\([A-Za-z-]*\):.*## /\1	/p' Makefile | expand -t 17
 
-.PHONY: build demo picture test deps vet check lint race fuzz bench waits escapes faults peers soak generate install uninstall dist clean help
+.PHONY: build demo picture test suite-core deps vet check lint race fuzz bench waits escapes faults peers soak generate install uninstall dist clean help
