@@ -27,12 +27,12 @@ type chpstCall struct {
 // chpstOptions are those of chpst itself.
 func (o *chpstCall) chpstOptions() []applet.Option {
 	return []applet.Option{
-		applet.String(&o.user, "u", "[:]USER[:GROUP...]", "become this user, by name, or by numbers behind a colon; all other groups are dropped").As(applet.User),
-		applet.String(&o.envUser, "U", "[:]USER[:GROUP]", "set UID and GID to those of this user").As(applet.User),
+		applet.Verbatim(&o.user, "u", "[:]USER[:GROUP...]", "become this user, by name, or by numbers behind a colon; all other groups are dropped").As(applet.User),
+		applet.Verbatim(&o.envUser, "U", "[:]USER[:GROUP]", "set UID and GID to those of this user").As(applet.User),
 		applet.Set("b", "NAME", "run COMMAND with NAME as its argument zero", func(s string) error { o.argv0, o.named = s, true; return nil }),
-		applet.String(&o.envDir, "e", "DIR", "set a variable for each file in DIR, to its first line; an empty file takes it away").As(applet.Dir),
-		applet.String(&o.root, "/", "DIR", "make DIR the root directory").As(applet.Dir),
-		applet.String(&o.dir, "C", "DIR", "change to DIR, after -/").As(applet.Dir),
+		applet.Verbatim(&o.envDir, "e", "DIR", "set a variable for each file in DIR, to its first line; an empty file takes it away").As(applet.Dir),
+		applet.Verbatim(&o.root, "/", "DIR", "make DIR the root directory").As(applet.Dir),
+		applet.Verbatim(&o.dir, "C", "DIR", "change to DIR, after -/").As(applet.Dir),
 		applet.Set("n", "N", "add N to the nice value", func(s string) error {
 			if _, err := strconv.Atoi(s); err != nil {
 				return fmt.Errorf("-n: %q is not a number", s)
@@ -40,7 +40,7 @@ func (o *chpstCall) chpstOptions() []applet.Option {
 			o.nice = s
 			return nil
 		}),
-		applet.String(&o.lock, "l", "FILE", "lock FILE, and wait for that").As(applet.File),
+		applet.Verbatim(&o.lock, "l", "FILE", "lock FILE, and wait for that").As(applet.File),
 		applet.Set("L", "FILE", "lock FILE, or fail if it is locked", func(s string) error { o.lock, o.noWait = s, true; return nil }).As(applet.File),
 		o.limit("m", "BYTES", "limit data, stack, locked memory and address space", "data", "stack", "memlock", "as"),
 		o.limit("d", "BYTES", "limit the data segment", "data"),

@@ -266,6 +266,8 @@ func (o *daemonizeOptions) explain(c *applet.Call, err error) error {
 		switch ended := died.End != nil && *died.End == (spawn.Ending{}); {
 		case ended && !o.order.Want.Shown():
 			err = applet.WithHint(err, "--min-uptime 0 is for a COMMAND that exits, or goes to the background, by itself")
+		case o.order.PIDFile == "" && lateOption(c) != "":
+			err = applet.WithHint(err, "%s stands behind COMMAND; options of daemonize stand before it", lateOption(c))
 		case died.Log == "":
 			err = applet.WithHint(err, "-e FILE keeps its error output")
 		}

@@ -262,7 +262,7 @@ func (o *faultAgentOptions) check(c *applet.Call) error {
 	elsewhere := o.attach.Unit != "" || o.attach.Group != ""
 	switch {
 	case !elsewhere || o.attach.PIDFile:
-		if err := needPidfile(o.file); err != nil {
+		if err := needPidfileBefore(c, o.file); err != nil {
 			return err
 		}
 	case o.address.Listen == "" && o.file == "":

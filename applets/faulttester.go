@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -198,6 +199,12 @@ func (o *faultTesterOptions) run(c *applet.Call) error {
 		"explore": o.explore, "lab": o.lab, "up": o.up}
 	command := commands[c.Args[0]]
 	if command == nil {
+		switch word := c.Args[0]; {
+		case slices.Contains(run.Actions(), word):
+			return applet.Usage("unknown command %q; did you mean do %s?", word, word)
+		case strings.HasSuffix(word, ".yaml"), strings.HasSuffix(word, ".yml"):
+			return applet.Usage("unknown command %q; did you mean run %s?", word, word)
+		}
 		return applet.Usage("unknown command %q: run, explore, do, list, check, lab, up or judge", c.Args[0])
 	}
 	word := c.Args[0]

@@ -28,6 +28,7 @@ func foreignOptions(name string) []foreignOption {
 	case "pid-kill":
 		return []foreignOption{
 			{ssd, "--stop -K", "leave it out; pid-kill always stops"},
+			{"pkill(1)", "--all -a", "write --group, --session or --tree"},
 			{ssd, "--oknodo -o", "leave it out; nothing to stop is status 0 here, and 1 with --strict"},
 			{ssd, "--exec -x", byExec},
 			{ssd, "--name", byName},
@@ -53,19 +54,25 @@ func foreignOptions(name string) []foreignOption {
 			{ssd, "--name", byName},
 			{ssd, "--user -u", byUser},
 			{"other programs", "--timeout -t --wait -w", "write --wait-exit D"},
+			{"pgrep(1)", "--full -f -x --exact", "pid-alive asks about a pidfile or a PID, not about a program's name"},
+			{"ps(1)", "-C -P -e -A", "pid-alive asks about a pidfile or a PID, not about a program's name"},
 			{"pidof(1)", "-s -c", "pid-alive asks about a pidfile or a PID, not about a program's name"},
 		}
 	case "pid-bound":
 		return []foreignOption{
 			{"timeout(1)", "-k --kill-after", "write --grace D"},
 			{"timeout(1)", "-f --foreground", "leave it out; the terminal is COMMAND's as much as pid-bound's"},
-			{"timeout(1)", "-p --preserve-status", "leave it out; only the time limit is status 124"},
+			{"timeout(1)", "--preserve-status", "leave it out; only the time limit is status 124"},
+			{"timeout(1)", "-t", "write --max-runtime D"},
+			{"other applets", "-p --pid-file --pidfile", "write pid-claim -p FILE before COMMAND; for a pidfile of the owner, --owner FILE"},
+			{"other applets", "--cgroup", "write --scope cgroup"},
+			{"other applets", "--tree", "write --scope tree"},
 			{"timeout(1)", "-s --signal", "leave it out; TERM is first, and KILL after --grace"},
 			{"timeout(1)", "--timeout", "write --max-runtime D"},
 			{"unshare(1)", "--pid --fork --kill-child", "write --scope namespace"},
 			{"unshare(1)", "--mount-proc", "leave it out; a PID namespace gets a /proc of its own"},
 			{"setpriv(1)", "--pdeathsig", "leave it out; COMMAND is always ended with pid-bound"},
-			{"systemd-run(1)", "--user --wait --pipe --pty -P -t", "leave it out; pid-bound needs no service manager"},
+			{"systemd-run(1)", "--user --wait --pipe --pty -P", "leave it out; pid-bound needs no service manager"},
 			{"tini", "-g -s", "leave it out; pid-bound ends all descendants, and collects orphans"},
 		}
 	case "pid-claim":
@@ -76,7 +83,9 @@ func foreignOptions(name string) []foreignOption {
 			{ssd, "--background -b", "use daemonize"},
 			{ssd, "--chuid", "write --user USER:GROUP"},
 			{ssd, "--oknodo -o", "status 1 says that another process holds the pidfile"},
+			{ssd, "--group -g", "write --user USER:GROUP"},
 			{"flock(1)", "--timeout -w", "write --wait D"},
+			{"other programs", "--lock --lockfile", "write -p FILE; it is locked while it is claimed, and with --hold as long as COMMAND runs"},
 			{"flock(1)", "--nonblock --nb", "leave it out; only --wait waits for a live holder"},
 			{"chpst(8)", "-l -L", "the pidfile is the lock"},
 			{"other programs", "--force -f", "nothing claims over a live process; stop it by pid-kill first"},
@@ -97,11 +106,24 @@ func foreignOptions(name string) []foreignOption {
 			{ssd, "--status -T", "use pid-alive"},
 			{"daemon(1)", "--respawn -r", "use keep-alive"},
 			{"daemon(1)", "--name", "write -p FILE"},
+			{"other programs", "--detach --daemon -D", "leave it out; daemonize always starts in the background"},
+			{"other programs", "--foreground -F", "leave daemonize out; COMMAND alone stays in the foreground"},
+			{"other programs", "--log --logfile -L", "write -o FILE -e FILE"},
+			{"systemd.service", "--restart", "use keep-alive"},
 			{"setsid(1)", "--fork -f", "leave it out; daemonize always forks"},
 		}
 	case "keep-alive":
 		return []foreignOption{
 			{"daemon(1)", "--respawn -r", "leave it out; keep-alive always restarts"},
+			{"daemon(1)", "--name", "write -p FILE"},
+			{"other programs", "--daemon --background --fork -d -D -b", "write --detach"},
+			{"other programs", "--foreground -F", "leave it out; keep-alive stays in the foreground, except with --detach"},
+			{"other programs", "--once", "write --max-restarts 0"},
+			{"other programs", "--always --autorestart", "leave it out; keep-alive always restarts, except with --no-restart-codes"},
+			{"systemctl(1)", "--reload", "write pid-kill --no-wait --signal HUP -p FILE, which keep-alive passes on"},
+			{"systemctl(1)", "--start", "leave it out; keep-alive starts COMMAND"},
+			{"supervisord", "--numprocs", "leave it out; each COMMAND has a keep-alive of its own"},
+			{"tini", "--init -g -s", "leave it out; as PID 1 keep-alive does this anyway"},
 			{"pidbox 1.0", "--jitter", "it is gone; services that are started apart stay apart"},
 			{"pidbox 1.0", "--health-grace", "it is gone; until its first success COMMAND has N times D of --health-interval D/N"},
 			{"pidbox 1.0", "--health-timeout", "leave it out; a check has the interval, and at least 5 s"},
@@ -127,6 +149,18 @@ func foreignOptions(name string) []foreignOption {
 			{"wait-for-it", "-t", "write --timeout D"},
 			{"wait-for-it", "--strict -s", "leave it out; COMMAND runs only when all is healthy"},
 			{"dockerize", "--wait -wait -w", "write the URL alone"},
+			{"wait-on", "--delay -delay", "write --initial-delay D"},
+			{"wait-on", "-i", "write --interval D"},
+			{"wait-on", "--reverse -r", "write --invert"},
+			{"wait-on", "--httpTimeout --tcpTimeout", "write --try-timeout D"},
+			{"wait-on", "--simultaneous --window --log -l", "leave it out"},
+			{"wait4x", "--expect-header", "use exec: with a shell command, for example curl and grep"},
+			{"wait4x", "--no-redirect", "write --max-redirects 0"},
+			{"other programs", "--retries --attempts --tries -n", "write --timeout D, which bounds the attempts"},
+			{"other programs", "--tcp --service -tcp", "write HOST:PORT"},
+			{"other programs", "--http --https -http", "write the URL alone"},
+			{"other programs", "--grpc", "write grpc://HOST:PORT"},
+			{"other programs", "--command --cmd -c", "write -- COMMAND behind the targets"},
 			{"dockerize", "--wait-retry-interval -wait-retry-interval", "write --interval D"},
 			{"dockerize", "--wait-http-header -wait-http-header", "write -H NAME:VALUE"},
 			{"wait4x", "--expect-status-code", "write --status N"},
@@ -141,8 +175,20 @@ func foreignOptions(name string) []foreignOption {
 			{"curl(1)", "--user", "write --auth USER:PASSWORD"},
 			{"curl(1)", "--proxy -x", "set HTTP_PROXY or HTTPS_PROXY"},
 		}
+	case "fault-tester":
+		return []foreignOption{
+			{"other programs", "--dry-run -n", "use list, which reads the plan and breaks nothing"},
+		}
 	}
 	return nil
+}
+
+// anyForeign is what is asked of every program.
+func anyForeign() []foreignOption {
+	return []foreignOption{
+		{"other programs", "-V -version", "write --version"},
+		{"other programs", "-? --usage", "write --help"},
+	}
 }
 
 // Foreign is our word for another program's option that was given to an applet as arg, or "".
@@ -157,7 +203,7 @@ func Foreign(name, arg string) string {
 }
 
 func exactly(name, typed string) string {
-	for _, o := range foreignOptions(name) {
+	for _, o := range append(foreignOptions(name), anyForeign()...) {
 		for spelling := range strings.FieldsSeq(o.options) {
 			if spelling == typed {
 				return o.ours

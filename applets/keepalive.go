@@ -78,6 +78,7 @@ func keepAlive() *applet.Applet {
 		Requires: []applet.Need{
 			{Option: "reopen-on", OneOf: []string{"log"}},
 			{Option: "ready-shared", OneOf: []string{"health"}},
+			{Option: "health-interval", OneOf: []string{"health"}},
 			{Option: "watchdog", OneOf: []string{"notify-await"}},
 		},
 		Statuses: keepAliveStatuses(),
@@ -160,7 +161,7 @@ func keepAlive() *applet.Applet {
 		`,
 		SeeAlso: []string{"pidbox-json(5)", "pidbox-pidfile(7)", "pid-alive(1)", "pid-kill(1)", "daemonize(1)", "wait-healthy(1)"},
 		Quiet:   "log warnings and errors only",
-		Run:     o.run,
+		Run:     func(c *applet.Call) error { return adviseOrder(c, o.run(c)) },
 	}
 }
 

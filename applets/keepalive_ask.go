@@ -10,6 +10,7 @@ import (
 	"pidbox/lib/applet"
 	"pidbox/lib/jsonline"
 	"pidbox/lib/pidfile"
+	"pidbox/lib/spawn"
 	"pidbox/lib/supervise"
 )
 
@@ -119,4 +120,18 @@ func (o *keepAliveOptions) preview(c *applet.Call) error {
 		c.Say("would stop process %d, which runs another command, and start %s", would.PID, would.Path)
 	}
 	return nil
+}
+
+// adviseOrder says how an order is given where its name stood in the place of COMMAND, as for systemctl and supervisorctl.
+func adviseOrder(c *applet.Call, err error) error {
+	if exec := as[*spawn.ExecError](err); exec == nil || !exec.NotFound || len(c.Args) == 0 {
+		return err
+	}
+	switch word := c.Args[0]; word {
+	case "status", "stop", "restart":
+		return applet.WithHint(err, "write keep-alive -p FILE --%s", word)
+	case "start":
+		return applet.WithHint(err, "write keep-alive --detach -p FILE COMMAND")
+	}
+	return err
 }

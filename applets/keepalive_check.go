@@ -14,16 +14,25 @@ import (
 	"pidbox/lib/sockets"
 )
 
+// checkAsked is check for an order to a keep-alive that runs.
+func (o *keepAliveOptions) checkAsked(c *applet.Call) error {
+	switch {
+	case len(c.Args) > 0 && o.PIDFile == "":
+		return applet.Usage("unexpected operand %q; did you mean -p %s?", c.Args[0], c.Args[0])
+	case len(c.Args) > 0:
+		order := map[bool]string{o.status: "status", o.restart: "restart", o.stop: "stop"}[true]
+		return applet.Usage("unexpected operand %q: --%s asks the keep-alive of %s and takes no COMMAND", c.Args[0], order, o.PIDFile)
+	}
+	return needPidfile(o.PIDFile)
+}
+
 // check refuses what does not go together, and makes every path absolute.
 func (o *keepAliveOptions) check(c *applet.Call) error {
 	if err := checkStopCommand(o.StopBy, o.Schedule); err != nil {
 		return err
 	}
 	if o.status || o.restart || o.stop {
-		if err := c.NoOperands(); err != nil {
-			return err
-		}
-		return needPidfile(o.PIDFile)
+		return o.checkAsked(c)
 	}
 	if o.detach && o.PIDFile == "" {
 		return applet.Usage("--detach needs a pidfile (-p FILE), by which it can be stopped")

@@ -9,6 +9,7 @@ import (
 	"pidbox/lib/applet"
 	"pidbox/lib/health"
 	"pidbox/lib/journal"
+	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
 	"pidbox/lib/supervise"
 )
@@ -70,13 +71,34 @@ func (o *keepAliveOptions) run(c *applet.Call) error {
 func (o *keepAliveOptions) stopAll(c *applet.Call) error {
 	began := time.Now()
 	o.ChildPIDFile = o.childFile()
+	nothing := o.nothingToStop()
 	shown := c.Progress(0, "waiting for the keep-alive of %s to exit", o.PIDFile)
 	err := supervise.StopAll(o.Config)
 	shown.Clear()
-	if o.json {
+	switch {
+	case o.json:
 		return outcome{File: o.PIDFile}.print(c, began, err)
+	case err == nil && nothing != "" && !c.Quiet:
+		c.Say("%s: nothing to stop: %s", o.PIDFile, nothing)
 	}
 	return err
+}
+
+// nothingToStop says why neither a keep-alive nor a COMMAND of it runs, or "" where one does or none can tell.
+func (o *keepAliveOptions) nothingToStop() string {
+	why := ""
+	for _, file := range []string{o.ChildPIDFile, o.PIDFile} {
+		h, err := pidfile.Read(file, o.Rules)
+		if err != nil {
+			return ""
+		}
+		defer h.Close()
+		if live, err := h.Live(); err != nil || live != nil {
+			return ""
+		}
+		why = h.Why
+	}
+	return why
 }
 
 // complete adds to the order what no option sets.

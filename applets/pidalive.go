@@ -4,6 +4,7 @@ package applets
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -46,6 +47,9 @@ func pidAlive() *applet.Applet {
 		Operands: applet.Operands{Option: "pid-file", Check: func(s string) error {
 			if _, err := parseProcess(s); err == nil {
 				return fmt.Errorf("write --pid %s for a process, or ./%s for a pidfile of that name", s, s)
+			}
+			if s == "status" {
+				return errors.New("pid-alive always reports that; write ./status if a pidfile has that name")
 			}
 			return nil
 		}},
@@ -147,7 +151,7 @@ func (o *pidAliveOptions) printed(what string) error {
 	case "id":
 		o.id = true
 	default:
-		return fmt.Errorf("%q is not id", what)
+		return fmt.Errorf("%q is neither pid nor id", what)
 	}
 	o.print = true
 	return nil

@@ -31,6 +31,9 @@ func (o *pidBoundOptions) run(c *applet.Call) error {
 		return err
 	}
 	path, err := spawn.LookPath(c.Args[0], os.Getenv("PATH"), "")
+	if _, isTime := duration.Parse(c.Args[0]); err != nil && isTime == nil {
+		return applet.WithHint(err, "a time limit is given by --max-runtime %s", c.Args[0])
+	}
 	if err != nil {
 		return err
 	}

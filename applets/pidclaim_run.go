@@ -47,7 +47,7 @@ func (o *pidClaimOptions) check(c *applet.Call) error {
 	case o.pid != 0 && len(c.Args) > 0:
 		return applet.Usage("unexpected operand %q: --pid is for a process that is already running", c.Args[0])
 	}
-	if err := needPidfile(o.file); err != nil {
+	if err := needPidfileBefore(c, o.file); err != nil {
 		return err
 	}
 	switch {
@@ -79,6 +79,9 @@ func (o *pidClaimOptions) run(c *applet.Call) error {
 	if len(c.Args) > 0 {
 		var err error
 		if command, err = o.command(c.Args); err != nil {
+			if _, isPID := applet.PID(c.Args[0]); isPID == nil {
+				err = applet.WithHint(err, "write --pid %s for a process that is running", c.Args[0])
+			}
 			return err
 		}
 	}

@@ -1,12 +1,14 @@
 package applets
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
 
 	"pidbox/lib/applet"
 	"pidbox/lib/pidfile"
+	"pidbox/lib/signals"
 	"pidbox/lib/spawn"
 )
 
@@ -34,6 +36,9 @@ func pidfileOperand() applet.Operands {
 	return applet.Operands{Option: "pid-file", Check: func(s string) error {
 		if _, err := applet.PID(s); err == nil {
 			return fmt.Errorf("a PID is not a pidfile; write ./%s if a pidfile has that name", s)
+		}
+		if _, err := signals.Parse(s); err == nil && s == strings.ToUpper(s) {
+			return fmt.Errorf("a signal is given by --signal %s; write ./%s if a pidfile has that name", s, s)
 		}
 		return nil
 	}}
@@ -72,6 +77,30 @@ func needPidfile(file string) error {
 	return nil
 }
 
+// needPidfileBefore is needPidfile for an applet with a COMMAND, which is named: it may have been meant as the pidfile, or
+// have it among its arguments.
+func needPidfileBefore(c *applet.Call, file string) error {
+	err := needPidfile(file)
+	switch late := lateOption(c); {
+	case err == nil || len(c.Args) == 0:
+		return err
+	case late != "":
+		return applet.Usage("%w: %s stands behind COMMAND, which is %s", err, late, c.Args[0])
+	}
+	return applet.Usage("%w: %s is taken for COMMAND", err, c.Args[0])
+}
+
+// lateOption is the first argument of COMMAND that gives a pidfile, or "".
+func lateOption(c *applet.Call) string {
+	for _, arg := range c.Args {
+		name, _, _ := strings.Cut(arg, "=")
+		if name == "-p" || name == "--pid-file" || name == "--pidfile" {
+			return arg
+		}
+	}
+	return ""
+}
+
 // ruleOptions are how a pidfile is judged.
 func ruleOptions(to *pidfile.Rules) []applet.Option {
 	return []applet.Option{
@@ -81,13 +110,23 @@ func ruleOptions(to *pidfile.Rules) []applet.Option {
 			unrecorded),
 		applet.String(&to.Match.Exec, "match-exec", "PATH",
 			"for a pidfile without a record, require this executable of the process").As(applet.File),
-		applet.String(&to.Match.Name, "match-name", "NAME", "for a pidfile without a record, require this name"),
+		applet.Parsed(&to.Match.Name, "match-name", "NAME", "for a pidfile without a record, require this name", matchName),
 		applet.Parsed(&to.Match.User, "match-user", "USER", "for a pidfile without a record, require this user",
 			func(s string) (string, error) {
 				_, err := spawn.ParseUser(s)
 				return s, err
 			}).As(applet.User),
 	}
+}
+
+func matchName(s string) (string, error) {
+	switch {
+	case s == "":
+		return "", errors.New("the value is empty")
+	case strings.Contains(s, "/"):
+		return "", fmt.Errorf("%q is a path; write --match-exec", s)
+	}
+	return s, nil
 }
 
 func unrecorded(s string) (pidfile.State, error) {

@@ -67,7 +67,7 @@ func pidKill() *applet.Applet {
 			applet.Switch(&o.dryRun, "dry-run n",
 				"send no signal, change and lock nothing; print what would be done, and exit with the status it would have"),
 		}, ruleOptions(&o.rules)...),
-		Exclusive: [][]string{{"group", "session", "tree", "cgroup"}, {"retry", "grace"}, {"retry", "signal"}, {"no-wait", "grace"}, {"no-wait", "retry"}, {"no-wait", "stop-command"}, {"json", "dry-run"}},
+		Exclusive: [][]string{{"group", "session", "tree", "cgroup"}, {"retry", "grace"}, {"retry", "signal"}, {"no-wait", "grace"}, {"no-wait", "retry"}, {"no-wait", "stop-command"}, {"no-wait", "show-stacks"}, {"json", "dry-run"}},
 		Requires:  []applet.Need{{Option: "require-handler", OneOf: []string{"no-wait"}}},
 		Statuses: []applet.Item{
 			{Name: "0", Text: "gone, and the pidfile removed; or there was nothing to stop"},

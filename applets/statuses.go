@@ -81,8 +81,22 @@ func hintOf(err error) string {
 	if doubt := as[*pidfile.DoubtError](err); doubt != nil && doubt.Holder.PID != 1 {
 		return fmt.Sprintf("look at process %d, then give --unrecorded=running or --unrecorded=stale", doubt.Holder.PID)
 	}
-	if exec := as[*spawn.ExecError](err); exec != nil && exec.NotFound && strings.ContainsAny(exec.Path, " \t") {
-		return fmt.Sprintf("its name has blanks: leave the quotes out, or write sh -c '%s'", exec.Path)
+	if exec := as[*spawn.ExecError](err); exec != nil && exec.NotFound {
+		return notACommand(exec.Path)
+	}
+	return ""
+}
+
+// notACommand says what may have been meant by a COMMAND that there is not, or "".
+func notACommand(name string) string {
+	const builtins = " . : alias cd eval exec export if for set source trap ulimit umask unset until wait while "
+	switch variable, _, assigned := strings.Cut(name, "="); {
+	case strings.ContainsAny(name, " \t"):
+		return fmt.Sprintf("its name has blanks: leave the quotes out, or write sh -c '%s'", name)
+	case assigned && !strings.Contains(variable, "/"):
+		return fmt.Sprintf("a variable is set by env %s in front of COMMAND", name)
+	case strings.Contains(builtins, " "+name+" "):
+		return fmt.Sprintf("%s is a command of the shell: write sh -c '%s ...'", name, name)
 	}
 	return ""
 }

@@ -56,17 +56,20 @@ func (o *waitHealthyOptions) addHeaders(s string) error {
 
 // check finds what is wrong with the command line beyond single options.
 func (o *waitHealthyOptions) check(c *applet.Call) error {
-	switch {
+	switch stray := o.stray(c); {
 	case o.exec && len(o.command) == 0:
 		return applet.Usage("--exec needs a command: --exec -- CHECK [ARG...]")
 	case !o.exec && len(o.urls) == 0 && o.http.UnixSocket == "":
 		return applet.Usage("no URL given (--url URL)")
 	case o.json && !o.exec && len(o.command) > 0:
 		return applet.Usage("--json cannot be combined with COMMAND, which would print behind the object")
-	case len(c.Args) > 0 && len(o.command) == 0 && health.Scheme(c.Args[0]) == "" && !strings.Contains(c.Args[0], "@"):
-		return applet.Usage("%q is neither a URL nor HOST:PORT; a command follows --", c.Args[0])
-	case o.option() != "":
-		return applet.Usage("%s: options stand before the targets", o.option())
+	case stray == "":
+	case stray[0] == '-':
+		return applet.Usage("%s: options stand before the targets", stray)
+	default:
+		return applet.Usage("%q is neither a URL nor HOST:PORT; a command follows --", stray)
+	}
+	switch {
 	case o.pace.Once && o.pace.Successes > 1:
 		return applet.Usage("--once cannot be combined with --successes %d", o.pace.Successes)
 	case o.timeout > 0 && o.pace.InitialDelay >= o.timeout:
@@ -95,10 +98,10 @@ func (o *waitHealthyOptions) useful(c *applet.Call) error {
 	return nil
 }
 
-// option is one among the targets, or "".
-func (o *waitHealthyOptions) option() string {
+// stray is the first operand among the targets that can be none, or ""; what may hold a password is not shown.
+func (o *waitHealthyOptions) stray(c *applet.Call) string {
 	for _, t := range o.urls {
-		if strings.HasPrefix(t, "-") {
+		if slices.Contains(c.Args, t) && t != "" && health.Scheme(t) == "" && !strings.Contains(t, "@") {
 			return t
 		}
 	}

@@ -1,6 +1,7 @@
 package applet
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -60,14 +61,23 @@ func Switch(to *bool, names, text string) Option {
 	return o
 }
 
-// String is an option with any text as value.
-func String(to *string, names, arg, text string) Option {
+// String is an option with any text as value but the empty one, which an unset variable of a script leaves: it must not
+// pass for an option that was not given.
+func String(to *string, names, arg, text string) Option { return Parsed(to, names, arg, text, filled) }
+
+// Strings is String for an option that may be given again and again; commas are part of a value.
+func Strings(to *[]string, names, arg, text string) Option { return Each(to, names, arg, text, filled) }
+
+// Verbatim is an option with any text as value, for a drop-in whose model decides what an empty one means.
+func Verbatim(to *string, names, arg, text string) Option {
 	return Set(names, arg, text, func(s string) error { *to = s; return nil })
 }
 
-// Strings is an option that may be given again and again; commas are part of a value.
-func Strings(to *[]string, names, arg, text string) Option {
-	return Each(to, names, arg, text, func(s string) (string, error) { return s, nil })
+func filled(s string) (string, error) {
+	if s == "" {
+		return "", errors.New("the value is empty")
+	}
+	return s, nil
 }
 
 // Each is an option that may be given again and again, each text a value of any type.

@@ -111,7 +111,7 @@ func (h *httpClient) setHeaders() error {
 		value = strings.TrimSpace(value)
 		switch {
 		case !ok || !isToken(name):
-			return errors.New("a header is not of the form \"Name: value\"") // which may be the secret: not shown
+			return errors.New("--header: not of the form \"Name: value\"") // which may be the secret: not shown
 		case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
 			return fmt.Errorf("header %s: a control character in its value", name)
 		case http.CanonicalHeaderKey(name) == "Host":
@@ -125,7 +125,7 @@ func (h *httpClient) setHeaders() error {
 		h.setDefault("Content-Type", "application/x-www-form-urlencoded")
 	}
 	if h.o.Auth != "" && !strings.Contains(h.o.Auth, ":") {
-		return errors.New("authentication: no colon between user and password")
+		return errors.New("--auth: no colon between user and password")
 	}
 	return nil
 }

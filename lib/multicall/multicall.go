@@ -94,7 +94,14 @@ func unknownApplet(name string, list []applet.Entry) error {
 		names = append(names, e.Name)
 	}
 	text := fmt.Sprintf("no applet %q", name)
-	if near := nearest(name, names); near != "" {
+	near := nearest(name, names)
+	switch name {
+	case "install", "list", "version":
+		near = "--" + name
+	case "claim", "alive", "kill", "bound":
+		near = "pid-" + name
+	}
+	if near != "" {
 		text += "; did you mean " + near + "?"
 	}
 	return applet.WithHint(applet.Fail(applet.NotFound, "%s", text), "'pidbox --list' prints all applets")

@@ -23,6 +23,7 @@ func (s speller) spell(args []string) ([]string, error) {
 	alone := len(args) == 1
 	commands := s.applet.Operand == applet.Command
 	var words, operands []string
+	ended := 0              // how many operands stand before --
 	var open *applet.Option // the last word, if it is an option whose value can be left out
 	for len(args) > 0 {
 		arg := args[0]
@@ -32,13 +33,14 @@ func (s speller) spell(args []string) ([]string, error) {
 		args = args[1:]
 		switch {
 		case arg == "--":
+			ended = len(operands)
 			operands, args = append(operands, args...), nil
 		case dashed(arg):
 			var err error
 			if words, args, open, err = s.option(arg, alone, words, args); err != nil {
 				return nil, err
 			}
-		case open != nil && s.operand != nil && arg != "" && arg[0] >= '0' && arg[0] <= '9':
+		case open != nil && s.operand != nil && valueOf(open, arg):
 			return nil, applet.Usage("unexpected operand %q; did you mean %s=%s?", arg, words[len(words)-1], arg)
 		default:
 			operands, open = append(operands, arg), nil
@@ -48,8 +50,14 @@ func (s speller) spell(args []string) ([]string, error) {
 		return append(append(words, "--"), operands...), nil
 	}
 	for i, arg := range operands {
-		if !s.operand.Repeat && (i > 0 || s.given(words)) {
+		switch {
+		case s.operand.Repeat:
+		case s.given(words) && i == 0:
 			return nil, applet.Usage("unexpected operand %q: %s is given already", arg, applet.Dashed(longest(s.operand)))
+		case i > 0 && i >= ended && dashed(arg):
+			return nil, applet.Usage("unexpected operand %q: options stand before --", arg)
+		case i > 0:
+			return nil, applet.Usage("unexpected operand %q: one %s is taken, and that is %s", arg, s.operand.Arg, operands[0])
 		}
 		if s.applet.Operands.Check != nil {
 			if err := s.applet.Operands.Check(arg); err != nil {
@@ -59,6 +67,12 @@ func (s speller) spell(args []string) ([]string, error) {
 		words = append(words, applet.Dashed(longest(s.operand))+"="+arg)
 	}
 	return words, nil
+}
+
+// valueOf says whether an operand must have been meant as the value of the option before it, which takes one only behind an
+// equals sign: it is a number, or a word that stands in the option's meaning with the sign.
+func valueOf(o *applet.Option, arg string) bool {
+	return arg != "" && arg[0] >= '0' && arg[0] <= '9' || strings.Contains(o.Text, "--"+longest(o)+"="+arg+" ")
 }
 
 // given says whether words give the option that operands stand for.
@@ -143,13 +157,19 @@ func (s speller) unknown(arg, name string) error {
 		for _, o := range s.options {
 			names = append(names, o.Names...)
 		}
-		near = nearest(name, names)
+		near = nearest(strings.ToLower(name), names)
+	}
+	if near == trusting && !strings.HasPrefix(name, "allow") {
+		near = ""
 	}
 	if len(near) > 1 {
 		text += fmt.Sprintf("; did you mean --%s?", near)
 	}
 	return applet.Usage("%s", text)
 }
+
+// trusting is the option that a hint never brings up: it accepts what a stranger may have made.
+const trusting = "allow-insecure"
 
 // refuse is a usage error, with what is to be written for the option of another program.
 func (s speller) refuse(arg, text string) error {

@@ -1,6 +1,7 @@
 package signals
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -42,7 +43,9 @@ func ParseSchedule(text string) (Schedule, error) {
 	}
 	p := parser{repeat: -1}
 	for i, word := range strings.Split(text, "/") {
-		if err := p.take(word); err != nil {
+		if err := p.take(word); errors.Is(err, errSlashes) {
+			return nil, fmt.Errorf("schedule %q: %w", text, err)
+		} else if err != nil {
 			return nil, fmt.Errorf("schedule %q: step %d: %w", text, i+1, err)
 		}
 	}
@@ -51,6 +54,9 @@ func ParseSchedule(text string) (Schedule, error) {
 	}
 	return p.steps, nil
 }
+
+// errSlashes is of a step that has another mark between its parts.
+var errSlashes = errors.New("signals and waits stand in turn, with slashes between them: TERM/20/KILL/5")
 
 type parser struct {
 	steps  Schedule
@@ -75,6 +81,9 @@ func (p *parser) take(word string) error {
 	name := strings.TrimPrefix(word, "-")
 	sig, err := Parse(name)
 	if err != nil {
+		if strings.ContainsAny(word, ",:; ") {
+			return errSlashes
+		}
 		return fmt.Errorf("%q is neither a signal such as TERM nor a wait such as 20 or 500ms", word)
 	}
 	p.steps = append(p.steps, Step{Signal: sig, Forever: len(p.steps) == p.repeat})
