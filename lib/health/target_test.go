@@ -78,10 +78,10 @@ func TestStatuses(t *testing.T) {
 
 func TestBadOptionsDoNotShowSecrets(t *testing.T) {
 	for want, o := range map[string]Options{
-		`--header: not of the form "Name: value"`:                                                            {Headers: []string{"my secret"}},
-		`header X-Token: a control character in its value`:                                                     {Headers: []string{"X-Token: se\ncret"}},
-		`--auth: no colon between user and password`:                                                   {Auth: "secret"},
-		`"G T" is not an HTTP method`:                                                                          {Method: "G T"},
+		`--header: not of the form "Name: value"`:          {Headers: []string{"my secret"}},
+		`header X-Token: a control character in its value`: {Headers: []string{"X-Token: se\ncret"}},
+		`--auth: no colon between user and password`:       {Auth: "secret"},
+		`"G T" is not an HTTP method`:                      {Method: "G T"},
 		`socket ` + strings.Repeat("x", 108) + `: the path is longer than the 107 bytes of a socket's address`: {UnixSocket: strings.Repeat("x", 108)},
 	} {
 		if _, err := Parse("http://a/", o); err == nil || err.Error() != want {
