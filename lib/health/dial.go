@@ -68,7 +68,7 @@ func dialBy(names resolver) dialFunc {
 			return conn, nil
 		}
 		connect := func(ctx context.Context, address string) (net.Conn, error) {
-			attempt.is(noConnection)
+			attempt.dials(address)
 			return (&net.Dialer{KeepAlive: -1}).DialContext(ctx, network, address)
 		}
 		if network != "tcp" {
@@ -119,7 +119,9 @@ func (a *attempt) here(addresses []netip.AddrPort) (conn net.Conn, err error) {
 			return conn, nil
 		}
 	}
-	a.is(noConnection)
+	for _, to := range addresses {
+		a.dials(to.String())
+	}
 	for _, to := range addresses {
 		if !to.Addr().Unmap().IsLoopback() {
 			return nil, errors.ErrUnsupported

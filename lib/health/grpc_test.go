@@ -6,9 +6,11 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -205,4 +207,33 @@ func TestHTTP2(t *testing.T) {
 		t.Log(check, got)
 	}
 	wantAnswer(t, mustParse(t, "h2c://a/b?token=secret", Options{}).String(), "h2c://a/b")
+}
+
+// A server of HTTP/2 that goes away before each answer has taken connections, and has not answered.
+func TestGoingAway(t *testing.T) {
+	t.Parallel()
+	l := listen(t, "tcp", "127.0.0.1:0")
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			settings, goAway := "\x00\x00\x00\x04\x00\x00\x00\x00\x00", "\x00\x00\x08\x07\x00\x00\x00\x00\x00"+strings.Repeat("\x00", 8)
+			_, _ = conn.Write([]byte(settings + goAway))
+			go func() { _, _ = io.Copy(io.Discard, conn); conn.Close() }()
+		}
+	}()
+	for _, scheme := range []string{"grpc", "h2c"} {
+		check, err := Parse(scheme+"://"+l.Addr().String(), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		err = check.Check(ctx)
+		cancel()
+		if err == nil || errors.Is(err, ErrNotAsked) || !strings.HasPrefix(err.Error(), "no answer in") {
+			t.Errorf("%s: %v", scheme, err)
+		}
+	}
 }

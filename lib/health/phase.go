@@ -57,6 +57,19 @@ func (a *attempt) is(text string) {
 	a.text = text
 }
 
+// dials notes that a connection is made, unless there was one to that address already: a server of HTTP/2 that goes away
+// (GOAWAY) before it answers is asked again by net/http, and what is missing still is the answer.
+func (a *attempt) dials(address string) {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.address != address {
+		a.text = noConnection
+	}
+}
+
 // met notes the first connection, and gives it back.
 func (a *attempt) met(conn net.Conn, network, address string) net.Conn {
 	if a == nil || conn == nil {

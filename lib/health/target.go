@@ -56,6 +56,9 @@ func (h *httpClient) parse(s string) (Check, error) {
 	case "unix":
 		return h.unixTarget(strings.TrimPrefix(rest, "//"))
 	case "file":
+		if local, is := strings.CutPrefix(rest, "//localhost/"); is { // RFC 8089
+			rest = "/" + local
+		}
 		return fileTarget(strings.TrimPrefix(rest, "//"))
 	case "exec":
 		return shell(rest)
