@@ -59,7 +59,7 @@ deps: ## install the programs that the tests run (root, Debian); elsewhere name 
 #   cluster     real clusters of etcd, redis and PostgreSQL, broken in every way, and the report in a browser; 35 minutes, root, and the
 #               Go module proxy; writes packaging/docs/etcd.md and verdicts.md
 #   listen      haproxy and gunicorn under keep-alive --listen, killed in turn with it, under 1,000 connections a second; four minutes
-#   systemd     a real systemd, in a container, runs a service through daemonize; two minutes (root)
+#   systemd     a real systemd, in a container, runs a service through daemonize, and one through keep-alive; two minutes (root)
 #   arm64       the core of the tests, and the tour, on arm64 and armhf under qemu-user; three minutes
 #   core        the build core on riscv64, mips, mipsel and i386 under qemu-user: the tour; five minutes
 #   dropins     start-stop-daemon beside dpkg's, under the init scripts of sixteen services, and the functions for scripts; twenty minutes (root)

@@ -84,6 +84,8 @@ func keepAlive() *applet.Applet {
 		Statuses: keepAliveStatuses(),
 		Environment: []applet.Item{
 			{Name: "NOTIFY_SOCKET", Text: "with --notify, where READY=1 and STOPPING=1 go; COMMAND does not see it"},
+			{Name: "WATCHDOG_USEC, WATCHDOG_PID", Text: `with --notify, how often the service manager wants WATCHDOG=1 of keep-alive itself, which
+				sends it twice as often; COMMAND does not see them`},
 			{Name: "PATH", Text: "where COMMAND is looked for"},
 			{Name: "LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES", Text: "set for COMMAND by --listen, and read by --listen fds; see sd_listen_fds(3)"},
 		},

@@ -80,7 +80,7 @@ func (p program) environment() (env, given []string, err error) {
 	inherited := os.Environ()
 	if p.notify {
 		inherited = slices.DeleteFunc(inherited, func(kv string) bool {
-			return strings.HasPrefix(kv, "NOTIFY_SOCKET=")
+			return strings.HasPrefix(kv, "NOTIFY_SOCKET=") || strings.HasPrefix(kv, "WATCHDOG_")
 		})
 	}
 	inherited = c.User.Environ(inherited)

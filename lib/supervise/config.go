@@ -11,6 +11,7 @@ import (
 
 	"pidbox/lib/child"
 	"pidbox/lib/health"
+	"pidbox/lib/notify"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
 	"pidbox/lib/ready"
@@ -76,7 +77,7 @@ func (c Config) supervisor() (_ *Supervisor, close func(), err error) {
 	}
 	if socket := os.Getenv("NOTIFY_SOCKET"); c.Notify && socket != "" {
 		n := newNotices(socket, log.Logger)
-		s.Ready, s.Ending = n.ready, n.ending
+		s.Ready, s.Ending, s.Beat, s.Pulse = n.ready, n.ending, n.beat, notify.Watchdog()/2
 		close = func() { n.Close(); log.close() }
 	}
 	return s, close, nil

@@ -37,6 +37,7 @@ type fake struct {
 	release    chan struct{}
 	shows      bool        // children have events
 	stops      []time.Time // when each stop began
+	scarce     int         // so many stops find no descriptor
 	heirs      int         // so many that exit leave another one in their place
 	looks      time.Duration
 }
@@ -137,6 +138,9 @@ func (r *run) Signal(sig syscall.Signal) error {
 
 func (r *run) Stop(_ signals.Schedule, begun func(), hasten <-chan struct{}) error {
 	r.of.stops = append(r.of.stops, time.Now())
+	if len(r.of.stops) <= r.of.scarce {
+		return syscall.EMFILE
+	}
 	if !over(r) {
 		time.Sleep(r.of.finds)
 		begun()

@@ -34,6 +34,7 @@ type loop struct {
 	cancel   func()      // aborts the start
 	results  chan result // of the start or the stop that is under way
 	timer    *time.Timer
+	pulse    <-chan time.Time // nil: nobody wants to know that this loop runs
 
 	child   Child
 	other   bool   // it runs another command, and is stopped for that
@@ -88,6 +89,11 @@ func (s *Supervisor) Run() (Outcome, error) {
 	defer close(s.over)
 	l := &loop{Supervisor: s, first: true, results: make(chan result, 1), timer: time.NewTimer(0), uncheck: func() {}}
 	l.timer.Stop()
+	if l.Pulse > 0 {
+		pulse := time.NewTicker(l.Pulse)
+		defer pulse.Stop()
+		l.pulse = pulse.C
+	}
 	table := table()
 	for l.phase = l.starting(true); l.phase != done; {
 		h := l.wait()
@@ -119,6 +125,8 @@ func (l *loop) wait() happening {
 			return happening{event: r.event, result: r}
 		case <-l.timer.C:
 			return happening{event: due}
+		case <-l.pulse:
+			l.Beat()
 		case <-ended:
 			return happening{event: exited}
 		case c := <-checks:

@@ -17,6 +17,8 @@ func (n notices) ready() { _, _ = n.Write([]byte(readyState)) }
 
 func (n notices) ending() { _, _ = n.Write([]byte("STOPPING=1")) }
 
+func (n notices) beat() { _, _ = n.Write([]byte("WATCHDOG=1")) }
+
 const readyState = "READY=1"
 
 // manager is the service manager as a writer of states.

@@ -140,6 +140,8 @@ type Supervisor struct {
 	Log      *journal.Logger
 	Ready    func() // called once, when the first child is ready (and healthy, if that is checked)
 	Ending   func() // called when the stop that was asked for begins
+	Beat     func() // called every Pulse by the loop, so that it shows that this is not stuck
+	Pulse    time.Duration
 
 	Sweep  func(begun func(), hasten <-chan struct{}) error // ends what a PID 1 has left beside the child; nil: nothing
 	Advice string                                           // for a command that puts itself into the background
