@@ -58,13 +58,14 @@ deps: ## install the programs that the tests run (root, Debian); elsewhere name 
 #   supervisor  keep-alive in the numbers of its contract: 1,000 kills, 10,000 crashes, 200 at once; three minutes
 #   cluster     real clusters of etcd, redis and PostgreSQL, broken in every way, and the report in a browser; 35 minutes, root, and the
 #               Go module proxy; writes packaging/docs/etcd.md and verdicts.md
+#   bound       pid-bound in 1,000 rounds of forks and kills for each scope, and killed at each of its system calls; two hours (root)
 #   listen      haproxy and gunicorn under keep-alive --listen, killed in turn with it, under 1,000 connections a second; four minutes
 #   systemd     a real systemd, in a container, runs a service through daemonize, and one through keep-alive; two minutes (root)
 #   arm64       the core of the tests, and the tour, on arm64 and armhf under qemu-user; three minutes
 #   core        the build core on riscv64, mips, mipsel and i386 under qemu-user: the tour; five minutes
 #   dropins     start-stop-daemon beside dpkg's, under the init scripts of sixteen services, and the functions for scripts; twenty minutes (root)
 #   packages    releases in a Debian made for that, and arm64; five minutes (root)
-test-%: build ## PLACE: supervisor, cluster, listen, systemd, arm64, core, dropins, packages; minutes each
+test-%: build ## PLACE: supervisor, cluster, bound, listen, systemd, arm64, core, dropins, packages; minutes each
 	packaging/test-$* ./$(BINARY)
 
 test-supervisor test-cluster test-listen: test-%:
@@ -74,6 +75,9 @@ test-supervisor test-cluster test-listen: test-%:
 TESTS-supervisor = Supervisor
 TESTS-cluster = Fault(Cluster|ToyStore)
 TESTS-listen = ListenServers
+
+test-bound:
+	BOUND_ROUNDS=1000 BOUND_ALL=1 $(GOTEST) -timeout 12h -v -tags $(TAGS) -run '^TestBound' ./testscripts
 
 test-packages: test-arm64
 

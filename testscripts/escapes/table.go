@@ -2,7 +2,10 @@
 
 package main
 
-import "os"
+import (
+	"os"
+	"os/exec"
+)
 
 const head = `# What a command leaves behind, beside other tools
 
@@ -49,7 +52,11 @@ func tools(pidbox string) []tool {
 		{name: "prlimit", args: []string{"prlimit", "--nproc=10000"}},
 		{name: "setpriv --pdeathsig", args: []string{"setpriv", "--pdeathsig", "KILL"}},
 		{name: "unshare --kill-child", args: []string{"unshare", "--pid", "--fork", "--mount-proc", "--kill-child"}},
+		{name: "sh and waitpid", args: []string{"sh", "-c", `"$@" & exec waitpid $!`, "sh"}},
 		{name: "systemd-run --scope", args: []string{"systemd-run", "--quiet", "--scope"}},
+	}
+	if _, err := exec.LookPath("waitpid"); err != nil { // util-linux 2.39 and later
+		all[len(all)-2].cannot = "not measured: there is no waitpid here"
 	}
 	if _, err := os.Stat("/run/systemd/system"); err != nil {
 		all[len(all)-1].cannot = "not measured: there is no systemd here"
