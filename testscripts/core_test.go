@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -46,6 +47,19 @@ func TestCore(t *testing.T) {
 		}
 	}
 	sh(t, "..", "packaging/demo", pidbox)
+}
+
+// What is not linked into core: each of these packages costs it a twentieth of its size or more, with what it brings along.
+func TestCoreIsWithout(t *testing.T) {
+	out := sh(t, "..", "make", "-n", "build", "APPLETS=core")
+	_, tags, _ := strings.Cut(out, "-tags ")
+	tags, _, _ = strings.Cut(tags, " ")
+	linked := strings.Fields(sh(t, "..", "go", "list", "-deps", "-tags", tags, "."))
+	for _, heavy := range []string{"crypto/rand", "crypto/sha256", "crypto/tls", "encoding/json", "log/slog", "math/big", "net/http", "os/exec", "os/user", "regexp", "text/template", "github.com/urfave/cli/v2"} {
+		if slices.Contains(linked, heavy) {
+			t.Errorf("%s is in core", heavy)
+		}
+	}
 }
 
 // Make says which names it does not know, and knows no build of nothing.

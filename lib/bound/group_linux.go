@@ -2,12 +2,10 @@ package bound
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -16,6 +14,7 @@ import (
 	"pidbox/lib/cgroup"
 	"pidbox/lib/child"
 	"pidbox/lib/proc"
+	"pidbox/lib/random"
 	"pidbox/lib/spawn"
 )
 
@@ -36,7 +35,7 @@ const prefix = "pid-bound-"
 
 func newGroup(k keeping) (_ *group, err error) {
 	g := &group{keeping: k}
-	if g.Group, err = cgroup.MakeKillable(fmt.Sprintf("%s%d-%s", prefix, os.Getpid(), strings.ToLower(rand.Text()[:8]))); err != nil {
+	if g.Group, err = cgroup.MakeKillable(fmt.Sprintf("%s%d-%s", prefix, os.Getpid(), random.Text(4))); err != nil {
 		return nil, err
 	}
 	defer func() {
