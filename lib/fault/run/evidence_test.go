@@ -111,9 +111,21 @@ func TestLimits(t *testing.T) {
 	if !errors.Is(err, context.DeadlineExceeded) || strings.Join(r.NotRun, ", ") != "round 1 b, rounds 2 to 3" {
 		t.Errorf("error %v, not run %q", err, r.NotRun)
 	}
-	r, err = Run(context.Background(), newCluster(t).plan("cases: [{fault: none}]"), Options{For: 300 * time.Millisecond})
-	if err != nil || len(r.Cases) < 2 {
-		t.Errorf("error %v, %d cases", err, len(r.Cases))
+	r, err = Run(context.Background(), newCluster(t).plan("cases: [{fault: none}]"), Options{For: 1})
+	if err != nil || len(r.Cases) != 1 {
+		t.Errorf("error %v, %d cases in a nanosecond", err, len(r.Cases))
+	}
+	begun := filepath.Join(t.TempDir(), "begun")
+	third, reached := context.WithCancel(context.Background())
+	again := newCluster(t).plan("check: {exec: 'echo >>" + begun + "'}\ncases: [{fault: none}]")
+	go func() {
+		defer reached()
+		for text := []byte(nil); len(text) < 3; time.Sleep(time.Millisecond) {
+			text, _ = os.ReadFile(begun)
+		}
+	}()
+	if r, err = Run(third, again, Options{For: time.Hour}); len(r.Cases) < 2 {
+		t.Errorf("error %v, %d cases before the third check", err, len(r.Cases))
 	}
 }
 

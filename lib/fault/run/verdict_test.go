@@ -18,6 +18,7 @@ import (
 
 // A cluster has recovered once all of its members have. One that stays ill after the heal fails the case.
 func TestRecoveryIsOfAllMembers(t *testing.T) {
+	t.Parallel()
 	w, ill := newCluster(t), filepath.Join(t.TempDir(), "ill")
 	w.head = strings.Replace(w.head, "[192.0.2.3], health: {exec: 'true'}", "[192.0.2.3], health: {exec: 'test ! -e "+ill+"'}", 1)
 	w.members[1].bend = func(order string, _ *fault.Status) (int, error) {
@@ -29,8 +30,8 @@ func TestRecoveryIsOfAllMembers(t *testing.T) {
 		}
 		return 0, nil
 	}
-	got := w.one("on_failure: {archive: true}\ncases: [{fault: kill, on: m2, recover: 5s}]")
-	if got.Outcome != report.Fail || !strings.HasPrefix(got.Reason, "after the fault: not healthy within 5s: m3") {
+	got := w.one("on_failure: {archive: true}\ncases: [{fault: kill, on: m2, recover: 20s}]")
+	if got.Outcome != report.Fail || !strings.HasPrefix(got.Reason, "after the fault: not healthy within 20s: m3") {
 		t.Errorf("got %s %q", got.Outcome, got.Reason)
 	}
 }
