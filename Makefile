@@ -56,7 +56,7 @@ deps: ## install the programs that the tests run (root, Debian); elsewhere name 
 
 # At each PLACE pidbox is put to the test at length:
 #   supervisor  keep-alive in the numbers of its contract: 1,000 kills, 10,000 crashes, 200 at once; three minutes
-#   cluster     real clusters of etcd, redis and PostgreSQL, broken in every way, and the report in a browser; 35 minutes, root, and the
+#   cluster     real clusters of etcd, redis, NATS and PostgreSQL, broken in every way, and the report in a browser; 35 minutes, root, and the
 #               Go module proxy; writes packaging/docs/etcd.md and verdicts.md
 #   bound       pid-bound in 1,000 rounds of forks and kills for each scope, and killed at each of its system calls; two hours (root)
 #   listen      haproxy and gunicorn under keep-alive --listen, killed in turn with it, under 1,000 connections a second; four minutes

@@ -93,7 +93,7 @@ func faultTester() *applet.Applet {
 			DIR of --evidence has explored.yaml, the plan of all that was drawn, and shrunk.yaml, that of the smallest case that
 			fails; both run again with fault-tester run.
 
-			A case has: name; fault (kill, stop, pause, wipe, isolate, partition, slow, rate, loss, reset, reorder, garble, fill, power, corrupt, eio, enospc, slow-fsync, exec,
+			A case has: name; fault (kill, stop, pause, wipe, isolate, partition, slow, rate, loss, reset, reorder, garble, duplicate, fill, power, corrupt, eio, enospc, slow-fsync, exec,
 			none); on (one,
 			follower, leader, minority, majority, all, zone, or names); shape of a partition (halves, ring, bridge, zones), or its sides or links (lists
 			of names); from (members, clients, all); hold, or until
@@ -132,7 +132,7 @@ func faultTester() *applet.Applet {
 			applet.Duration(&o.hold, "hold", "D", "do: how long the fault lasts (default 5s); 0 for a stop that stays"),
 			applet.Duration(&o.delay, "delay", "D", "do slow, reorder, slow-fsync: delay packets, or fsync, by D"),
 			applet.Duration(&o.jitter, "jitter", "D", "do slow, slow-fsync: vary the delay by up to D"),
-			applet.Parsed(&o.percent, "percent", "P", "do loss, reorder, garble, eio, enospc, slow-fsync: P percent of the packets, or operations", applet.Fraction(100)),
+			applet.Parsed(&o.percent, "percent", "P", "do loss, reorder, garble, duplicate, eio, enospc, slow-fsync: P percent of the packets, or operations", applet.Fraction(100)),
 			applet.Parsed(&o.rate, "rate", "BYTES", "do rate: allow BYTES per second, for example 64KiB", plan.ParseSize),
 			applet.Parsed(&o.leave, "leave", "BYTES", "do fill: leave BYTES free", plan.ParseSize),
 			applet.String(&o.variant, "variant", "NAME", "do: start the member by this variant that its agent has"),

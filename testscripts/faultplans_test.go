@@ -5,6 +5,7 @@ package testscripts
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"os/user"
 	"path/filepath"
 	"strconv"
@@ -97,4 +98,80 @@ func (w *world) verdict(name, claim, plan string, cases []report.Case) {
 		}
 	}
 	planted(w.T, name, claim, plan, strings.Join(some, ", "))
+}
+
+// NATS JetStream keeps what it has acknowledged while members are killed; reads that any member may answer are caught as old,
+// and so is what it says yes to before it is on a disk.
+func TestFaultClusterNATS(t *testing.T) {
+	server := builtNATS(t)
+	for _, one := range []struct {
+		name, pattern string
+		replace       []string
+		want          int
+	}{
+		{"NATS JetStream, reads of the leader", "kill-one", nil, 0},
+		{"NATS JetStream, reads of any member", "none", []string{"load: [[natsload,", "load: [[natsload, -direct,"}, 1},
+		{"NATS JetStream, power lost", "power-all", nil, 1},
+	} {
+		t.Run(one.name, func(t *testing.T) {
+			w := newWorld(t)
+			build := exec.Command("go", "build", "-o", filepath.Join(w.dir, "bin", "natsload"), "../packaging/examples/natsload")
+			if out, err := build.CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			w.env = []string{"PATH=" + filepath.Join(w.dir, "bin") + ":" + os.Getenv("PATH")}
+			w.options = func(int) []string { return []string{"--disk"} }
+			w.start(func(i int) []string {
+				at := func(port, member int) string { return fmt.Sprintf("nats://10.77.0.%d:%d", member, port) }
+				return []string{server, "-n", fmt.Sprint("m", i), "-a", fmt.Sprint("10.77.0.", i), "-m", "8222", "-js", "-sd", w.path("/data", i),
+					"--cluster_name", "c", "--cluster", at(6222, i), "--routes", at(6222, i%3+1) + "," + at(6222, (i+1)%3+1)}
+			})
+			w.electNATS()
+			cases, _ := w.run(one.want, "-c", w.plan("nats.yaml", one.replace...), "--case", one.pattern)
+			w.verdict(one.name, "each key is a register", "nats.yaml, "+one.pattern, cases)
+			for _, c := range cases {
+				if one.want == 1 && !strings.Contains(c.Reason, "not a history of register") {
+					t.Errorf("it failed for another reason: %+v", c)
+				}
+			}
+		})
+	}
+}
+
+// electNATS waits until the members have found each other, and starts them again if they do not: of three that begin at one
+// moment it happens that none ever leads.
+func (w *world) electNATS() {
+	w.Helper()
+	all := []string{"wait-healthy", "-q", "--timeout", "30s"}
+	for i := 1; i <= 3; i++ {
+		all = append(all, "--url", fmt.Sprintf("http://10.77.0.%d:8222/healthz", i))
+	}
+	w.until("NATS has a leader", func() bool {
+		if w.cmd(w.bridge, all...).Run() == nil {
+			return true
+		}
+		w.Log("it did not elect a leader")
+		for i := 1; i <= 3; i++ {
+			if _, err := unixRequest(w.path(".sock", i), "POST", "/v1/restart", "{}"); err != nil {
+				w.Fatal(err)
+			}
+		}
+		return false
+	})
+}
+
+// builtNATS is a server that the Go module proxy has the sources of.
+func builtNATS(t *testing.T) string {
+	t.Helper()
+	if server := os.Getenv("NATS_BUILT"); server != "" { // by an earlier run
+		return server
+	}
+	dir := t.TempDir()
+	cmd := exec.Command("go", "install", "github.com/nats-io/nats-server/v2@v2.10.22")
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "CGO_ENABLED=0", "GOBIN="+dir, "GOFLAGS=")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Logf("%v: %s", err, out)
+		missing(t, "nats-server from the Go module proxy")
+	}
+	return filepath.Join(dir, "nats-server")
 }

@@ -28,14 +28,15 @@ type Kind string
 
 // The kinds of faults.
 const (
-	Drop    Kind = "drop"    // packets to and from peers vanish
-	Loss    Kind = "loss"    // a percentage of them does
-	Slow    Kind = "slow"    // they are delayed
-	Rate    Kind = "rate"    // those above so many bytes a second vanish
-	Reset   Kind = "reset"   // TCP connections are reset, and other packets vanish
-	Reorder Kind = "reorder" // a percentage comes later than those behind it, by the delay
-	Garble  Kind = "garble"  // a percentage comes with a byte that is wrong
-	Fill    Kind = "fill"    // the file system of the member's directory is full
+	Drop    Kind = "drop"      // packets to and from peers vanish
+	Loss    Kind = "loss"      // a percentage of them does
+	Slow    Kind = "slow"      // they are delayed
+	Rate    Kind = "rate"      // those above so many bytes a second vanish
+	Reset   Kind = "reset"     // TCP connections are reset, and other packets vanish
+	Reorder Kind = "reorder"   // a percentage comes later than those behind it, by the delay
+	Garble  Kind = "garble"    // a percentage comes with a byte that is wrong
+	Repeat  Kind = "duplicate" // a percentage comes twice
+	Fill    Kind = "fill"      // the file system of the member's directory is full
 
 	EIO      Kind = "eio"        // operations on its files fail
 	NoSpace  Kind = "enospc"     // what takes space in its directory fails
@@ -47,7 +48,7 @@ const Power Kind = "power"
 
 // Kinds lists the kinds in the order in which they are told.
 func Kinds() []Kind {
-	return []Kind{Drop, Loss, Slow, Rate, Reset, Reorder, Garble, Fill, EIO, NoSpace, SlowSync}
+	return []Kind{Drop, Loss, Slow, Rate, Reset, Reorder, Garble, Repeat, Fill, EIO, NoSpace, SlowSync}
 }
 
 // Direction says which packets a network fault meets, seen from the member.

@@ -30,7 +30,9 @@ type Rule struct {
 // OnReceipt says that a fault works on packets that are received only. A packet that is held on its way out stays charged to
 // its socket, and TCP sends no more than a few of those: a delay there is a limit of bandwidth, 0.3 MB/s where there were 44
 // to 116.
-func OnReceipt(k fault.Kind) bool { return k == fault.Slow || k == fault.Reorder || k == fault.Garble }
+func OnReceipt(k fault.Kind) bool {
+	return k == fault.Slow || k == fault.Reorder || k == fault.Garble || k == fault.Repeat
+}
 
 // Parse checks a network fault and its numbers.
 func Parse(s fault.Spec) (Rule, error) {
@@ -45,9 +47,9 @@ func Parse(s fault.Spec) (Rule, error) {
 	}
 	switch s.Kind {
 	case fault.Drop, fault.Reset:
-	case fault.Garble:
+	case fault.Garble, fault.Repeat:
 		if !(s.Percent >= 0.01 && s.Percent <= 100) {
-			return r, fmt.Errorf("garble of %v percent is not within 0.01 to 100", s.Percent)
+			return r, fmt.Errorf("%s of %v percent is not within 0.01 to 100", s.Kind, s.Percent)
 		}
 	case fault.Reorder:
 		if !(s.Percent >= 0.01 && s.Percent <= 99) {

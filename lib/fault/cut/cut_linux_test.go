@@ -340,7 +340,7 @@ func TestReorderAndGarble(t *testing.T) {
 	if n := ping(10, short); n != 0 {
 		t.Errorf("%d of 10 garbled packets came back whole", n)
 	}
-	for _, k := range []fault.Kind{fault.Slow, fault.Reorder, fault.Garble} {
+	for _, k := range []fault.Kind{fault.Slow, fault.Reorder, fault.Garble, fault.Repeat} {
 		if _, err := Parse(fault.Spec{Kind: k, Direction: fault.Out, Percent: 5, Delay: 1, Peers: []string{"10.0.0.1"}, Hold: fault.Duration(time.Second)}); err == nil {
 			t.Errorf("%s on the way out is not refused", k)
 		}
@@ -379,4 +379,50 @@ func TestOwnPortPasses(t *testing.T) {
 	if timeout, ok := err.(net.Error); !ok || !timeout.Timeout() {
 		t.Errorf("another port is not cut: %v %v", other, err)
 	}
+}
+
+// Packets that are repeated come twice, by IPv4 and IPv6, and once again when that is healed. A connection is none the worse.
+func TestRepeat(t *testing.T) {
+	world(t)
+	run(t, "ip link set lo up")
+	table := open(t)
+	put(t, table, "a", fault.Spec{Kind: fault.Repeat, Percent: 100})
+	for _, to := range []string{"10.9.0.2:7", "[fd09::2]:7"} {
+		if n := answersTo(t, to, 2); n != 2 {
+			t.Errorf("%s: %d answers to one packet", to, n)
+		}
+	}
+	if n, _, err := table.Count("a"); n < 2 || n > 20 || err != nil { // and a few of the neighbours
+		t.Errorf("counted %d packets, error %v", n, err)
+	}
+	if err := table.Remove("a"); err != nil {
+		t.Fatal(err)
+	}
+	if n := answersTo(t, "10.9.0.2:7", 2); n != 1 {
+		t.Errorf("healed, and %d answers to one packet", n)
+	}
+}
+
+// answersTo sends one packet and counts what comes back, up to some: waiting long for the first, and not for more than there may be.
+func answersTo(t *testing.T, to string, most int) (n int) {
+	t.Helper()
+	c, err := net.Dial("udp", to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	wait := long
+	for n < most {
+		_ = c.SetReadDeadline(time.Now().Add(wait))
+		if _, err := c.Read(make([]byte, 8)); err != nil {
+			break
+		}
+		if n++; most > 1 && n == most-1 {
+			wait = 2 * time.Second
+		}
+	}
+	return n
 }

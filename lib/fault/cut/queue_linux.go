@@ -28,6 +28,7 @@ type queue struct {
 	jitter time.Duration
 	part   float64 // of the packets, to be reordered or garbled; 0: all are delayed
 	garble bool
+	copies *copies // of a fault that repeats packets, else nil
 	held   chan held
 	done   sync.WaitGroup
 }
@@ -62,6 +63,12 @@ func (t *Table) listen(r Rule) (*queue, error) {
 	}
 	q := &queue{conn: conn, delay: time.Duration(r.Delay), jitter: time.Duration(r.Jitter),
 		part: r.Percent / 100, garble: r.Kind == fault.Garble, held: make(chan held, queueLength)}
+	if r.Kind == fault.Repeat {
+		if q.copies, err = t.openCopies(); err != nil {
+			conn.Close()
+			return nil, err
+		}
+	}
 	start := rand.N(uint16(1 << 14)) // others in this namespace use low numbers
 	for i := range uint16(64) {
 		q.number = 1<<15 + start + i
@@ -72,7 +79,7 @@ func (t *Table) listen(r Rule) (*queue, error) {
 	}
 	if err == nil {
 		params := []byte{0, 0, 0, 0, copyHeader} // no bytes of the packet
-		if q.garble {
+		if q.garble || q.copies != nil {
 			params = []byte{0, 0, 0xff, 0xff, copyPacket}
 		}
 		err = q.configure(configParams, params)
@@ -85,6 +92,7 @@ func (t *Table) listen(r Rule) (*queue, error) {
 	}
 	if err != nil {
 		conn.Close()
+		q.copies.close()
 		return nil, fmt.Errorf("nfqueue: %w", err)
 	}
 	_ = conn.SetReadBuffer(4 << 20) // best effort: a full buffer drops packets
@@ -152,6 +160,9 @@ func (q *queue) take(attrs []netlink.Attribute) {
 		q.pass(id, nil)
 	case q.garble:
 		q.pass(id, garbled(data))
+	case q.copies != nil:
+		q.pass(id, nil)
+		q.copies.send(data)
 	default:
 		wait := q.delay
 		if q.jitter > 0 {
@@ -198,7 +209,10 @@ func (q *queue) pass(id uint32, data []byte) {
 func (q *queue) close() {
 	if q != nil {
 		q.conn.Close()
-		go q.done.Wait() // what is due later wakes, fails to send, and ends
+		go func() {
+			q.done.Wait() // what is due later wakes, fails to send, and ends
+			q.copies.close()
+		}()
 	}
 }
 

@@ -62,6 +62,9 @@ func (t *Table) add(c *nftables.Conn, table *nftables.Table, id string, r Rule, 
 		if r.Kind == fault.Reset {
 			c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: resets()})
 		}
+		if r.Kind == fault.Repeat {
+			c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: repeats()})
+		}
 		for i, v := range versions() {
 			if r.Kind == fault.Reset {
 				c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: append(match(v, sets[i], in), reset(id)...)})
@@ -133,6 +136,15 @@ func resets() []expr.Any {
 	}
 }
 
+// repeats are the second copies, which are told by a mark and are not met again.
+func repeats() []expr.Any {
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyMARK, Register: 1},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: binaryutil.NativeEndian.PutUint32(repeatMark)},
+		&expr.Verdict{Kind: expr.VerdictAccept},
+	}
+}
+
 // reset answers a packet of TCP as if its connection were not known.
 func reset(id string) []expr.Any {
 	return []expr.Any{
@@ -159,7 +171,7 @@ func (t *Table) action(id string, r Rule, q *queue) []expr.Any {
 		burst := uint32(min(max(r.Rate/10, 16<<10), 1<<30))
 		return append([]expr.Any{&expr.Limit{Type: expr.LimitTypePktBytes, Rate: r.Rate, Over: true,
 			Unit: expr.LimitTimeSecond, Burst: burst}}, drop...)
-	case fault.Slow, fault.Reorder, fault.Garble:
+	case fault.Slow, fault.Reorder, fault.Garble, fault.Repeat:
 		return []expr.Any{count, t.targets.expr(q)}
 	}
 	return drop

@@ -176,7 +176,7 @@ func (t *Table) Unsupported() map[fault.Kind]string {
 	defer t.mu.Unlock()
 	probe := &nftables.Table{Family: nftables.TableFamilyINet, Name: t.name + "_probe"}
 	not := map[fault.Kind]string{}
-	for _, k := range []fault.Kind{fault.Drop, fault.Loss, fault.Slow, fault.Rate, fault.Reset, fault.Reorder, fault.Garble} {
+	for _, k := range []fault.Kind{fault.Drop, fault.Loss, fault.Slow, fault.Rate, fault.Reset, fault.Reorder, fault.Garble, fault.Repeat} {
 		r, err := Parse(fault.Spec{Kind: k, Peers: []string{"192.0.2.1"}, Percent: 50, Rate: 1 << 20,
 			Delay: fault.Duration(time.Millisecond), Hold: fault.Duration(time.Second)})
 		var q *queue

@@ -30,7 +30,7 @@ func (*Table) Count(string) (packets, bytes uint64, err error) { return 0, 0, ni
 // Unsupported names every network fault.
 func (*Table) Unsupported() map[fault.Kind]string {
 	not := map[fault.Kind]string{}
-	for _, k := range []fault.Kind{fault.Drop, fault.Loss, fault.Slow, fault.Rate, fault.Reset, fault.Reorder, fault.Garble} {
+	for _, k := range []fault.Kind{fault.Drop, fault.Loss, fault.Slow, fault.Rate, fault.Reset, fault.Reorder, fault.Garble, fault.Repeat} {
 		not[k] = "needs Linux"
 	}
 	return not

@@ -126,6 +126,8 @@ func (s *schedule) add(f, role string, after time.Duration) {
 		c.Delay = span(50*time.Millisecond + time.Duration(s.rand.Int64N(int64(450*time.Millisecond))))
 	case plan.Reorder:
 		c.Delay, c.Percent = span(50*time.Millisecond), 30
+	case plan.Duplicate:
+		c.Percent = 30
 	case plan.Loss:
 		c.Percent = float64(10 + s.rand.IntN(41))
 	}
@@ -205,7 +207,7 @@ func Faults(p *plan.Plan, statuses map[string]fault.Status) []string {
 		}
 	}
 	reached := len(p.Members) > 1 && !slices.ContainsFunc(p.Members, func(m plan.Member) bool { return len(m.Addresses) == 0 })
-	for _, f := range []string{plan.Isolate, plan.Slow, plan.Loss, plan.Reset, plan.Reorder} {
+	for _, f := range []string{plan.Isolate, plan.Slow, plan.Loss, plan.Reset, plan.Reorder, plan.Duplicate} {
 		kind := fault.Kind(f)
 		if f == plan.Isolate {
 			kind = fault.Drop

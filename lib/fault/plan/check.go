@@ -235,7 +235,7 @@ func checkParameters(here string, c Case) *flaw {
 		said  bool
 		fault string
 	}{
-		{"percent", c.Percent != 0 && !OnDisk(c.Fault) && c.Fault != Reorder && c.Fault != Garble, Loss},
+		{"percent", c.Percent != 0 && !OnDisk(c.Fault) && c.Fault != Reorder && c.Fault != Garble && c.Fault != Duplicate, Loss},
 		{"delay", c.Delay != (Span{}) && c.Fault != SlowSync && c.Fault != Reorder, Slow},
 		{"jitter", c.Jitter != 0 && c.Fault != SlowSync, Slow},
 		{"rate", c.Rate != 0, Rate},

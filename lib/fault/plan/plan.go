@@ -168,6 +168,7 @@ const (
 	Reset     = "reset"
 	Reorder   = "reorder"
 	Garble    = "garble"
+	Duplicate = "duplicate"
 	Fill      = "fill"
 	Power     = "power"
 	Corrupt   = "corrupt"
@@ -180,7 +181,7 @@ const (
 
 // Faults lists the faults of cases.
 func Faults() []string {
-	return []string{Kill, Stop, Pause, Wipe, Isolate, Partition, Slow, Rate, Loss, Reset, Reorder, Garble, Fill, Power, Corrupt, EIO, NoSpace, SlowSync, Exec, None}
+	return []string{Kill, Stop, Pause, Wipe, Isolate, Partition, Slow, Rate, Loss, Reset, Reorder, Garble, Duplicate, Fill, Power, Corrupt, EIO, NoSpace, SlowSync, Exec, None}
 }
 
 // Load reads a plan from a file, and runs the command that lists its members, if there is one.
@@ -347,7 +348,7 @@ func (p *Plan) defaults() {
 // Networked says whether a fault needs the members' addresses.
 func Networked(f string) bool {
 	switch f {
-	case Isolate, Partition, Slow, Rate, Loss, Reset, Reorder, Garble:
+	case Isolate, Partition, Slow, Rate, Loss, Reset, Reorder, Garble, Duplicate:
 		return true
 	}
 	return false

@@ -18,7 +18,7 @@ import (
 // Actions lists what Do can do: the orders of the agents, and faults.
 func Actions() []string {
 	return []string{"start", "restart", "resume", "heal", "archive", plan.Kill, plan.Stop, plan.Pause, plan.Wipe,
-		plan.Isolate, plan.Slow, plan.Rate, plan.Loss, plan.Reset, plan.Reorder, plan.Garble, plan.Fill, plan.Power, plan.Corrupt, plan.EIO, plan.NoSpace, plan.SlowSync}
+		plan.Isolate, plan.Slow, plan.Rate, plan.Loss, plan.Reset, plan.Reorder, plan.Garble, plan.Duplicate, plan.Fill, plan.Power, plan.Corrupt, plan.EIO, plan.NoSpace, plan.SlowSync}
 }
 
 // Do does one thing to the members chosen by one.On and returns their names. Faults stay after it returns, until their
