@@ -1,6 +1,6 @@
 # fish completion for fault-tester
 complete -c fault-tester -f -n __fish_use_subcommand -a run -d 'run the cases'
-complete -c fault-tester -f -n __fish_use_subcommand -a do -d 'do one thing to TARGET (like a case\'s on) and leave it: start, restart, resume, heal, archive, kill, stop, pause, wipe, isolate, slow, rate, loss, reset, reorder, garble, fill, power, corrupt, eio, enospc, slow-fsync'
+complete -c fault-tester -f -n __fish_use_subcommand -a do -d 'do one thing to TARGET (like a case\'s on) and leave it: start, restart, resume, heal, archive, kill, stop, pause, wipe, isolate, slow, rate, loss, reset, reorder, garble, duplicate, fill, power, corrupt, eio, enospc, slow-fsync'
 complete -c fault-tester -f -n __fish_use_subcommand -a explore -d 'draw cases of faults that may overlap, until --for is over or one fails, and shrink that one to the fewest faults that still fail'
 complete -c fault-tester -f -n __fish_use_subcommand -a list -d 'print the cases of each round and the members they hit, without asking any agent'
 complete -c fault-tester -f -n __fish_use_subcommand -a lab -d 'make the plan\'s members, their network and their agents on this machine, run COMMAND there, or wait, and take them down'
@@ -27,7 +27,7 @@ complete -c fault-tester -l html -r -F -d 'write a page with every member\'s tim
 complete -c fault-tester -l hold -x -d 'do: how long the fault lasts (default 5s); 0 for a stop that stays'
 complete -c fault-tester -l delay -x -d 'do slow, reorder, slow-fsync: delay packets, or fsync, by D'
 complete -c fault-tester -l jitter -x -d 'do slow, slow-fsync: vary the delay by up to D'
-complete -c fault-tester -l percent -x -d 'do loss, reorder, garble, eio, enospc, slow-fsync: P percent of the packets, or operations'
+complete -c fault-tester -l percent -x -d 'do loss, reorder, garble, duplicate, eio, enospc, slow-fsync: P percent of the packets, or operations'
 complete -c fault-tester -l rate -x -d 'do rate: allow BYTES per second, for example 64KiB'
 complete -c fault-tester -l leave -x -d 'do fill: leave BYTES free'
 complete -c fault-tester -l variant -x -d 'do: start the member by this variant that its agent has'
