@@ -42,6 +42,13 @@ func Parse(s string) (Address, error) {
 		if path == "" || strings.HasSuffix(path, "/") {
 			return a, fmt.Errorf("%q does not name a socket", path)
 		}
+		if path[0] == '@' {
+			return a, fmt.Errorf("%q is an abstract socket, of which any user could take the name; write ./%s for a file", path, path)
+		}
+		const longest = 107 // bytes of a sockaddr_un's path, less its NUL (unix(7)); its directory is entered
+		if len(filepath.Base(path)) > longest {
+			return a, fmt.Errorf("the name of the socket is longer than %d bytes", longest)
+		}
 		abs, err := filepath.Abs(path)
 		a.Text = abs
 		return a, err

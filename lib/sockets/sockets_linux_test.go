@@ -27,7 +27,7 @@ func TestParse(t *testing.T) {
 			t.Errorf("%q: %+v, %v", text, got, err)
 		}
 	}
-	for _, text := range []string{"", "80", "localhost", "=:80", "a b=:80", "unix:", "/run/", ":", ":99999", "::1:80", strings.Repeat("n", 256) + "=:80"} {
+	for _, text := range []string{"", "80", "localhost", "=:80", "a b=:80", "unix:", "unix:@x", "/run/", ":", ":99999", "::1:80", strings.Repeat("n", 256) + "=:80"} {
 		if got, err := Parse(text); err == nil {
 			t.Errorf("%q: %+v", text, got)
 		}

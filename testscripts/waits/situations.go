@@ -31,7 +31,7 @@ func situations() []situation {
 	return []situation{
 		{"refused", "Nobody listens for 1.2 s.", true, refused},
 		{"503", "The server says 503 for 1.2 s, and then 200.", true, func() (*scene, error) { return served("127.0.0.1", 503) }},
-		{"slow", "The server takes connections and does not answer for 1.2 s; those are never answered, and later ones at once.", true,
+		{"slow", "The server takes connections and does not answer for 1.2 s; those are never answered, and later ones at once. wait-healthy gives each attempt 5 s (--try-timeout).", true,
 			func() (*scene, error) { return served("127.0.0.1", 0) }},
 		{"a black hole of two addresses", "The name has two addresses: at the first, in /etc/hosts and for getaddrinfo(3), nobody is, at the second, on another machine, a server.", true,
 			func() (*scene, error) { return hole() }},
