@@ -25,6 +25,9 @@ func TestExamplesUseOptionsThatExist(t *testing.T) {
 	for _, pattern := range []string{"../README.md", "../packaging/docs/*.md", "../packaging/demo", "../packaging/examples/*", "../packaging/bosh/jobs/*/templates/*"} {
 		paths, _ := filepath.Glob(pattern)
 		for _, path := range paths {
+			if filepath.Base(path) == "as-typed.md" { // what is wrong is its subject
+				continue
+			}
 			if info, err := os.Stat(path); err == nil && info.IsDir() { // a program
 				continue
 			}

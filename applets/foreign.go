@@ -28,6 +28,7 @@ func foreignOptions(name string) []foreignOption {
 	case "pid-kill":
 		return []foreignOption{
 			{ssd, "--stop -K", "leave it out; pid-kill always stops"},
+			{ssd, "--start -S", "use daemonize or keep-alive"},
 			{"pkill(1)", "--all -a", "write --group, --session or --tree"},
 			{ssd, "--oknodo -o", "leave it out; nothing to stop is status 0 here, and 1 with --strict"},
 			{ssd, "--exec -x", byExec},
