@@ -172,7 +172,7 @@ func keepAliveServices(t *testing.T, n int, every, length time.Duration) {
 		}
 		crashes += st.Restarts
 		after := used(t, cmd.Process.Pid)
-		if after.descriptors > before[i].descriptors+10 || after.threads > before[i].threads+5 || after.kilobytes > before[i].kilobytes+4<<10 {
+		if after.descriptors > before[i].descriptors+20 || after.threads > before[i].threads+5 || after.kilobytes > before[i].kilobytes+4<<10 {
 			t.Errorf("service %d grew from %+v to %+v", i, before[i], after)
 		}
 	}
