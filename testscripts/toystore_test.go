@@ -277,7 +277,8 @@ func ask(limit time.Duration, socket, path string) (string, error) {
 }
 
 // toyload -of 3 -dir D [-clients N] [-keys N] [-own]: reads and writes, and prints the history. Keys begin with $FAULT_RUN,
-// $FAULT_CASE and $FAULT_ROUND. With -own each client has a key of its own, and reads what it has written before it writes again.
+// $FAULT_CASE and $FAULT_ROUND. With -own each client has a key of its own, and reads what it has written before it writes again;
+// with -again also what it may have written.
 //
 // With -seen answered or read it says whether a write that met a member alone was answered, and whether its key was read after
 // that, by the history in $FAULT_DIR.
@@ -287,6 +288,7 @@ func toyload() {
 	clients := flag.Int("clients", 5, "")
 	keys := flag.Int("keys", 5, "")
 	own := flag.Bool("own", false, "")
+	again := flag.Bool("again", false, "")
 	seen := flag.String("seen", "", "")
 	flag.Parse()
 	time.AfterFunc(lifetime, func() { os.Exit(0) })
@@ -342,6 +344,7 @@ func toyload() {
 					continue
 				}
 				say("info", p, "write", key, v)
+				read = !*again
 				mu.Lock()
 				p, process = process, process+1
 				mu.Unlock()
