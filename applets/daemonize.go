@@ -280,10 +280,3 @@ func (o *daemonizeOptions) explain(c *applet.Call, err error) error {
 	}
 	return err
 }
-
-// tail shows the last lines that the daemon wrote.
-func tail(c *applet.Call, file string, lines []string) {
-	for _, line := range lines {
-		c.Say("%s: %s", file, line)
-	}
-}

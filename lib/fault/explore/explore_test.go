@@ -88,7 +88,7 @@ func TestDraws(t *testing.T) {
 	for _, text := range []string{members + "cases: [{fault: none}]\n", members + "leader: echo m1\n# of cases\ncases:\n- {fault: none} # one\nrounds: 3\nseed: 8\n"} {
 		p := parsed(t, text)
 		faults := Faults(p, map[string]fault.Status{})
-		if len(faults) != 10 {
+		if len(faults) != 11 {
 			t.Errorf("faults %q", faults)
 		}
 		d, again := newDrawer(p, faults, 3), newDrawer(p, faults, 3)
