@@ -134,7 +134,11 @@ func strayGroups() (left []string) {
 	}
 	entries, _ := os.ReadDir(filepath.Dir(g.Path()))
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), "pidbox_fault_") && strings.HasSuffix(e.Name(), suffix) {
+		if !strings.HasPrefix(e.Name(), "pidbox_fault_") || !strings.HasSuffix(e.Name(), suffix) {
+			continue
+		}
+		// The empty one of an agent that was killed is there until another agent begins, a minute later.
+		if os.Remove(filepath.Join(filepath.Dir(g.Path()), e.Name())) != nil {
 			left = append(left, e.Name())
 		}
 	}
