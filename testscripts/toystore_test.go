@@ -18,6 +18,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"pidbox/lib/fault/history"
 )
 
 // toystore -me N -of 3 -dir D [-bug B]: a member of a replicated store of registers, which keeps its promise: a read or a
@@ -300,16 +302,9 @@ func toyload() {
 	if *own {
 		limit = 15 * time.Second
 	}
-	var mu sync.Mutex
-	value, process := 0, *clients
-	say := func(kind string, process int, f, key string, value any) {
-		b, _ := json.Marshal(map[string]any{"type": kind, "process": process, "f": f, "key": key, "value": value})
-		mu.Lock()
-		defer mu.Unlock()
-		os.Stdout.Write(append(b, '\n'))
-	}
-	for p := range *clients {
-		mine := p
+	log := history.NewLog(os.Stdout, *clients)
+	for mine := range *clients {
+		p := int64(mine)
 		go func() {
 			read := false // what was written
 			for ; ; time.Sleep(time.Duration(rand.IntN(100)) * time.Millisecond) {
@@ -320,34 +315,29 @@ func toyload() {
 				}
 				socket := s.socket(1 + rand.IntN(*of))
 				if reads {
-					say("invoke", p, "read", key, nil)
+					log.Print(history.Invoke, p, "read", key, nil)
 					switch got, err := ask(limit, socket, "/get?key="+key); {
 					case err != nil:
-						say("fail", p, "read", key, nil)
+						log.Print(history.Fail, p, "read", key, nil)
 					case got == "":
-						say("ok", p, "read", key, nil)
+						log.Print(history.OK, p, "read", key, nil)
 						read = true
 					default:
-						say("ok", p, "read", key, got)
+						log.Print(history.OK, p, "read", key, got)
 						read = true
 					}
 					continue
 				}
-				mu.Lock()
-				value++
-				v := strconv.Itoa(value)
-				mu.Unlock()
-				say("invoke", p, "write", key, v)
+				v := log.Value()
+				log.Print(history.Invoke, p, "write", key, v)
 				if _, err := ask(limit, socket, "/put?key="+key+"&value="+v); err == nil {
-					say("ok", p, "write", key, v)
+					log.Print(history.OK, p, "write", key, v)
 					read = false
 					continue
 				}
-				say("info", p, "write", key, v)
+				log.Print(history.Info, p, "write", key, v)
 				read = !*again
-				mu.Lock()
-				p, process = process, process+1
-				mu.Unlock()
+				p = log.Process()
 			}
 		}()
 	}
@@ -356,12 +346,12 @@ func toyload() {
 
 func toySeen(dir string, read bool) (status int) {
 	alone, err := os.ReadFile(filepath.Join(dir, "alone"))
-	history, failed := os.ReadFile(filepath.Join(os.Getenv("FAULT_DIR"), "load-1.out"))
+	printed, failed := os.ReadFile(filepath.Join(os.Getenv("FAULT_DIR"), "load-1.out"))
 	if err != nil || failed != nil {
 		return 1
 	}
 	var writes []string // of this case, and answered
-	for line := range strings.Lines(string(history)) {
+	for line := range strings.Lines(string(printed)) {
 		var e struct{ Type, F, Key, Value string }
 		if json.Unmarshal([]byte(line), &e) != nil {
 			continue

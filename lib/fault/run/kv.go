@@ -2,11 +2,9 @@ package run
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -15,24 +13,20 @@ import (
 	"pidbox/lib/fault/plan"
 )
 
-// kv is the client of a store: it makes operations of one-line commands, and a history of what came of them. Every value
-// is written once, so that whoever reads it can be told from where.
+// kv is the client of a store: it makes operations of one-line commands, and a history of what came of them.
 type kv struct {
 	*plan.KV
-	to     io.Writer
+	*history.Log
 	errs   io.Writer
 	env    []string
 	space  string // begins the keys
 	cancel context.CancelFunc
 	wait   sync.WaitGroup
-	mu     sync.Mutex // of what is below, and of to
-	value  int
-	next   int64 // the next process
 }
 
 func startKV(k *plan.KV, to, errs io.Writer, env []string, space string) *kv {
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &kv{KV: k, to: to, errs: errs, env: env, space: space, cancel: cancel, next: int64(k.Clients)}
+	c := &kv{KV: k, Log: history.NewLog(to, k.Clients), errs: errs, env: env, space: space, cancel: cancel}
 	for i := range k.Clients {
 		c.wait.Go(func() { c.client(ctx, int64(i)) })
 	}
@@ -44,11 +38,7 @@ func (c *kv) stop() {
 	c.cancel()
 	c.wait.Wait()
 	for k := range c.Keys {
-		c.mu.Lock()
-		process := c.next
-		c.next++
-		c.mu.Unlock()
-		c.do(process, "read", k, "", "")
+		c.do(c.Process(), "read", k, "", "")
 	}
 }
 
@@ -67,20 +57,14 @@ func (c *kv) client(ctx context.Context, process int64) {
 		}
 		value := ""
 		if f != "read" {
-			c.mu.Lock()
-			c.value++
-			value = strconv.Itoa(c.value)
-			c.mu.Unlock()
+			value = c.Value()
 		}
 		kind, seen := c.do(process, f, k, last[k], value)
 		if kind == history.OK {
 			last[k] = seen
 		}
 		if kind == history.Info { // it may still come: its process is busy for ever
-			c.mu.Lock()
-			process = c.next
-			c.next++
-			c.mu.Unlock()
+			process = c.Process()
 		}
 		if next = next.Add(every); time.Until(next) < -time.Second {
 			next = time.Now()
@@ -104,7 +88,7 @@ func (c *kv) do(process int64, f string, k int, old, value string) (history.Type
 	for i, w := range argv {
 		words[i] = fill.Replace(w)
 	}
-	c.print(history.Invoke, process, f, key, in)
+	c.Print(history.Invoke, process, f, key, in)
 	j, err := begin(words, append(c.env[:len(c.env):len(c.env)], "KEY="+key, "VALUE="+value, "OLD="+old), sinks{errs: c.errs})
 	out := ""
 	if err == nil {
@@ -113,34 +97,18 @@ func (c *kv) do(process int64, f string, k int, old, value string) (history.Type
 	switch {
 	case err == nil && f == "read":
 		if out = strings.TrimSpace(out); out == "" {
-			c.print(history.OK, process, f, key, nil)
+			c.Print(history.OK, process, f, key, nil)
 		} else {
-			c.print(history.OK, process, f, key, out)
+			c.Print(history.OK, process, f, key, out)
 		}
 		return history.OK, out
 	case err == nil:
-		c.print(history.OK, process, f, key, in)
+		c.Print(history.OK, process, f, key, in)
 		return history.OK, value
 	case j == nil || f == "read" || f == "cas" && j.ending.Signal == 0 && j.ending.Code == 1:
-		c.print(history.Fail, process, f, key, in)
+		c.Print(history.Fail, process, f, key, in)
 		return history.Fail, ""
 	}
-	c.print(history.Info, process, f, key, in)
+	c.Print(history.Info, process, f, key, in)
 	return history.Info, ""
-}
-
-func (c *kv) print(kind history.Type, process int64, f, key string, value any) {
-	b, err := json.Marshal(struct {
-		Type    history.Type `json:"type"`
-		Process int64        `json:"process"`
-		F       string       `json:"f"`
-		Key     string       `json:"key"`
-		Value   any          `json:"value"`
-	}{kind, process, f, key, value})
-	if err != nil {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, _ = c.to.Write(append(b, '\n'))
 }

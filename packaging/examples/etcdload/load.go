@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -11,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"pidbox/lib/fault/history"
 )
 
 // load is the clients.
@@ -23,27 +24,26 @@ type load struct {
 
 // shared is what the clients share.
 type shared struct {
-	mu      sync.Mutex
-	value   int
-	process int
-	leases  *os.File
-	prefix  string
+	*history.Log
+	mu     sync.Mutex
+	leases *os.File
+	prefix string
 }
 
 func (l load) run() {
-	s := &shared{process: l.clients, prefix: fmt.Sprintf("%s/%s/%s/", os.Getenv("FAULT_RUN"), os.Getenv("FAULT_CASE"), os.Getenv("FAULT_ROUND"))}
+	s := &shared{Log: history.NewLog(os.Stdout, l.clients), prefix: fmt.Sprintf("%s/%s/%s/", os.Getenv("FAULT_RUN"), os.Getenv("FAULT_CASE"), os.Getenv("FAULT_ROUND"))}
 	var err error
 	if s.leases, err = os.Create(filepath.Join(os.Getenv("FAULT_DIR"), "leases")); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	for i := range l.clients {
-		go l.client(s, i)
+		go l.client(s, int64(i))
 	}
 	select {}
 }
 
-func (l load) client(s *shared, process int) {
+func (l load) client(s *shared, process int64) {
 	g := make([]gateway, len(l.etcds))
 	for i, url := range l.etcds {
 		g[i] = open(url, 1500*time.Millisecond)
@@ -72,10 +72,7 @@ func (l load) client(s *shared, process int) {
 			l.read(s, to, process, key, last)
 		}
 		if unknown { // it may still come: its process is busy for ever
-			s.mu.Lock()
-			process = s.process
-			s.process++
-			s.mu.Unlock()
+			process = s.Process()
 		}
 		if next = next.Add(every); time.Until(next) < -time.Second {
 			next = time.Now()
@@ -84,48 +81,28 @@ func (l load) client(s *shared, process int) {
 	}
 }
 
-func (s *shared) next() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.value++
-	return fmt.Sprint(s.value)
-}
-
-func (s *shared) print(kind string, process int, f, key string, value any) {
-	b, _ := json.Marshal(struct {
-		Type    string `json:"type"`
-		Process int    `json:"process"`
-		F       string `json:"f"`
-		Key     string `json:"key"`
-		Value   any    `json:"value"`
-	}{kind, process, f, key, value})
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	os.Stdout.Write(append(b, '\n'))
-}
-
 // done prints what came of an operation that changes something, and says whether that is unknown.
-func (s *shared) done(err error, process int, f, key string, value any) bool {
+func (s *shared) done(err error, process int64, f, key string, value any) bool {
 	refused := errRefused{}
 	switch {
 	case err == nil:
-		s.print("ok", process, f, key, value)
+		s.Print(history.OK, process, f, key, value)
 	case errors.As(err, &refused):
-		s.print("fail", process, f, key, value)
+		s.Print(history.Fail, process, f, key, value)
 	default:
-		s.print("info", process, f, key, value)
+		s.Print(history.Info, process, f, key, value)
 		return true
 	}
 	return false
 }
 
-func (l load) write(s *shared, to gateway, process int, key string, last map[string]string, large bool) bool {
-	value := s.next()
+func (l load) write(s *shared, to gateway, process int64, key string, last map[string]string, large bool) bool {
+	value := s.Value()
 	size := 100
 	if large {
 		size = 32 << 10
 	}
-	s.print("invoke", process, "write", key, value)
+	s.Print(history.Invoke, process, "write", key, value)
 	err := to.call(context.Background(), "kv/put", object{"key": b64(key), "value": b64(value + strings.Repeat(" ", size))}, nil)
 	if err == nil {
 		last[key] = value
@@ -135,16 +112,16 @@ func (l load) write(s *shared, to gateway, process int, key string, last map[str
 
 // remove writes a key and removes it: it is none of those that the history is about.
 func (s *shared) remove(to gateway) {
-	key, ctx := s.prefix+"removed/"+s.next(), context.Background()
+	key, ctx := s.prefix+"removed/"+s.Value(), context.Background()
 	if to.call(ctx, "kv/put", object{"key": b64(key), "value": b64("x")}, nil) == nil {
 		_ = to.call(ctx, "kv/deleterange", object{"key": b64(key)}, nil)
 	}
 }
 
-func (l load) cas(s *shared, to gateway, process int, key string, last map[string]string) bool {
-	value, old := s.next(), last[key]
+func (l load) cas(s *shared, to gateway, process int64, key string, last map[string]string) bool {
+	value, old := s.Value(), last[key]
 	in := []string{old, value}
-	s.print("invoke", process, "cas", key, in)
+	s.Print(history.Invoke, process, "cas", key, in)
 	pad := strings.Repeat(" ", 100)
 	var got struct{ Succeeded bool }
 	err := to.call(context.Background(), "kv/txn", object{
@@ -154,7 +131,7 @@ func (l load) cas(s *shared, to gateway, process int, key string, last map[strin
 	switch {
 	case err == nil && !got.Succeeded:
 		delete(last, key)
-		s.print("fail", process, "cas", key, in)
+		s.Print(history.Fail, process, "cas", key, in)
 		return false
 	case err == nil:
 		last[key] = value
@@ -162,17 +139,17 @@ func (l load) cas(s *shared, to gateway, process int, key string, last map[strin
 	return s.done(err, process, "cas", key, in)
 }
 
-func (l load) read(s *shared, to gateway, process int, key string, last map[string]string) {
-	s.print("invoke", process, "read", key, nil)
+func (l load) read(s *shared, to gateway, process int64, key string, last map[string]string) {
+	s.Print(history.Invoke, process, "read", key, nil)
 	switch got, err := to.get(context.Background(), key, l.serializable); {
 	case err != nil:
-		s.print("fail", process, "read", key, nil)
+		s.Print(history.Fail, process, "read", key, nil)
 	case got == "":
 		delete(last, key)
-		s.print("ok", process, "read", key, nil)
+		s.Print(history.OK, process, "read", key, nil)
 	default:
 		last[key] = got
-		s.print("ok", process, "read", key, got)
+		s.Print(history.OK, process, "read", key, got)
 	}
 }
 

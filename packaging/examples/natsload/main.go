@@ -13,8 +13,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"sync"
 	"time"
+
+	"pidbox/lib/fault/history"
 )
 
 const bucket = "load"
@@ -36,14 +37,14 @@ func main() {
 	if leads {
 		os.Exit(leader(servers))
 	}
-	l := &load{servers: servers, keys: *keys, direct: *direct, process: *clients}
+	l := &load{servers: servers, keys: *keys, direct: *direct, Log: history.NewLog(os.Stdout, *clients)}
 	for _, s := range servers {
 		if l.bucket(s) == nil {
 			break
 		}
 	}
 	for i := range *clients {
-		go l.client(i)
+		go l.client(int64(i))
 	}
 	select {}
 }
@@ -69,9 +70,7 @@ type load struct {
 	servers []string
 	keys    int
 	direct  bool
-
-	mu             sync.Mutex
-	process, value int
+	*history.Log
 }
 
 // bucket sees that it is there.
@@ -86,20 +85,7 @@ func (l *load) bucket(server string) error {
 	return c.ask("$JS.API.STREAM.CREATE.KV_"+bucket, string(config), nil)
 }
 
-func (l *load) print(kind string, process int, f, key string, value any) {
-	b, _ := json.Marshal(struct {
-		Type    string `json:"type"`
-		Process int    `json:"process"`
-		F       string `json:"f"`
-		Key     string `json:"key"`
-		Value   any    `json:"value"`
-	}{kind, process, f, key, value})
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	os.Stdout.Write(append(b, '\n'))
-}
-
-func (l *load) client(process int) {
+func (l *load) client(process int64) {
 	conns := map[string]*conn{}
 	for ; ; time.Sleep(time.Duration(rand.IntN(40)) * time.Millisecond) {
 		server := l.servers[rand.IntN(len(l.servers))]
@@ -116,9 +102,7 @@ func (l *load) client(process int) {
 		if rand.IntN(2) == 0 {
 			err = l.read(c, process, key)
 		} else if err = l.write(c, process, key); err != nil { // it may still come: its process is busy for ever
-			l.mu.Lock()
-			process, l.process = l.process, l.process+1
-			l.mu.Unlock()
+			process = l.Process()
 		}
 		if err != nil { // its answer may come for the next question
 			c.Close()
@@ -127,31 +111,28 @@ func (l *load) client(process int) {
 	}
 }
 
-func (l *load) write(c *conn, process int, key string) error {
-	l.mu.Lock()
-	l.value++
-	value := fmt.Sprint(l.value)
-	l.mu.Unlock()
-	l.print("invoke", process, "write", key, value)
+func (l *load) write(c *conn, process int64, key string) error {
+	value := l.Value()
+	l.Print(history.Invoke, process, "write", key, value)
 	err := c.ask("$KV."+bucket+"."+key, value, nil)
 	if err != nil {
-		l.print("info", process, "write", key, value)
+		l.Print(history.Info, process, "write", key, value)
 		return err
 	}
-	l.print("ok", process, "write", key, value)
+	l.Print(history.OK, process, "write", key, value)
 	return nil
 }
 
-func (l *load) read(c *conn, process int, key string) error {
-	l.print("invoke", process, "read", key, nil)
+func (l *load) read(c *conn, process int64, key string) error {
+	l.Print(history.Invoke, process, "read", key, nil)
 	value, err := c.last(bucket, key, l.direct)
 	switch {
 	case err != nil:
-		l.print("fail", process, "read", key, nil)
+		l.Print(history.Fail, process, "read", key, nil)
 	case value == "":
-		l.print("ok", process, "read", key, nil)
+		l.Print(history.OK, process, "read", key, nil)
 	default:
-		l.print("ok", process, "read", key, value)
+		l.Print(history.OK, process, "read", key, value)
 	}
 	return err
 }
