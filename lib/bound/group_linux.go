@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -60,28 +59,11 @@ func newGroup(k keeping) (_ *group, err error) {
 	if g.kill, err = os.OpenFile(filepath.Join(g.Path(), "cgroup.kill"), os.O_WRONLY, 0); err != nil {
 		return nil, err
 	}
-	sweep(above)
+	g.SweepBeside(prefix) // what a keeper leaves where COMMAND had made groups of its own, or where it was killed as well
 	if len(k.strange) == 0 {
 		_ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 	}
 	return g, g.guard()
-}
-
-// sweep removes groups of ours that are empty and a minute old: what a keeper leaves where COMMAND had made groups of its own,
-// or where it was killed as well. Rmdir(2) takes none that has a process.
-func sweep(dir string) {
-	left, _ := filepath.Glob(filepath.Join(dir, prefix+"*"))
-	for _, path := range left {
-		info, err := os.Stat(path)
-		if err != nil || time.Since(info.ModTime()) < time.Minute {
-			continue
-		}
-		if g, err := cgroup.Open(path); err == nil {
-			if populated, err := g.Populated(); err == nil && !populated {
-				_ = g.Remove()
-			}
-		}
-	}
 }
 
 func (*group) scope() Scope { return Group }

@@ -56,8 +56,13 @@ func sweep(above string, lost func(name string) bool) {
 	entries, _ := os.ReadDir(above)
 	for _, e := range entries {
 		info, err := e.Info()
-		if err == nil && time.Since(info.ModTime()).Abs() >= lostAge && lost(e.Name()) {
-			_ = os.Remove(path.Join(above, e.Name())) // which fails for one that is not empty
+		if err != nil || time.Since(info.ModTime()).Abs() < lostAge || !lost(e.Name()) {
+			continue
+		}
+		if g, err := Open(path.Join(above, e.Name())); err == nil {
+			if populated, err := g.Populated(); err == nil && !populated {
+				_ = g.Remove() // rmdir(2) takes none that has a process
+			}
 		}
 	}
 }
