@@ -64,8 +64,10 @@ deps: ## install the programs that the tests run (root, Debian); elsewhere name 
 #   arm64       the core of the tests, and the tour, on arm64 and armhf under qemu-user; three minutes
 #   core        the build core on riscv64, mips, mipsel and i386 under qemu-user: the tour; five minutes
 #   dropins     start-stop-daemon beside dpkg's, under the init scripts of sixteen services, and the functions for scripts; twenty minutes (root)
+#   newcomer    what somebody new goes through on a fresh Debian, from the clone to make uninstall; half an hour (root); writes
+#               packaging/docs/newcomer.md
 #   packages    releases in a Debian made for that, and arm64; five minutes (root)
-test-%: build ## PLACE: supervisor, cluster, bound, listen, systemd, arm64, core, dropins, packages; minutes each
+test-%: build ## PLACE: supervisor, cluster, bound, listen, systemd, arm64, core, dropins, newcomer, packages; minutes each
 	packaging/test-$* ./$(BINARY)
 
 test-supervisor test-cluster test-listen: test-%:

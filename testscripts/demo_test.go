@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// TestDemoPicture holds the picture of README to the tour: it shows the lines that the tour prints now, but for numbers.
+// TestDemoPicture holds the picture of README to the tour: it shows the commands and the comments that the tour prints now, but for numbers.
 func TestDemoPicture(t *testing.T) {
 	t.Parallel()
 	tools(t, "dash", "busybox")

@@ -25,7 +25,8 @@ func keepAliveStorm(t *testing.T, length time.Duration) {
 		return
 	}
 	s := &supervisor{T: t, dir: t.TempDir(), mark: "98766"}
-	s.log, s.limit = stallingReader(t), pidsLimit(t)
+	s.log = stallingReader(t)
+	limit := pidsLimit(t)
 	var over, paused atomic.Bool
 	var helpers sync.WaitGroup
 	defer helpers.Wait()
@@ -55,9 +56,9 @@ func keepAliveStorm(t *testing.T, length time.Duration) {
 		kills.Store(0)
 		s.start()
 		s.answers()
-		s.limit("4")
+		limit(s.cmd.Process.Pid, "4")
 		time.Sleep(300 * time.Millisecond)
-		s.limit("max")
+		limit(s.cmd.Process.Pid, "max")
 		time.Sleep(1700 * time.Millisecond)
 		if lives%3 < 2 {
 			s.counted(&kills)
@@ -116,9 +117,9 @@ func stallingReader(t *testing.T) *os.File {
 	return w
 }
 
-// pidsLimit makes a control group that limits the number of processes, and sets that limit; where there is no such group, that
-// of descriptors is set for the supervisor.
-func pidsLimit(t *testing.T) func(string) {
+// pidsLimit makes a control group that limits the number of processes; the function sets that limit, with a process in the
+// group. Where there is no such group nothing is limited.
+func pidsLimit(t *testing.T) func(int, string) {
 	dir := filepath.Join(t.TempDir(), "pids")
 	err := os.Mkdir(dir, 0o755)
 	if err == nil {
@@ -131,16 +132,17 @@ func pidsLimit(t *testing.T) func(string) {
 	}
 	if err != nil {
 		t.Logf("no limit of processes can be set: %v", err)
-		return func(string) {}
+		return func(int, string) {}
 	}
 	t.Cleanup(func() { os.Remove(group) })
-	return func(limit string) {
-		for _, pid := range childrenOf(os.Getpid()) {
-			if line, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline"); limit != "max" && len(line) > 10 && string(line[:10]) == "keep-alive" {
-				os.WriteFile(filepath.Join(group, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0)
-			}
+	return func(pid int, limit string) {
+		err := os.WriteFile(filepath.Join(group, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(group, "pids.max"), []byte(limit), 0)
 		}
-		os.WriteFile(filepath.Join(group, "pids.max"), []byte(limit), 0)
+		if err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -28,8 +28,7 @@ type supervisor struct {
 	dir, mark string
 	cmd       *exec.Cmd
 	ended     chan struct{}
-	log       *os.File     // nil: the file log in dir
-	limit     func(string) // of a storm
+	log       *os.File // nil: the file log in dir
 }
 
 func (s *supervisor) pidfile() string { return filepath.Join(s.dir, "x.pid") }

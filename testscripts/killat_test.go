@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"runtime"
 	"strconv"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -120,15 +119,7 @@ func (t *tracer) goOn(thread, sig int) {
 
 // group is the process of a thread, 0 for one that is gone.
 func group(thread int) int {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", thread))
-	if err != nil {
-		return 0
-	}
-	var tgid int
-	for line := range strings.Lines(string(text)) {
-		if _, err := fmt.Sscanf(line, "Tgid: %d", &tgid); err == nil {
-			return tgid
-		}
-	}
-	return 0
+	text, _ := fieldOf(fmt.Sprintf("/proc/%d/status", thread), "Tgid:")
+	tgid, _ := strconv.Atoi(text)
+	return tgid
 }

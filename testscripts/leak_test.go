@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"pidbox/lib/cgroup"
+	"pidbox/lib/fault/agent"
 	"pidbox/testscripts/lab"
 )
 
@@ -123,18 +124,10 @@ func strayGroups() (left []string) {
 		return nil
 	}
 	defer g.Remove()
-	suffix := ""
-	for _, kind := range []string{"pid", "mnt"} {
-		is, err := os.Readlink("/proc/self/ns/" + kind)
-		if err != nil {
-			return nil
-		}
-		n, _ := strconv.Atoi(strings.Trim(is, kind+":[]"))
-		suffix += fmt.Sprintf("_%x", n)
-	}
+	suffix := agent.GroupName("")
 	entries, _ := os.ReadDir(filepath.Dir(g.Path()))
 	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), "pidbox_fault_") || !strings.HasSuffix(e.Name(), suffix) {
+		if !strings.HasPrefix(e.Name(), agent.TablePrefix) || !strings.HasSuffix(e.Name(), suffix) {
 			continue
 		}
 		// The empty one of an agent that was killed is there until another agent begins, a minute later.

@@ -39,11 +39,7 @@ frontend web
 		{"gunicorn", "--workers", "2", "--chdir", dir, "app:app"},
 	} {
 		t.Run(command[0], func(t *testing.T) {
-			if _, err := exec.LookPath(command[0]); err != nil && os.Getenv("CI") == "" {
-				t.Skip(err)
-			} else if err != nil {
-				t.Fatal(err)
-			}
+			tools(t, command[0])
 			listenWhileKilled(t, 200, 1000, command...)
 		})
 	}

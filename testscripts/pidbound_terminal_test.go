@@ -13,8 +13,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"pidbox/testscripts/lab"
 )
 
 // A shell with job control on a terminal of its own, to type into.
@@ -27,12 +25,9 @@ type typist struct {
 }
 
 func newTypist(t *testing.T, dir string) *typist {
-	bash, err := exec.LookPath("bash")
-	if err != nil {
-		t.Skip(err)
-	}
+	tools(t, "bash")
 	master, terminal := openTerminal(t)
-	cmd := exec.Command(bash, "--norc", "--noprofile", "--noediting", "-i")
+	cmd := exec.Command("bash", "--norc", "--noprofile", "--noediting", "-i")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "PS1=ready> ", "TERM=linux", "HISTFILE=", marker+"="+dir)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = terminal, terminal, terminal
@@ -66,8 +61,8 @@ func newTypist(t *testing.T, dir string) *typist {
 	return y
 }
 
-// types writes to the terminal, and waits until what follows matches.
-func (y *typist) types(text, want string) {
+// types writes to the terminal, and waits until what follows matches, which it returns.
+func (y *typist) types(text, want string) string {
 	y.t.Helper()
 	y.mu.Lock()
 	y.seen = ""
@@ -75,22 +70,20 @@ func (y *typist) types(text, want string) {
 	if _, err := y.master.WriteString(text); err != nil {
 		y.t.Fatal(err)
 	}
-	y.await(want)
+	return y.await(want)
 }
 
 // job is the only child of the shell.
 func (y *typist) job() int {
 	y.t.Helper()
-	for _, pid := range lab.PIDs() {
-		if stat := lab.Stat(pid); len(stat) > 1 && stat[1] == strconv.Itoa(y.shell) {
-			return pid
-		}
+	all := childrenOf(y.shell)
+	if len(all) == 0 {
+		y.t.Fatal("the shell has no child")
 	}
-	y.t.Fatal("the shell has no child")
-	return 0
+	return all[0]
 }
 
-func (y *typist) await(want string) {
+func (y *typist) await(want string) string {
 	y.t.Helper()
 	re := regexp.MustCompile(want)
 	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
@@ -98,7 +91,7 @@ func (y *typist) await(want string) {
 		seen := y.seen
 		y.mu.Unlock()
 		if re.MatchString(seen) {
-			return
+			return seen
 		}
 		if time.Now().After(end) {
 			y.t.Fatalf("no %q on the terminal: %q", want, seen)
@@ -151,8 +144,7 @@ func TestBoundTerminal(t *testing.T) {
 			y.types("four\r", "four\r\nfour\r\n")
 			y.types("\x1a", "Stopped(.|\n)*ready> $")
 			y.types("kill %2; fg\r", "ready> $")
-			y.types("exit 9\r", "exit\r\n(.|\n)*ready> $")
-			if strings.Contains(y.seen, "There are") {
+			if strings.Contains(y.types("exit 9\r", "exit\r\n(.|\n)*ready> $"), "There are") {
 				y.types("exit 9\r", "ready> $")
 			}
 			y.types("echo status $?\r", "status 9\r\n.*ready> $")

@@ -24,7 +24,10 @@ func TestBoundEndings(t *testing.T) {
 	end := func(scope, script string) syscall.WaitStatus {
 		cmd := exec.Command("pid-bound", "--scope", scope, "sh", "-c", script)
 		out, err := cmd.CombinedOutput()
-		if len(out) > 0 || cmd.ProcessState == nil {
+		if cmd.ProcessState == nil {
+			t.Fatal(err)
+		}
+		if len(out) > 0 {
 			t.Errorf("%s, %s: %s, %v", scope, script, out, err)
 		}
 		return cmd.ProcessState.Sys().(syscall.WaitStatus)
@@ -201,11 +204,7 @@ func TestBoundStorm(t *testing.T) {
 // besides are the children of pid-bound: COMMAND, and what is beside it.
 func besides(pid int) map[string]int {
 	found := map[string]int{}
-	for _, child := range lab.PIDs() {
-		stat := lab.Stat(child)
-		if len(stat) < 2 || stat[1] != strconv.Itoa(pid) {
-			continue
-		}
+	for _, child := range childrenOf(pid) {
 		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", child))
 		switch name := strings.TrimSpace(string(text)); {
 		case strings.HasPrefix(name, "pid-bound"), name == "exe":

@@ -83,13 +83,13 @@ func lookedAt(after []string, look *regexp.Regexp) bool {
 // quietly STREAMS status|exec ...: what the rest does, and nothing is written to STREAMS. No script has it: see silenced.
 func quietly(ts *testscript.TestScript, neg bool, args []string) {
 	needArgs(ts, args, 3, "quietly streams status|exec ...")
-	switch err := error(nil); {
+	switch {
 	case args[1] == "status" && neg:
 		ts.Fatalf("unsupported: ! status")
 	case args[1] == "status":
 		status(ts, args[2:])
 	default:
-		if err = ts.Exec(args[2], args[3:]...); neg && err == nil {
+		if err := ts.Exec(args[2], args[3:]...); neg && err == nil {
 			ts.Fatalf("unexpected command success")
 		} else if !neg {
 			ts.Check(err)

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"maps"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -65,7 +66,7 @@ func (c call) meaning() (m meant) {
 		case strings.HasPrefix(arg, "--"):
 			name, value, given := strings.Cut(arg[2:], "=")
 			long, takes := named(name, valued), true
-			if long == "" || !slices.Contains(values(valued), name) && named(name, plain) != "" {
+			if long == "" || !slices.Contains(slices.Collect(maps.Values(valued)), name) && named(name, plain) != "" {
 				long, takes = named(name, plain), false
 			}
 			if takes && !given && len(args) > 0 {
@@ -93,24 +94,21 @@ func (c call) meaning() (m meant) {
 	return m
 }
 
-func values(of map[string]string) (all []string) {
+// named is the option with that name, or the only one that begins like it; "" for none.
+func named(name string, of map[string]string) string {
+	var found []string
 	for _, long := range of {
-		all = append(all, long)
-	}
-	return all
-}
-
-// named is the option with that name, or the only one that begins like it.
-func named(name string, of map[string]string) (found string) {
-	for _, long := range of {
-		switch {
-		case long == name:
+		if long == name {
 			return long
-		case strings.HasPrefix(long, name) && found == "":
-			found = long
+		}
+		if strings.HasPrefix(long, name) {
+			found = append(found, long)
 		}
 	}
-	return found
+	if len(found) != 1 {
+		return ""
+	}
+	return found[0]
 }
 
 // program is where the stub of a call has to be.

@@ -109,13 +109,19 @@ func judge(calls []call, outcomes [][]outcome, out string, update bool) error {
 		}
 	}
 	fmt.Print(b.String())
-	if update && out != "" {
+	if out != "" {
 		text, err := os.ReadFile(out)
 		if err != nil {
 			return err
 		}
-		head, _, _ := strings.Cut(string(text), mark)
-		if err := os.WriteFile(out, []byte(head+mark+"\n\n"+b.String()), 0o644); err != nil {
+		head, was, _ := strings.Cut(string(text), mark)
+		now := "\n\n" + b.String()
+		if update {
+			err = os.WriteFile(out, []byte(head+mark+now), 0o644)
+		} else if was != now {
+			err = fmt.Errorf("%s says otherwise: -u writes it anew", out)
+		}
+		if err != nil {
 			return err
 		}
 	}

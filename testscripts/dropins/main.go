@@ -4,7 +4,7 @@
 // service can be in by four programs: dpkg's and BusyBox's, and pidbox in the dialect of either. The program that is started
 // and stopped is a stub. Status and effect have to be the same; what is not is counted by its reason, and without one an error.
 //
-// usage: dropins [-out FILE] [-scripts DIR] [-tree DIR] [-run REGEXP] PIDBOX
+// usage: dropins [-out FILE] [-u] [-scripts DIR] [-tree DIR] [-run REGEXP] PIDBOX
 package main
 
 import (
@@ -34,7 +34,7 @@ func main() {
 	inside := lab.Enter()
 	log.SetFlags(0)
 	log.SetPrefix("dropins: ")
-	out := flag.String("out", "", "write the page to `FILE`, or compare with it")
+	out := flag.String("out", "", "compare with the page in `FILE`")
 	update := flag.Bool("u", false, "write the page anew")
 	scripts := flag.String("scripts", "/var/tmp/pidbox-init-scripts", "where the scripts are, or are put")
 	tree := flag.String("tree", "/var/tmp/pidbox-services", "a Debian: see packaging/test-services")

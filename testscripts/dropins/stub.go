@@ -34,7 +34,7 @@ type order struct {
 type report struct {
 	PID, UID, GID           int
 	Groups, Args            []string
-	Dir, Umask, Nice, Root  string
+	Dir, Umask, Nice        string
 	Leader, Terminal, Quiet bool // of its session; has it a terminal; are its streams /dev/null
 	Home                    string
 }

@@ -14,19 +14,20 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"pidbox/testscripts/lab"
 )
 
 const (
-	inside   = "PIDBOX_ESCAPES" // set for the run in a PID namespace of its own
-	mark     = "PIDBOX_ESCAPE"  // what every process of a run inherits
-	patience = time.Second      // for what is to end after the tool
+	mark     = "PIDBOX_ESCAPE" // what every process of a run inherits
+	patience = time.Second     // for what is to end after the tool
 )
 
 func main() {
+	inside := lab.Enter()
 	log.SetFlags(0)
 	log.SetPrefix("escapes: ")
 	out := flag.String("out", "", "write the page to `FILE`")
@@ -38,8 +39,13 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if os.Getenv(inside) == "" {
-		enter()
+	if !inside { // a KILL of all others spares the first process of a namespace
+		cmd := lab.Again(os.Args[1:]...)
+		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+		if err := lab.Run(cmd); err != nil {
+			log.Fatal(err)
+		}
+		return
 	}
 	dir, err := os.MkdirTemp("", "pidbox-escapes-")
 	if err != nil {
@@ -53,18 +59,6 @@ func main() {
 			log.Fatal(err)
 		}
 	}
-}
-
-// enter runs this again in a PID namespace, whose first process only waits, so that a KILL of all others spares it.
-func enter() {
-	cmd := exec.Command("unshare", append([]string{"--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", `"$@"; exit $?`, "sh"}, os.Args...)...)
-	cmd.Env = append(os.Environ(), inside+"=1")
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Run(); err != nil {
-		log.Fatal(err)
-	}
-	os.Exit(0)
 }
 
 func measure(pidbox, dir string) []byte {
@@ -163,12 +157,7 @@ func exists(path string) bool {
 
 // left are the processes of a run that have not exited.
 func left(id string) (pids []int) {
-	entries, _ := os.ReadDir("/proc")
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
+	for _, pid := range lab.PIDs() {
 		environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 		if err == nil && bytes.Contains(environ, []byte(id+"\x00")) {
 			pids = append(pids, pid)

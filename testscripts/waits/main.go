@@ -18,17 +18,18 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
+
+	"pidbox/testscripts/lab"
 )
 
 const (
 	rounds = 3
 	limit  = 8 * time.Second
-	inside = "PIDBOX_WAITS" // set for the run in a network of its own
 )
 
 func main() {
+	inside := lab.Enter()
 	log.SetFlags(0)
 	log.SetPrefix("waits: ")
 	out := flag.String("out", "", "write the page to `FILE`")
@@ -36,8 +37,13 @@ func main() {
 	if flag.NArg() != 1 {
 		log.Fatal("usage: waits [-out FILE] PIDBOX")
 	}
-	if os.Getenv(inside) == "" {
-		enter()
+	if !inside {
+		cmd := lab.Again(os.Args[1:]...)
+		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+		if err := lab.Run(cmd); err != nil {
+			log.Fatal(err)
+		}
+		return
 	}
 	dir, err := os.MkdirTemp("", "pidbox-waits-")
 	if err == nil {
@@ -59,22 +65,6 @@ func main() {
 	}
 }
 
-// enter runs this command in network and mount namespaces of its own.
-func enter() {
-	self, err := os.Executable()
-	if err != nil {
-		log.Fatal(err)
-	}
-	cmd := exec.Command(self, os.Args[1:]...)
-	cmd.Env = append(os.Environ(), inside+"=1")
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Run(); err != nil {
-		log.Fatal(err)
-	}
-	os.Exit(0)
-}
-
 // network has another machine at its other end, and a name of two addresses, at one of which nobody is: the first in
 // /etc/hosts, and the nearer one for those that order them by RFC 6724, as getaddrinfo(3) does.
 func network(dir string) error {
@@ -82,7 +72,7 @@ func network(dir string) error {
 	if err := os.WriteFile(hosts, []byte("127.0.0.1 localhost\n10.9.9.3 two\n"+far+" two\n"), 0o644); err != nil {
 		return err
 	}
-	if err := each("mount --make-rprivate /", "mount --bind "+hosts+" /etc/hosts", "ip link set lo up",
+	if err := each("mount --bind "+hosts+" /etc/hosts",
 		"ip link add d0 type veth peer name d1", "ip addr add 10.9.9.1/24 dev d0", "ip link set d0 up",
 		"ip neigh add 10.9.9.3 lladdr 02:00:00:00:00:03 dev d0 nud permanent"); err != nil {
 		return err

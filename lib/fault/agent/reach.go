@@ -183,10 +183,10 @@ func (e *ScopeError) Unwrap() error { return e.Err }
 // prepare decides by what members are reached that are started here.
 func (a *Agent) prepare() error {
 	if a.Scope != ScopeTree {
-		g, err := cgroup.Make(a.groupName())
+		g, err := cgroup.Make(GroupName(a.Table))
 		if err == nil {
 			a.group = &group{g}
-			g.SweepBeside(tablePrefix)
+			g.SweepBeside(TablePrefix)
 			a.dropGroup() // it was for finding out
 			return nil
 		}
@@ -200,10 +200,10 @@ func (a *Agent) prepare() error {
 	return nil
 }
 
-// groupName is the name of the member's control group: that of the table, and the namespaces in which it is so. Control
-// groups know none of these, and the agents of two containers may share a directory of groups and the path of a pidfile.
-func (a *Agent) groupName() string {
-	name := a.Table
+// GroupName is the name of the control group of the member with that table: the same, and the namespaces in which it is so.
+// Control groups know none of these, and the agents of two containers may share a directory of groups and the path of a pidfile.
+func GroupName(table string) string {
+	name := table
 	for _, kind := range []string{"pid", "mnt"} {
 		if info, err := os.Stat("/proc/self/ns/" + kind); err == nil {
 			if st, ok := info.Sys().(*syscall.Stat_t); ok {
@@ -218,7 +218,7 @@ func (a *Agent) groupName() string {
 // else as a tree.
 func (a *Agent) reached(h *proc.Handle) reach {
 	for _, legacy := range []bool{false, true} {
-		if g, err := cgroup.Of(h.PID(), legacy); err == nil && strings.HasSuffix(g.Path(), "/"+a.groupName()) {
+		if g, err := cgroup.Of(h.PID(), legacy); err == nil && strings.HasSuffix(g.Path(), "/"+GroupName(a.Table)) {
 			return group{g}
 		}
 	}
@@ -255,7 +255,7 @@ func (a *Agent) dropGroup() {
 
 // remake makes the group, for a member that is to be started.
 func (a *Agent) remake() error {
-	g, err := cgroup.Make(a.groupName())
+	g, err := cgroup.Make(GroupName(a.Table))
 	if err != nil {
 		return err
 	}

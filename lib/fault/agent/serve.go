@@ -18,10 +18,11 @@ func TableName(pidfile string) string {
 	if err != nil {
 		path = pidfile
 	}
-	return fmt.Sprintf(tablePrefix+"%x", sha256.Sum256([]byte(path)))[:21]
+	return fmt.Sprintf(TablePrefix+"%x", sha256.Sum256([]byte(path)))[:21]
 }
 
-const tablePrefix = "pidbox_fault_"
+// TablePrefix is how the names of all tables, and of the control groups of members, begin.
+const TablePrefix = "pidbox_fault_"
 
 // PortOf is the TCP port of a listener, 0 if it has none.
 func PortOf(l net.Listener) uint16 {
