@@ -1,6 +1,8 @@
 package supervise
 
 import (
+	"encoding/binary"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -16,17 +18,39 @@ func unmapProgram() {
 		return
 	}
 	maps, _ := os.ReadFile("/proc/self/maps")
-	for line := range strings.Lines(string(maps)) {
+	for _, m := range unchanged(string(maps), self, fixed("/proc/self/exe")) {
+		_, _, _ = unix.Syscall(unix.SYS_MADVISE, m[0], m[1]-m[0], unix.MADV_DONTNEED)
+	}
+}
+
+// unchanged are the parts of memory, each from where to where, that are as they are in the file. What can be written is not,
+// and of a program that is loaded anywhere the data that the loader made read-only when it had put addresses into it.
+func unchanged(maps, file string, fixed bool) (all [][2]uintptr) {
+	for line := range strings.Lines(maps) {
 		// 00400000-00a77000 r-xp 00000000 fe:00 11248392    /usr/bin/pidbox
 		fields := strings.Fields(line)
-		if len(fields) < 6 || fields[5] != self || fields[1][1] == 'w' {
+		if len(fields) < 6 || fields[5] != file || fields[1] != "r-xp" && (!fixed || fields[1] != "r--p") {
 			continue
 		}
 		from, to, _ := strings.Cut(fields[0], "-")
 		first, err := strconv.ParseUint(from, 16, 64)
 		end, failed := strconv.ParseUint(to, 16, 64)
 		if err == nil && failed == nil {
-			_, _, _ = unix.Syscall(unix.SYS_MADVISE, uintptr(first), uintptr(end-first), unix.MADV_DONTNEED)
+			all = append(all, [2]uintptr{uintptr(first), uintptr(end)})
 		}
 	}
+	return all
+}
+
+// fixed says that a program is loaded where its file says: ET_EXEC of elf(5).
+func fixed(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	var head [18]byte
+	const kind, executable = 16, 2
+	_, err = io.ReadFull(f, head[:])
+	return err == nil && binary.NativeEndian.Uint16(head[kind:]) == executable
 }
