@@ -101,6 +101,12 @@ func (w Word) May(act Act, on Object, also ...int) error {
 	return nil
 }
 
+// Steady fails with an *Unsafe where another than root and the caller could lead the path of the place elsewhere before it is
+// used: by a directory above that which it is in, whoever is trusted with that.
+func (p *Place) Steady() error {
+	return p.word.Without(func(q Party) bool { return q.Last }).May(Create, mine{})
+}
+
 // Unsafe is a place that a stranger could have determined: whoever acts on it lends him his authority.
 type Unsafe struct {
 	Path   string // the component at fault

@@ -45,11 +45,11 @@ func Parse(s string) (Address, error) {
 		if path[0] == '@' {
 			return a, fmt.Errorf("%q is an abstract socket, of which any user could take the name; write ./%s for a file", path, path)
 		}
-		const longest = 107 // bytes of a sockaddr_un's path, less its NUL (unix(7)); its directory is entered
-		if len(filepath.Base(path)) > longest {
-			return a, fmt.Errorf("the name of the socket is longer than %d bytes", longest)
-		}
 		abs, err := filepath.Abs(path)
+		const longest = 107 // bytes of a sockaddr_un's path, less its NUL (unix(7))
+		if err == nil && len(abs) > longest {
+			return a, fmt.Errorf("the path of the socket, %s, is longer than %d bytes", abs, longest)
+		}
 		a.Text = abs
 		return a, err
 	}

@@ -7,12 +7,14 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
+	"pidbox/lib/listener"
 	"pidbox/lib/proc"
 	"pidbox/lib/resolve"
 )
@@ -34,6 +36,7 @@ func Listen(a Address, policy resolve.Policy) (*Socket, error) {
 	if err != nil {
 		return nil, err
 	}
+	_ = unix.SetNonblock(int(f.Fd()), false) // the command shares that
 	return newSocket(a, f)
 }
 
@@ -46,7 +49,6 @@ func reason(err error) error {
 
 // newSocket takes the file over.
 func newSocket(a Address, f *os.File) (*Socket, error) {
-	_ = unix.SetNonblock(int(f.Fd()), false) // the command shares that
 	m, err := markOf(f)
 	if err != nil {
 		f.Close()
@@ -64,7 +66,8 @@ func markOf(f *os.File) (mark, error) {
 	return mark{st.Ino, cookie}, os.NewSyscallError("getsockopt", err)
 }
 
-// listenAt binds by the path itself, so that this is the name that the socket has, once all who determined it are trusted.
+// listenAt binds by the path itself, so that this is the name that the socket has, once all who determined it are trusted. The
+// policy's are so with the directory that it is in: who owns one above could lead the path elsewhere meanwhile.
 func listenAt(a Address, policy resolve.Policy) (*Socket, error) {
 	p, err := resolve.Walk(a.Text, policy)
 	if err != nil {
@@ -84,6 +87,9 @@ func listenAt(a Address, policy resolve.Policy) (*Socket, error) {
 			return nil, err
 		}
 	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if err := p.Steady(); err != nil {
 		return nil, err
 	}
 	if err := p.Word().May(resolve.Create, p.Entry(nil, -1), policy.Trust...); err != nil {
@@ -195,10 +201,18 @@ func TakeBack(a Address, r Record, pids []int, policy resolve.Policy) (*Socket, 
 			continue
 		}
 		s, err := newSocket(a, f)
-		if err == nil && a.Network == "unix" {
-			s.remove = remover(a.Text, policy)
+		if err != nil || a.Network != "unix" {
+			return s, err
 		}
-		return s, err
+		switch at, err := listener.UNIX(a.Text); {
+		case err != nil: // whose the file is cannot be seen, or there is none
+		case slices.ContainsFunc(at, func(l listener.Socket) bool { return l.Inode == want.inode }):
+			s.remove = remover(a.Text, policy)
+		default:
+			f.Close()
+			return nil, fmt.Errorf("listen on %s: %w", a, syscall.EADDRINUSE)
+		}
+		return s, nil
 	}
 	return nil, failed
 }

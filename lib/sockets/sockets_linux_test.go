@@ -1,10 +1,12 @@
 package sockets
 
 import (
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -62,6 +64,16 @@ func TestTakesBackItsOwn(t *testing.T) {
 			t.Fatal(s.Address, back, err)
 		}
 		back.file.Close()
+		if err := unix.SetNonblock(int(s.file.Fd()), true); err != nil { // a command's event loop relies on it
+			t.Fatal(err)
+		}
+		if back, err = TakeBack(s.Address, had, pids, resolve.Policy{}); err != nil || back == nil {
+			t.Fatal(s.Address, err)
+		}
+		if flags, err := unix.FcntlInt(back.file.Fd(), unix.F_GETFL, 0); err != nil || flags&unix.O_NONBLOCK == 0 {
+			t.Errorf("%s: flags %#o, %v", s.Address, flags, err)
+		}
+		back.file.Close()
 		forged := Record{s.Address.String(): {s.mark.inode, s.mark.cookie + 1}}
 		if back, err := TakeBack(s.Address, forged, pids[1:], resolve.Policy{}); back != nil || err != nil {
 			t.Error("another's cookie:", back, err)
@@ -94,6 +106,38 @@ func TestTakesBackItsOwn(t *testing.T) {
 		t.Error("its file is left:", err)
 	}
 	all = nil
+}
+
+// A file that another has put in the place of ours is his: the socket is of no use, and the file stays.
+func TestTakesBackNoFileOfAnother(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	a := Address{Network: "unix", Text: path}
+	ours, err := Listen(a, resolve.Policy{Insecure: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := Set{ours}
+	defer all.Close(false)
+	had, err := ParseRecord(all.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	another, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer another.Close()
+	if back, err := TakeBack(a, had, []int{os.Getpid()}, resolve.Policy{Insecure: true}); back != nil || !errors.Is(err, syscall.EADDRINUSE) {
+		t.Error(back, err)
+	}
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
 }
 
 func TestBadRecords(t *testing.T) {
