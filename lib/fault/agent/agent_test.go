@@ -559,3 +559,21 @@ func TestAddress(t *testing.T) {
 		(<-won).Close()
 	}
 }
+
+// A FIFO in the place of the log, which the member's user can make, holds nobody up.
+func TestLogIsNoFIFO(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mkfifo(filepath.Join(dir, logName), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	answer := httptest.NewRecorder()
+	(&Agent{root: root}).sendLog(answer, httptest.NewRequest("GET", "/v1/log?from=0", nil))
+	if answer.Code != 501 {
+		t.Errorf("%d %s", answer.Code, answer.Body)
+	}
+}

@@ -126,7 +126,7 @@ func (a *Agent) openLog() (*os.File, error) {
 	if a.root == nil {
 		return nil, nil
 	}
-	log, err := a.root.OpenFile(logName, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NOFOLLOW, 0o644)
+	log, err := a.root.OpenFile(logName, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("open the member's log: %w", err)
 	}

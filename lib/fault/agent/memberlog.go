@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"syscall"
 
 	"pidbox/lib/fault"
 )
@@ -22,8 +23,8 @@ func (a *Agent) sendLog(w http.ResponseWriter, r *http.Request) {
 		fail(w, refuse(501, "no log: the agent has no directory"))
 		return
 	}
-	f, err := a.root.Open(logName)
-	if os.IsNotExist(err) { // it was wiped, or never written
+	f, err := a.root.OpenFile(logName, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0) // not for ever, if it is a FIFO
+	if os.IsNotExist(err) {                                                                  // it was wiped, or never written
 		w.Header().Set(fault.LogSize, "0")
 		return
 	}
