@@ -5,6 +5,7 @@ package applets
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,8 +27,12 @@ func (o *ssd) meant() {
 	}
 	p.Except, _ = unsigned(os.Getenv("RC_OPENRC_PID"), 10)
 	args := o.operands
-	switch run, passed := interpreter(p.Exec); {
-	case o.interpreted && run != "":
+	run, passed := "", []string(nil)
+	if o.interpreted {
+		run, passed = interpreter(p.Exec)
+	}
+	switch {
+	case run != "":
 		p.Name = filepath.Base(p.Exec)
 		p.Exec, args = run, append(append(passed, p.Exec), args...)
 	case p.Exec != "" && o.name != "":
@@ -42,8 +47,13 @@ func (o *ssd) meant() {
 
 // interpreter is the program that the first line of a script names, and what it is passed before the script.
 func interpreter(file string) (path string, args []string) {
-	text, _ := os.ReadFile(file)
-	line, _, _ := strings.Cut(string(text[:min(len(text), 256)]), "\n")
+	f, err := os.Open(file)
+	if err != nil {
+		return "", nil
+	}
+	defer f.Close()
+	text, _ := io.ReadAll(io.LimitReader(f, 256))
+	line, _, _ := strings.Cut(string(text), "\n")
 	line, is := strings.CutPrefix(line, "#!")
 	path, arg, _ := strings.Cut(strings.Trim(line, " \t"), " ")
 	if !is || path == "" {
