@@ -3,6 +3,7 @@ package notify
 import (
 	"os"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -13,4 +14,9 @@ func Watchdog() time.Duration {
 		return 0
 	}
 	return time.Duration(min(us, 1<<53)) * time.Microsecond
+}
+
+// ForWatchdog says that a variable, as K=V, is one by which a service manager says that it wants WATCHDOG=1, and of whom.
+func ForWatchdog(kv string) bool {
+	return strings.HasPrefix(kv, "WATCHDOG_USEC=") || strings.HasPrefix(kv, "WATCHDOG_PID=")
 }

@@ -7,7 +7,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 
 	"pidbox/lib/notify"
 	"pidbox/lib/proc"
@@ -18,9 +17,7 @@ func (c *Course) listen(cmd *spawn.Command) (err error) {
 	if c.socket, err = notify.Listen(); err != nil {
 		return err
 	}
-	env := slices.DeleteFunc(slices.Clone(cmd.Env), func(kv string) bool { // those are its caller's
-		return strings.HasPrefix(kv, "WATCHDOG_PID=") || strings.HasPrefix(kv, "WATCHDOG_USEC=")
-	})
+	env := slices.DeleteFunc(slices.Clone(cmd.Env), notify.ForWatchdog) // those are its caller's
 	own := []string{"NOTIFY_SOCKET=" + c.socket.Address()}
 	if c.want.Watchdog > 0 {
 		own = append(own, "WATCHDOG_USEC="+strconv.FormatInt(c.want.Watchdog.Microseconds(), 10))

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"pidbox/lib/notify"
 	"pidbox/lib/sockets"
 	"pidbox/lib/spawn"
 )
@@ -80,7 +81,7 @@ func (p program) environment() (env, given []string, err error) {
 	inherited := os.Environ()
 	if p.notify {
 		inherited = slices.DeleteFunc(inherited, func(kv string) bool {
-			return strings.HasPrefix(kv, "NOTIFY_SOCKET=") || strings.HasPrefix(kv, "WATCHDOG_")
+			return strings.HasPrefix(kv, "NOTIFY_SOCKET=") || notify.ForWatchdog(kv)
 		})
 	}
 	inherited = c.User.Environ(inherited)
