@@ -1,6 +1,7 @@
 package cgroup
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -32,7 +33,7 @@ const lostAge = time.Minute
 
 // sweepLost removes the empty groups of processes that are gone, of whose makers none came to do that.
 func sweepLost(above string) {
-	sweep(above, func(name string) bool {
+	sweep(above, ownPrefix, func(name string) bool {
 		var pid int
 		var inode uint64
 		if n, _ := fmt.Sscanf(name, ownPrefix+"%d-%d", &pid, &inode); n != 2 {
@@ -42,19 +43,22 @@ func sweepLost(above string) {
 		if err == nil {
 			h.Close()
 		}
-		return err != nil
+		return errors.Is(err, proc.ErrNotFound) // a kernel without such inodes knows of none
 	})
 }
 
 // SweepBeside removes the groups beside this one whose names begin with prefix, if they are empty and were made more than a
 // minute ago. Whoever makes such groups has them only for as long as there are processes for them.
 func (g *Group) SweepBeside(prefix string) {
-	sweep(path.Dir(g.path), func(name string) bool { return strings.HasPrefix(name, prefix) })
+	sweep(path.Dir(g.path), prefix, func(string) bool { return true })
 }
 
-func sweep(above string, lost func(name string) bool) {
+func sweep(above, prefix string, lost func(name string) bool) {
 	entries, _ := os.ReadDir(above)
 	for _, e := range entries {
+		if !e.IsDir() || !strings.HasPrefix(e.Name(), prefix) {
+			continue
+		}
 		info, err := e.Info()
 		if err != nil || time.Since(info.ModTime()).Abs() < lostAge || !lost(e.Name()) {
 			continue
