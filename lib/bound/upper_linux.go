@@ -43,7 +43,7 @@ func above(value string) (*Upper, error) {
 	pid, err1 := strconv.Atoi(number)
 	n, err2 := strconv.ParseUint(inode, 10, 64)
 	if err := errors.Join(err1, err2); err != nil {
-		return nil, err
+		return nil, nil // no pid-bound has written that
 	}
 	h, err := proc.OpenInode(pid, n)
 	if err != nil {
