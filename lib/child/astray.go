@@ -1,18 +1,20 @@
 package child
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 
 	"pidbox/lib/proc/procfs"
 )
 
 // Astray is the PID of a process that may have put itself into the background as the child: in a session that is neither
 // the child's nor ours nor that of a process above us, it began after the child, one above us has inherited it, and it runs the
-// child's program, at path, or has its environment. 0 is for none. It is for a hint, and no proof.
-func (c *Child) Astray(path string, env []string) int {
+// child's program, at path, as the user uid, or has its environment. 0 is for none. It is for a hint, and no proof.
+func (c *Child) Astray(path string, uid int, env []string) int {
 	above, sessions := []int{os.Getpid()}, []int{c.identity.Session}
 	for range 100 {
 		st, err := procfs.StatOf(above[len(above)-1])
@@ -29,17 +31,22 @@ func (c *Child) Astray(path string, env []string) int {
 		st, err := procfs.StatOf(pid)
 		if err == nil && pid != c.identity.PID && st.Start >= c.identity.Start && st.State != 'Z' &&
 			slices.Contains(above, st.Parent) && !slices.Contains(sessions, st.Session) &&
-			(runs(pid, path) || began(pid, env)) {
+			(runs(pid, path, uid) || began(pid, env)) {
 			return pid
 		}
 	}
 	return 0
 }
 
-func runs(pid int, path string) bool {
-	one, err := os.Stat(fmt.Sprintf("/proc/%d/exe", pid))
-	other, failed := os.Stat(path)
-	return err == nil && failed == nil && os.SameFile(one, other)
+func runs(pid int, path string, uid int) bool {
+	whose, err1 := os.Stat(fmt.Sprintf("/proc/%d", pid))
+	one, err2 := os.Stat(fmt.Sprintf("/proc/%d/exe", pid))
+	other, err3 := os.Stat(path)
+	if errors.Join(err1, err2, err3) != nil {
+		return false
+	}
+	st, known := whose.Sys().(*syscall.Stat_t)
+	return known && int(st.Uid) == uid && os.SameFile(one, other)
 }
 
 // began says that a process began with all of env but what shells change or drop.

@@ -3,6 +3,7 @@ package supervise
 import (
 	"context"
 	"errors"
+	"os"
 	"slices"
 	"syscall"
 
@@ -68,7 +69,13 @@ func (p *process) Stop(schedule signals.Schedule, begun func(), hasten <-chan st
 }
 
 // Astray is a process that it may have left in the background.
-func (p *process) Astray() int { return p.Child.Astray(p.of.Fingerprint.Path, p.of.env) }
+func (p *process) Astray() int {
+	uid := os.Geteuid()
+	if user := p.of.program.command.User; user != nil {
+		uid = user.UID
+	}
+	return p.Child.Astray(p.of.Fingerprint.Path, uid, p.of.env)
+}
 
 // hastened is a context that the closing of hasten ends.
 func hastened(hasten <-chan struct{}) (context.Context, func()) {
