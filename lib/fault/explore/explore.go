@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"pidbox/lib/fault/plan"
@@ -78,7 +79,7 @@ func (e *explorer) explore(ctx context.Context) (err error) {
 	}
 	known := Faults(e.plan, statuses)
 	for _, f := range e.Faults {
-		if !contains(known, f) {
+		if !slices.Contains(known, f) {
 			return &FaultError{f, known}
 		}
 	}
@@ -113,15 +114,6 @@ func (e *explorer) explore(ctx context.Context) (err error) {
 		}
 	}
 	return context.Cause(ctx)
-}
-
-func contains(all []string, s string) bool {
-	for _, one := range all {
-		if one == s {
-			return true
-		}
-	}
-	return false
 }
 
 func directory(given string) (string, error) {

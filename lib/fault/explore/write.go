@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,10 +56,7 @@ func without(text string, keys ...string) string {
 	out := false
 	for line := range strings.Lines(text) {
 		if m := key.FindStringSubmatch(line); m != nil {
-			out = false
-			for _, k := range keys {
-				out = out || m[1] == k
-			}
+			out = slices.Contains(keys, m[1])
 		}
 		if !out {
 			b.WriteString(line)
