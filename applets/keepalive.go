@@ -140,6 +140,7 @@ func keepAlive() *applet.Applet {
 			right to trace COMMAND, as root or its user has.
 			One that COMMAND has closed is opened anew.
 			A socket of unix:PATH has mode 0666 less the umask, and is removed with COMMAND.
+			COMMAND's user may own the directory that PATH is in, but none above that.
 
 			Once keep-alive was killed, FILE names no process and pid-kill on it has nothing to stop, though COMMAND runs on: use
 			keep-alive --stop in a stop script.
