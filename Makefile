@@ -70,9 +70,12 @@ deps: ## install the programs that the tests run (root, Debian); elsewhere name 
 test-%: build ## PLACE: supervisor, cluster, bound, listen, systemd, arm64, core, dropins, newcomer, packages; minutes each
 	packaging/test-$* ./$(BINARY)
 
+STORES = $${XDG_CACHE_HOME:-$$HOME/.cache}/pidbox-stores
+
 test-supervisor test-cluster test-listen: test-%:
 	packaging/deps $*
-	TOY_RUNS=20 $(GOTEST) -timeout 2h -tags $(TAGS),$* -run '^Test($(TESTS-$*))' ./testscripts
+	$(if $(filter cluster,$*),testscripts/stores "$(STORES)")
+	STORES="$(STORES)" TOY_RUNS=20 $(GOTEST) -timeout 2h -tags $(TAGS),$* -run '^Test($(TESTS-$*))' ./testscripts
 
 TESTS-supervisor = Supervisor
 TESTS-cluster = Fault(Cluster|ToyStore)

@@ -20,7 +20,7 @@ import (
 // All cases of the example on a real etcd, those of etcd's own functional tester among them: every one passes. The table of
 // their names is written for the pages, and the report shows in a browser what it should.
 func TestFaultCluster(t *testing.T) {
-	w := newEtcd(t, builtEtcd(t))
+	w := newEtcd(t, stores(t))
 	page := filepath.Join(w.dir, "report.html")
 	if keep := os.Getenv("FAULT_REPORT"); keep != "" {
 		page = keep

@@ -30,7 +30,7 @@ func TestFaultClusterPower(t *testing.T) {
 		},
 		done: "OK",
 	}
-	server := filepath.Join(builtEtcd(t), "etcd")
+	server := filepath.Join(stores(t), "etcd")
 	for _, one := range []struct {
 		name    string
 		store   store
@@ -125,54 +125,13 @@ func (w *world) fails(t *testing.T, s store, command []string) (acknowledged, lo
 	return acknowledged, lost
 }
 
-// builtEtcd is a directory with an etcd, and its etcdctl, that know --unsafe-no-fsync, which Debian's are too old for, and that
-// have failpoints if gofail can be had.
-func builtEtcd(t *testing.T) string {
+// stores is the directory with an etcd that has failpoints and knows --unsafe-no-fsync, which Debian's are too old for, its
+// etcdctl, and a nats-server: make test-cluster has them built, since the tests have no network.
+func stores(t *testing.T) string {
 	t.Helper()
-	if dir := os.Getenv("ETCD_BUILT"); dir != "" { // by an earlier run
-		return dir
-	}
-	dir := t.TempDir()
-	for name, text := range map[string]string{
-		"go.mod":      "module etcd\n\ngo 1.24\n\nrequire go.etcd.io/etcd/server/v3 v3.5.21\nrequire go.etcd.io/etcd/etcdctl/v3 v3.5.21\nrequire go.etcd.io/gofail v0.2.0\n",
-		"main.go":     "package main\n\nimport (\n\t\"os\"\n\n\t\"go.etcd.io/etcd/server/v3/etcdmain\"\n\t_ \"go.etcd.io/gofail/runtime\"\n)\n\nfunc main() { etcdmain.Main(os.Args) }\n",
-		"ctl/main.go": "package main\n\nimport \"go.etcd.io/etcd/etcdctl/v3/ctlv3\"\n\nfunc main() { ctlv3.MustStart() }\n",
-	} {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	run := func(line string) bool {
-		cmd := exec.Command("sh", "-ec", line)
-		cmd.Dir, cmd.Env = dir, append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=mod", "GOBIN="+dir)
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Logf("%s: %v: %s", line, err, out)
-		}
-		return err == nil
-	}
-	if !run("go mod tidy") {
-		missing(t, "etcd from the Go module proxy")
-	}
-	if !run(`cp -r "$(go list -m -f '{{.Dir}}' go.etcd.io/etcd/server/v3)" server
-		chmod -R u+w server
-		go install go.etcd.io/gofail@v0.2.0
-		(cd server && ../gofail enable etcdserver mvcc mvcc/backend wal etcdserver/api/rafthttp etcdserver/api/snap auth)
-		go mod edit -replace go.etcd.io/etcd/server/v3=./server
-		go mod tidy
-		go build -o etcd .`) {
-		t.Log("no failpoints")
-		run("go mod edit -dropreplace go.etcd.io/etcd/server/v3")
-		if !run("go build -o etcd .") {
-			missing(t, "etcd from the Go module proxy")
-		}
-	}
-	if !run("go build -o etcdctl ./ctl") {
-		missing(t, "etcdctl from the Go module proxy")
+	dir := os.Getenv("STORES")
+	if dir == "" {
+		missing(t, "STORES, a directory by testscripts/stores,")
 	}
 	return dir
 }

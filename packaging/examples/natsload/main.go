@@ -2,7 +2,7 @@
 // members, that writes and reads, and prints a history for the model register. It makes the bucket. Reads ask the leader of
 // the bucket's stream, or with -direct any member, which may be behind. It ends when it is told to.
 //
-// natsload leader HOST:PORT...: prints the name of the member that leads the stream.
+// natsload leader HOST:PORT...: prints the name of the member that leads the stream, which it makes, too.
 //
 // It stands in packaging/examples of pidbox's sources: go build -o /usr/local/bin/natsload ./packaging/examples/natsload
 package main
@@ -34,14 +34,14 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: natsload [leader] [-clients N] [-keys N] [-direct] HOST:PORT...")
 		os.Exit(64)
 	}
-	if leads {
-		os.Exit(leader(servers))
-	}
 	l := &load{servers: servers, keys: *keys, direct: *direct, Log: history.NewLog(os.Stdout, *clients)}
 	for _, s := range servers {
 		if l.bucket(s) == nil {
 			break
 		}
+	}
+	if leads {
+		os.Exit(leader(servers))
 	}
 	for i := range *clients {
 		go l.client(int64(i))
