@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -25,6 +27,9 @@ import (
 // ErrNoControl says that a supervisor has no socket, because its directory cannot be written.
 var ErrNoControl = errors.New("the supervisor takes no requests")
 
+// errSilent is a connection that was closed without a word.
+var errSilent = errors.New("the supervisor has ended, or serves another user only")
+
 // patience bounds how long either side waits for a peer that says nothing.
 const patience = 5 * time.Second
 
@@ -34,8 +39,9 @@ const longestReply = 64 << 10
 // ControlPath is where the socket of the supervisor with that pidfile is.
 func ControlPath(pidfile string) string { return pidfile + ".control" }
 
-// Listen serves requests until the returned function is called, which also removes the socket. It is for the holder
-// of the pidfile only: what an earlier one left in place of the socket is replaced.
+// Listen serves requests until the returned function is called, which also removes the socket, and returns once those
+// that were taken are answered. It is for the holder of the pidfile only: what an earlier one left in place of the socket
+// is replaced.
 func (s *Supervisor) Listen(pidfile string, policy resolve.Policy) (stop func(), err error) {
 	p, err := resolve.Walk(ControlPath(pidfile), policy)
 	if err != nil {
@@ -50,25 +56,32 @@ func (s *Supervisor) Listen(pidfile string, policy resolve.Policy) (stop func(),
 		p.Close()
 		return nil, noControl(err)
 	}
-	go func() {
+	ctx, end := context.WithCancel(context.Background())
+	var served sync.WaitGroup
+	served.Go(func() {
 		for {
 			c, err := l.AcceptUnix()
 			if errors.Is(err, net.ErrClosed) {
 				return
 			}
 			if err != nil {
-				time.Sleep(time.Second) // out of descriptors
+				select {
+				case <-ctx.Done():
+				case <-time.After(time.Second): // out of descriptors
+				}
 				continue
 			}
-			go s.serve(c)
+			served.Go(func() { s.serve(ctx, c) })
 		}
-	}()
-	return func() { _ = l.Close() }, nil
+	})
+	return func() { end(); _ = l.Close(); served.Wait() }, nil
 }
 
-func (s *Supervisor) serve(c *net.UnixConn) {
+// serve answers one request. The end of ctx ends the wait for one that has not come.
+func (s *Supervisor) serve(ctx context.Context, c *net.UnixConn) {
 	defer c.Close()
 	_ = c.SetReadDeadline(time.Now().Add(patience))
+	defer context.AfterFunc(ctx, func() { _ = c.SetReadDeadline(time.Now()) })()
 	if uid, err := peerUser(c); err == nil && uid != 0 && uid != os.Geteuid() {
 		return
 	}
@@ -129,6 +142,11 @@ func ask(pidfile string, pid int, what string, limit time.Duration) (Status, err
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return Status{}, fmt.Errorf("no answer in %v", limit)
+	}
+	for _, closed := range []error{io.EOF, syscall.ECONNRESET, syscall.EPIPE} {
+		if errors.Is(err, closed) {
+			err = errSilent
+		}
 	}
 	if err != nil {
 		return Status{}, fmt.Errorf("%s: no answer: %w", path, err)

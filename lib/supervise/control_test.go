@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -90,6 +91,56 @@ func TestControlThatSaysNothing(t *testing.T) {
 	defer l.Close()
 	if _, err := ask("x.pid", os.Getpid(), "status", 20*time.Millisecond); err == nil || err.Error() != "no answer in 20ms" {
 		t.Error(err)
+	}
+}
+
+// A restart that a stop overtakes has its answer before the control is gone: its process may exit then. One who connects
+// and asks nothing does not hold that up.
+func TestControlAnswersBeforeItIsGone(t *testing.T) {
+	pidfile := filepath.Join(t.TempDir(), "x.pid")
+	s := of(&fake{stubborn: true}, standard, nil)
+	unlisten, err := s.Listen(pidfile, resolve.Policy{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() { _, _ = s.Run(); close(done) }()
+	mute, err := net.Dial("unix", ControlPath(pidfile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.Close()
+	c, err := net.Dial("unix", ControlPath(pidfile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Write([]byte("restart\n")); err != nil {
+		t.Fatal(err)
+	}
+	for s.Status().State != Stopping {
+		time.Sleep(time.Millisecond)
+	}
+	for over := false; !over; {
+		askStop(s)
+		select {
+		case <-done:
+			over = true
+		case <-time.After(time.Millisecond):
+		}
+	}
+	unlisten()
+	raw, err := c.(*net.UnixConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply := make([]byte, longestReply)
+	n := 0
+	if e := raw.Read(func(fd uintptr) bool { n, err = syscall.Read(int(fd), reply); return true }); e != nil || err != nil {
+		t.Fatal(e, err)
+	}
+	if got := string(reply[:n]); !strings.Contains(got, `"error":"`+errEnding.Error()) {
+		t.Errorf("%q", got)
 	}
 }
 
