@@ -186,7 +186,7 @@ func TestBrokenServers(t *testing.T) {
 		want   string
 	}{
 		"silent":            {func(c net.Conn) { c.Read(make([]byte, 1)) }, time.Second, `no answer in .*`},
-		"drips":             {drip(ok+"\r\n", time.Second), 2 * time.Second, `answer not complete in .*`},
+		"drips":             {drip(ok+"\r\n", time.Second), 5 * time.Second, `answer not complete in .*`},
 		"endless headers":   {flood(ok, "X-More: and more\r\n"), long, "headers of the answer exceed 64 KiB"},
 		"large headers":     {say(ok + strings.Repeat("X: "+strings.Repeat("y", 1019)+"\r\n", 1024) + "\r\n"), long, "headers of the answer exceed 64 KiB"},
 		"endless line":      {flood(ok+"X: ", strings.Repeat("y", 4096)), long, "headers of the answer exceed 64 KiB"},
@@ -226,7 +226,7 @@ func TestBodyMatchDoesNotWaitForTheEnd(t *testing.T) {
 	o := Options{BodyMatch: regexp.MustCompile("ready")}
 	wantAnswer(t, ask(mustParse(t, "http://"+addr.String(), o), long), "healthy")
 	o.BodyMatch = regexp.MustCompile("absent")
-	wantAnswer(t, ask(mustParse(t, "http://"+addr.String(), o), time.Second), `answer not complete in .*`)
+	wantAnswer(t, ask(mustParse(t, "http://"+addr.String(), o), 5*time.Second), `answer not complete in .*`)
 }
 
 func TestTargetsOfThisMachine(t *testing.T) {

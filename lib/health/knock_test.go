@@ -4,24 +4,23 @@ package health
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Knocks are no attempts, and the one that is let in is the attempt's connection: the server sees one.
 func TestKnock(t *testing.T) {
 	t.Parallel()
-	hold, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := hold.Addr().String()
-	hold.Close()
+	address, listen := reserved(t)
 	var connections, requests atomic.Int32
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests.Add(1) }))
 	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
@@ -37,13 +36,8 @@ func TestKnock(t *testing.T) {
 	come := func() {
 		<-refused
 		time.Sleep(50 * time.Millisecond) // some knocks
-		l, err := net.Listen("tcp", address)
-		if err != nil {
-			t.Error(err)
-			return
-		}
 		server.Listener.Close()
-		server.Listener = l
+		server.Listener = listen()
 		server.Start()
 	}
 	ended := make(chan struct{})
@@ -60,6 +54,32 @@ func TestKnock(t *testing.T) {
 	}
 	if c, q := connections.Load(), requests.Load(); c != 1 || q != 1 {
 		t.Errorf("%d connections, %d requests", c, q)
+	}
+}
+
+// reserved is an address that refuses connections until it listens, and that nobody else can have meanwhile.
+func reserved(t *testing.T) (address string, listen func() net.Listener) {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err == nil {
+		err = unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := os.NewFile(uintptr(fd), "listener")
+	t.Cleanup(func() { f.Close() })
+	bound, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("127.0.0.1:%d", bound.(*unix.SockaddrInet4).Port), func() net.Listener {
+		err := unix.Listen(fd, 16)
+		l, e := net.FileListener(f)
+		if err != nil || e != nil {
+			t.Error(err, e)
+		}
+		return l
 	}
 }
 

@@ -96,7 +96,7 @@ func TestTakeLocksFails(t *testing.T) {
 	if _, err := takeLocks(t.Context(), h, true, func() error { return refusal }); err != refusal {
 		t.Error(err)
 	}
-	l, err := lockBeside(soon(t), h.place)
+	l, err := lockBeside(t.Context(), h.place)
 	must(t, err)
 	if other, err := lockBeside(soon(t), h.place); !errors.Is(err, ErrBusy) || other != nil {
 		t.Error("locked twice:", err)
@@ -160,7 +160,7 @@ func TestLockFileOfAnother(t *testing.T) {
 	})
 	written(t, name, time.Now().Add(-2*sweepAge))
 	asThread(t, stranger, func() {
-		fd, err := openLock(soon(t), p, "l")
+		fd, err := openLock(t.Context(), p, "l")
 		if err != nil || fd < 0 {
 			t.Errorf("an old one: %d, %v", fd, err)
 		}
@@ -347,7 +347,7 @@ func TestLockFileInASticky(t *testing.T) {
 	must(t, os.WriteFile(dir+"/tmp/l", nil, 0o600))
 	written(t, dir+"/tmp/l", time.Now().Add(-2*sweepAge))
 	asThread(t, stranger, func() {
-		if fd, err := openLock(soon(t), p, "l"); fd >= 0 || err != nil {
+		if fd, err := openLock(t.Context(), p, "l"); fd >= 0 || err != nil {
 			t.Errorf("%d, %v", fd, err)
 		}
 	})

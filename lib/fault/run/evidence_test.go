@@ -107,7 +107,7 @@ func TestWaitsForTheLease(t *testing.T) {
 func TestLimits(t *testing.T) {
 	w := newCluster(t)
 	r, err := Run(context.Background(), w.plan("rounds: 3\ncases: [{name: a, fault: none, hold: 60s}, {name: b, fault: none}]"),
-		Options{Limit: 500 * time.Millisecond, Evidence: filepath.Join(t.TempDir(), "e")})
+		Options{Limit: 3 * time.Second, Evidence: filepath.Join(t.TempDir(), "e")})
 	if !errors.Is(err, context.DeadlineExceeded) || strings.Join(r.NotRun, ", ") != "round 1 b, rounds 2 to 3" {
 		t.Errorf("error %v, not run %q", err, r.NotRun)
 	}
