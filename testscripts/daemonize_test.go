@@ -331,13 +331,7 @@ func locked(t *testing.T, path string) bool {
 // A real nginx in the foreground is ready when it answers, and a real redis, HAProxy and gunicorn when they say so.
 func TestRealDaemons(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	listener.Close()
-	dir := t.TempDir()
+	address, dir := freeAddress(), t.TempDir()
 	os.Chmod(filepath.Dir(dir), 0o755)
 	os.Chmod(dir, 0o755)
 	in := func(name string) string { return filepath.Join(dir, name) }
@@ -391,7 +385,7 @@ func TestRealDaemons(t *testing.T) {
 	}
 
 	// A second nginx finds the port taken, and says so.
-	listener, err = net.Listen("tcp", address)
+	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}

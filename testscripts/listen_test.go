@@ -32,7 +32,7 @@ func listenWhileKilled(t *testing.T, kills, rate int, command ...string) {
 		return
 	}
 	dir := t.TempDir()
-	address := freeAddress(t)
+	address := freeAddress()
 	l := &listening{T: t, dir: dir, args: append([]string{"--listen", "web=" + address, "--"}, command...)}
 	l.start()
 	child := l.serving(0)
@@ -117,16 +117,6 @@ func request(address string) error {
 	}
 	_, err = bufio.NewReader(c).ReadString('\n')
 	return err
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // listening is a keep-alive with sockets.

@@ -203,23 +203,27 @@ func (o *serverOptions) talk(c net.Conn) {
 	}
 }
 
-// freeport NAME...: sets each $NAME to an address on loopback at which nobody listens, and no other script will, and
-// $NAME_PORT to its port.
+// freeport NAME...: sets each $NAME to a freeAddress, and $NAME_PORT to its port.
 func freeport(ts *testscript.TestScript, args []string) {
 	needArgs(ts, args, 1, "freeport name...")
 	for _, name := range args {
-		for {
-			port := strconv.Itoa(20000 + rand.N(12000)) // below those that the kernel gives
-			address := net.JoinHostPort("127.0.0.1", port)
-			if _, taken := ports.LoadOrStore(address, true); taken {
-				continue
-			}
-			if l, err := net.Listen("tcp", address); err == nil {
-				l.Close()
-				ts.Setenv(name, address)
-				ts.Setenv(name+"_PORT", port)
-				break
-			}
+		address := freeAddress()
+		_, port, _ := strings.Cut(address, ":")
+		ts.Setenv(name, address)
+		ts.Setenv(name+"_PORT", port)
+	}
+}
+
+// freeAddress is an address on loopback at which nobody listens, and that no other test gets.
+func freeAddress() string {
+	for {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(20000+rand.N(12000))) // below those that the kernel gives
+		if _, taken := ports.LoadOrStore(address, true); taken {
+			continue
+		}
+		if l, err := net.Listen("tcp", address); err == nil {
+			l.Close()
+			return address
 		}
 	}
 }
