@@ -4,7 +4,6 @@ package testscripts
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 )
