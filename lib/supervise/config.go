@@ -154,6 +154,7 @@ func (s *Supervisor) part(outcome Outcome, err error) {
 // Keep supervises until the end, with a pidfile of its own. Signals are requests from before the claim on: whoever
 // finds the pidfile may send one. It stays where a child survived its stop.
 func Keep(c Config) error {
+	onOneProcessor()
 	spawn.HaveThreads(spareThreads)
 	s, close, err := c.supervisor()
 	if err != nil {

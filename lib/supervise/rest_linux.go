@@ -4,11 +4,28 @@ import (
 	"encoding/binary"
 	"io"
 	"os"
+	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 )
+
+// onOneProcessor has the runtime use one processor, for a supervisor has little to do at once, and each further one caches memory
+// of its own. It can change that later only by a stop of the world, which costs more than it saves, so it is told in the
+// environment of a second exec of this very program. Where that fails, it goes on as it is.
+func onOneProcessor() {
+	const variable, ours = "GOMAXPROCS", "01" // which is not how anybody else writes it
+	value, given := os.LookupEnv(variable)
+	switch {
+	case value == ours:
+		os.Unsetenv(variable) // it is not for the command
+		_ = os.WriteFile("/proc/self/comm", []byte(strings.TrimPrefix(filepath.Base(os.Args[0]), "-")), 0)
+	case !given && runtime.GOMAXPROCS(0) > 1:
+		_ = unix.Exec("/proc/self/exe", os.Args, append(os.Environ(), variable+"="+ours))
+	}
+}
 
 // unmapProgram gives up what of the program is mapped. Its start went through much of it; what it runs from then on is a
 // small part, which comes back from the page cache when it is used.

@@ -2,4 +2,6 @@
 
 package supervise
 
+func onOneProcessor() {}
+
 func unmapProgram() {}
