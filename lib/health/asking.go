@@ -96,7 +96,7 @@ func (c *asking) askLater() bool {
 
 // repeat makes an attempt. One at an address that has refused begins with a knock, and ends with it where it is refused again.
 func (c *asking) repeat(a *attempt) error {
-	if closed := refusal(c.target.Reason); closed != nil && !closed.named && a.knocked == nil {
+	if closed := refusal(c.target.Reason); closed != nil && a.knocked == nil && closed.still() {
 		conn, err := closed.knock()
 		if errors.Is(err, syscall.ECONNREFUSED) {
 			return c.target.Reason

@@ -75,6 +75,7 @@ func dialBy(names resolver) dialFunc {
 			conn, err := connect(ctx, address)
 			return attempt.met(conn, network, address), err
 		}
+		hosts := stateOf(names.hosts)
 		addresses, err := names.ports(ctx, address)
 		if err != nil {
 			return nil, err
@@ -88,7 +89,7 @@ func dialBy(names resolver) dialFunc {
 			err = theirs(errs)
 		}
 		if err != nil {
-			return nil, refused(err, addresses, address)
+			return nil, names.refused(err, addresses, address, hosts)
 		}
 		return attempt.met(conn, network, conn.RemoteAddr().String()), nil
 	}
@@ -105,11 +106,15 @@ func (r resolver) ports(ctx context.Context, address string) ([]netip.AddrPort, 
 		return nil, err
 	}
 	ips, err := r.lookup(ctx, host)
+	return withPort(ips, uint16(number)), err
+}
+
+func withPort(ips []netip.Addr, port uint16) []netip.AddrPort {
 	all := make([]netip.AddrPort, len(ips))
 	for i, ip := range ips {
-		all[i] = netip.AddrPortFrom(ip, uint16(number))
+		all[i] = netip.AddrPortFrom(ip, port)
 	}
-	return all, err
+	return all
 }
 
 // here connects where each address is one of the loopback interface, which answers at once, one after another.
@@ -205,7 +210,7 @@ func staggered[T any](ctx context.Context, n int, delay time.Duration, do func(c
 type refusedError struct {
 	error
 	by    []netip.AddrPort
-	named bool // by a name, whose addresses may change
+	still func() bool // these are the addresses that an attempt would go to
 }
 
 func (e *refusedError) Unwrap() error { return e.error }
@@ -213,14 +218,21 @@ func (e *refusedError) Unwrap() error { return e.error }
 // knock tries again, and gives the connection.
 func (e *refusedError) knock() (net.Conn, error) { return connectHere(e.by) }
 
-// refused makes err one where it is.
-func refused(err error, by []netip.AddrPort, address string) error {
+// refused makes err one where it is. The addresses of a name are still those while the file of hosts that has it is as it was.
+func (r resolver) refused(err error, by []netip.AddrPort, address string, hosts fileState) error {
 	elsewhere := func(to netip.AddrPort) bool { return !listener.Own(to.Addr()) }
 	if !errors.Is(err, syscall.ECONNREFUSED) || slices.ContainsFunc(by, elsewhere) {
 		return err
 	}
-	_, failed := netip.ParseAddrPort(address)
-	return &refusedError{err, by, failed != nil}
+	host, _, _ := net.SplitHostPort(address)
+	still := func() bool { return hosts != fileState{} && hosts == stateOf(r.hosts) }
+	switch {
+	case isLiteral(host):
+		still = func() bool { return true }
+	case len(r.known(host)) == 0: // a name server told
+		still = func() bool { return false }
+	}
+	return &refusedError{err, by, still}
 }
 
 // refusal is what can be knocked at, if a reason is one, or nil.

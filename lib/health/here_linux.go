@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -57,6 +58,27 @@ func connectAtOnce(to netip.AddrPort) (net.Conn, error) {
 		return nil, failedDial(to, "connect", syscall.ECONNREFUSED)
 	}
 	return conn, err
+}
+
+// fileState is of a file that has not changed for a second; the zero value is of one that has, or cannot be looked at. Two
+// that are equal are of one that is as it was.
+type fileState struct {
+	device, inode, size uint64
+	modified, changed   unix.StatxTimestamp
+}
+
+func stateOf(path string) fileState {
+	name, err := unix.BytePtrFromString(path)
+	if err != nil {
+		return fileState{}
+	}
+	var st unix.Statx_t
+	at := unix.AT_FDCWD
+	_, _, errno := syscall.RawSyscall6(unix.SYS_STATX, uintptr(at), uintptr(unsafe.Pointer(name)), 0, unix.STATX_BASIC_STATS, uintptr(unsafe.Pointer(&st)), 0)
+	if errno != 0 || time.Since(time.Unix(st.Ctime.Sec, int64(st.Ctime.Nsec))) < time.Second {
+		return fileState{}
+	}
+	return fileState{uint64(st.Dev_major)<<32 | uint64(st.Dev_minor), st.Ino, st.Size, st.Mtime, st.Ctime}
 }
 
 func failedDial(to netip.AddrPort, call string, errno syscall.Errno) error {

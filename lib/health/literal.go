@@ -38,3 +38,8 @@ func literal(host string) (netip.Addr, bool) {
 	}
 	return netip.AddrFrom4([bytes]byte{byte(all >> 24), byte(all >> 16), byte(all >> 8), byte(all)}), true
 }
+
+func isLiteral(host string) bool {
+	_, is := literal(host)
+	return is
+}

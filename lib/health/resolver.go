@@ -25,32 +25,40 @@ func defaultResolver() resolver {
 
 // lookup gives at least one address, those of both families in turn, or a *net.DNSError.
 func (r resolver) lookup(ctx context.Context, host string) ([]netip.Addr, error) {
-	if ip, is := literal(host); is {
-		return []netip.Addr{ip}, nil
-	}
-	name := strings.TrimSuffix(strings.ToLower(host), ".")
-	loopback := []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
-	all := r.static(name)
-	if isLocalhost(name) && slices.ContainsFunc(all, netip.Addr.IsLoopback) {
-		return append(all, slices.DeleteFunc(loopback, func(ip netip.Addr) bool { return slices.Contains(all, ip) })...), nil
-	}
-	if len(all) > 0 {
+	if all := r.known(host); len(all) > 0 {
 		return all, nil
 	}
 	attemptOf(ctx).is(noName)
-	switch {
-	case name == "localhost": // an empty container has no /etc/hosts
-		return loopback, nil
-	case isLocalhost(name): // and its name server need not know, nor answer
+	if isLocalhost(host) { // whose name server need not know, nor answer
 		const enough = 500 * time.Millisecond
 		limited, cancel := context.WithTimeout(ctx, enough)
 		defer cancel()
 		if all, err := r.remote(limited, host); err == nil {
 			return all, nil
 		}
-		return loopback, nil
+		return loopback(), nil
 	}
 	return r.remote(ctx, host)
+}
+
+// known are the addresses for which no name server is asked.
+func (r resolver) known(host string) []netip.Addr {
+	if ip, is := literal(host); is {
+		return []netip.Addr{ip}
+	}
+	name := strings.TrimSuffix(strings.ToLower(host), ".")
+	all := r.static(name)
+	switch {
+	case isLocalhost(name) && slices.ContainsFunc(all, netip.Addr.IsLoopback):
+		return append(all, slices.DeleteFunc(loopback(), func(ip netip.Addr) bool { return slices.Contains(all, ip) })...)
+	case name == "localhost" && len(all) == 0: // an empty container has no /etc/hosts
+		return loopback()
+	}
+	return all
+}
+
+func loopback() []netip.Addr {
+	return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
 }
 
 // static reads the file of hosts (hosts(5)).
