@@ -41,7 +41,8 @@ func waitHealthy() *applet.Applet {
 			All targets must be healthy at one moment, or one with --any: when the last has become healthy all are asked once more.
 
 			Whether a target is healthy or not is one thing, and whether it could be asked another: a name server that does not
-			answer, a proxy, a certificate that is not accepted, missing rights, a CHECK that exits with 126 or 127.
+			answer, a proxy, a certificate that is not accepted, a server that does not speak the TLS or HTTP/2 of the URL,
+			missing rights, a CHECK that exits with 126 or 127.
 			Then the wait goes on, also with --invert, and --once exits with 4.
 			A CHECK that cannot be executed at all ends the wait at once.
 

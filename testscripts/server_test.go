@@ -5,6 +5,7 @@ package testscripts
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -32,6 +33,7 @@ import (
 //	-after D          listens only then
 //	-status N[,N...]  answers with these, one after another, then with the last for ever (200)
 //	-cert F -key F    speaks TLS
+//	-tls10            and no TLS later than 1.0
 //	-h2c, -h2         speaks HTTP/2 only, without and with TLS
 //	-shared           as others do, on the same port (SO_REUSEPORT)
 //	-worker           a child of it serves, with the socket of its parent; -orphan: and the parent exits
@@ -45,6 +47,7 @@ func server() {
 	flag.StringVar(&o.status, "status", "200", "")
 	flag.StringVar(&o.cert, "cert", "", "")
 	flag.StringVar(&o.key, "key", "", "")
+	flag.BoolVar(&o.tls10, "tls10", false, "")
 	flag.BoolVar(&o.h2c, "h2c", false, "")
 	flag.BoolVar(&o.h2, "h2", false, "")
 	flag.BoolVar(&o.shared, "shared", false, "")
@@ -77,9 +80,9 @@ func server() {
 }
 
 type serverOptions struct {
-	after, cut                                    time.Duration
-	status, cert, key, greet, reply, raw          string
-	h2c, h2, shared, worker, orphan, full, closes bool
+	after, cut                                           time.Duration
+	status, cert, key, greet, reply, raw                 string
+	tls10, h2c, h2, shared, worker, orphan, full, closes bool
 }
 
 func (o *serverOptions) listen(address string) (net.Listener, error) {
@@ -175,8 +178,11 @@ func (o *serverOptions) serve(l net.Listener) {
 			fmt.Fprintln(w, r.Proto)
 		})}
 	s.Protocols.SetHTTP1(!o.h2c && !o.h2)
-	s.Protocols.SetHTTP2(o.cert != "")
+	s.Protocols.SetHTTP2(o.cert != "" && !o.tls10) // which is not to be had by it
 	s.Protocols.SetUnencryptedHTTP2(o.h2c)
+	if o.tls10 {
+		s.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10}
+	}
 	if o.cert != "" {
 		fail(s.ServeTLS(l, o.cert, o.key))
 	}

@@ -25,7 +25,9 @@ func (c *httpCheck) judge(resp *http.Response) error {
 	case !c.o.Statuses.Has(resp.StatusCode):
 		return plain("status %d%s", resp.StatusCode, firstLine(resp.Body))
 	case c.o.BodyMatch != nil:
-		return c.match(resp.Body)
+		if err := c.match(resp.Body); err != nil || resp.ContentLength < 0 {
+			return err
+		}
 	}
 	return whole(resp)
 }

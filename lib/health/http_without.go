@@ -27,6 +27,6 @@ func without(scheme string) error {
 
 func sayWeb() []func(error) string { return nil }
 
-func unbelieved(error) bool { return false }
+func unspoken(error) bool { return false }
 
 func environ() []string { return os.Environ() }

@@ -10,8 +10,16 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
+)
+
+// What crypto/tls has before its words, and HTTP/2 of an answer by HTTP/1.
+const (
+	tlsSays = "tls: "
+	httpOne = "looked like an HTTP/1.1 header"
+	noFrame = "http2: frame too large" // what is none mostly seems to be
 )
 
 // sayWeb are the readers of errors of HTTP and TLS.
@@ -24,8 +32,10 @@ func sayHTTP(err error) string {
 		return "answer is plain HTTP, not TLS"
 	case strings.Contains(text, "malformed HTTP") || strings.Contains(text, "malformed MIME header"):
 		return "answer is not HTTP"
-	case strings.Contains(text, "looked like an HTTP/1.1 header"):
+	case strings.Contains(text, httpOne):
 		return "answer is HTTP/1, not HTTP/2"
+	case strings.Contains(text, noFrame):
+		return "answer is not HTTP/2"
 	case strings.Contains(text, "stream error: ") && strings.Contains(text, "received from peer"):
 		return "answer cut short"
 	case strings.Contains(text, "server response headers exceeded"), strings.Contains(text, "response header list larger than"):
@@ -50,6 +60,9 @@ func sayTLS(err error) string {
 	}
 	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "remote error" {
 		return "TLS refused by the server: " + bareTLS(op.Err).Error()
+	}
+	if _, why, is := strings.Cut(err.Error(), tlsSays); is {
+		return "no TLS with this server: " + why
 	}
 	return ""
 }
@@ -117,8 +130,12 @@ func names(c *x509.Certificate) string {
 	return printable(strings.Join(all, ", "))
 }
 
-// unbelieved says that a certificate was refused.
-func unbelieved(err error) bool {
+// unspoken says that no TLS or HTTP/2 came about, for want of a certificate that is accepted, or of a server that speaks it.
+// Most errors of crypto/tls have no type.
+func unspoken(err error) bool {
 	var certificate *tls.CertificateVerificationError
-	return errors.As(err, &certificate) || sayCertificate(err) != ""
+	var record tls.RecordHeaderError
+	says := func(words string) bool { return strings.Contains(err.Error(), words) }
+	return errors.As(err, &certificate) || errors.As(err, &record) || errors.Is(err, http.ErrSchemeMismatch) || sayCertificate(err) != "" ||
+		slices.ContainsFunc([]string{tlsSays, httpOne, noFrame}, says)
 }

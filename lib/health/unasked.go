@@ -27,7 +27,7 @@ func isNever(err error) bool {
 
 // cannotAsk says that an error of net, net/http or crypto/tls is not the service's. That a name does not exist is an
 // answer; that no name server told is none. A certificate that is not believed, as one that the server does not believe,
-// is about who speaks, not about how he is.
+// is about who speaks, not about how he is; and where no TLS is spoken the question was not put at all.
 func cannotAsk(err error) bool {
 	var dns *net.DNSError
 	var errno syscall.Errno
@@ -35,7 +35,7 @@ func cannotAsk(err error) bool {
 	switch {
 	case errors.As(err, &dns):
 		return !dns.IsNotFound
-	case unbelieved(err):
+	case unspoken(err):
 		return true
 	case errors.As(err, &op) && op.Op == "remote error":
 		return true
