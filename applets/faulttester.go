@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -22,7 +21,7 @@ import (
 
 type faultTesterOptions struct {
 	file          string
-	pattern       string
+	patterns      []string // of the names of cases
 	rounds        int
 	seed          *uint64
 	json          bool
@@ -113,7 +112,7 @@ func faultTester() *applet.Applet {
 		Operands: applet.Operands{Option: "config", Commands: []string{"run", "list", "check", "explore"}},
 		Options: []applet.Option{
 			applet.String(&o.file, "config c", "FILE", "the members and the cases").As(applet.File),
-			applet.String(&o.pattern, "case", "GLOB", "only the cases with a matching name"),
+			applet.Strings(&o.patterns, "case", "GLOB", "run, list: only the cases with a name that matches this, or another that is given"),
 			applet.Parsed(&o.rounds, "rounds", "N", "how often to run the cases (default: what FILE says); 0 for until something ends it", rounds),
 			applet.Duration(&o.lasting, "for", "D", "begin rounds until D is over, whatever FILE says; explore: draw cases for so long (default 10m)"),
 			applet.Duration(&o.limit, "limit", "D", "end the whole run after D, with status 124; judge: give up after D (default 1m)"),
@@ -191,6 +190,9 @@ func (o *faultTesterOptions) run(c *applet.Call) error {
 	if len(c.Args) == 0 {
 		return applet.Usage("no command given: run, explore, do, list, check, lab, up or judge")
 	}
+	if err := effects(c, c.Args[0]); err != nil {
+		return err
+	}
 	if c.Args[0] == "judge" {
 		c.Args = c.Args[1:]
 		return o.judge(c)
@@ -213,15 +215,15 @@ func (o *faultTesterOptions) run(c *applet.Call) error {
 			return err
 		}
 	}
-	if _, err := path.Match(o.pattern, ""); err != nil {
-		return applet.Usage("--case: %q is not a pattern", o.pattern)
-	}
 	if o.file == "" {
 		return applet.Usage("no plan given (--config FILE)")
 	}
 	p, err := plan.Load(o.file)
 	if err != nil {
 		return applet.Fail(applet.BadUsage, "%w", err)
+	}
+	if err := o.choose(p); err != nil {
+		return err
 	}
 	if o.rounds >= 0 {
 		p.Rounds = o.rounds
@@ -244,7 +246,7 @@ func keep(c *applet.Call) error {
 
 func (o *faultTesterOptions) options(c *applet.Call) run.Options {
 	host, _ := os.Hostname()
-	return run.Options{Case: o.pattern, Wait: o.wait, For: o.lasting, Ever: o.rounds == 0 && o.lasting == 0, Limit: o.limit,
+	return run.Options{Wait: o.wait, For: o.lasting, Ever: o.rounds == 0 && o.lasting == 0, Limit: o.limit,
 		Evidence: o.evidence, Lease: os.Getenv(run.LeaseVariable), Owner: fmt.Sprintf("the fault-tester on %s, process %d", host, os.Getpid()),
 		Step: func(s string) { c.Tell("%s", s) },
 		Ended: func(r report.Case) {

@@ -5,7 +5,6 @@ package applets
 import (
 	"context"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -50,16 +49,9 @@ type listed struct {
 
 // list shows what is drawn; the leader is not known yet.
 func (o *faultTesterOptions) list(c *applet.Call, p *plan.Plan) error {
-	cases := slices.DeleteFunc(slices.Clone(p.Cases), func(one plan.Case) bool {
-		ok, _ := path.Match(o.pattern, one.Name)
-		return o.pattern != "" && !ok
-	})
-	if len(cases) == 0 {
-		return applet.Usage("no case is called %s", o.pattern)
-	}
 	for round := 1; round <= p.Rounds; round++ {
-		for _, i := range p.Order(len(cases), round) {
-			one := cases[i]
+		for _, i := range p.Order(len(p.Cases), round) {
+			one := p.Cases[i]
 			row := listed{round, one.Name, one.Fault, p.Preview(one, round)}
 			var err error
 			if o.json {

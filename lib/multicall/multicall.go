@@ -94,7 +94,7 @@ func unknownApplet(name string, list []applet.Entry) error {
 		names = append(names, e.Name)
 	}
 	text := fmt.Sprintf("no applet %q", name)
-	near := nearest(name, names)
+	near := applet.Nearest(name, names)
 	switch name {
 	case "install", "list", "version":
 		near = "--" + name

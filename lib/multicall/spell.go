@@ -157,7 +157,7 @@ func (s speller) unknown(arg, name string) error {
 		for _, o := range s.options {
 			names = append(names, o.Names...)
 		}
-		near = nearest(strings.ToLower(name), names)
+		near = applet.Nearest(strings.ToLower(name), names)
 	}
 	if near == trusting && !strings.HasPrefix(name, "allow") {
 		near = ""

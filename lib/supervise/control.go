@@ -28,7 +28,7 @@ import (
 var ErrNoControl = errors.New("the supervisor takes no requests")
 
 // errSilent is a connection that was closed without a word.
-var errSilent = errors.New("the supervisor has ended, or serves another user only")
+var errSilent = errors.New("the supervisor has exited, or serves another user only")
 
 // patience bounds how long either side waits for a peer that says nothing.
 const patience = 5 * time.Second

@@ -135,7 +135,7 @@ func (e *explorer) run(ctx context.Context, one plan.Case) (report.Case, error) 
 	p.Cases, p.Rounds = []plan.Case{one}, 1
 	o := e.Options.Options
 	e.runs++
-	o.Evidence, o.Ended, o.Case, o.For, o.Ever = filepath.Join(e.dir, fmt.Sprintf("run-%d", e.runs)), nil, "", 0, false
+	o.Evidence, o.Ended, o.For, o.Ever = filepath.Join(e.dir, fmt.Sprintf("run-%d", e.runs)), nil, 0, false
 	r, err := run.Run(ctx, &p, o)
 	e.total.Members, e.total.Spans = r.Members, append(e.total.Spans, r.Spans...)
 	if e.total.ID == "" {

@@ -159,10 +159,17 @@ func (c *client) do(ctx context.Context, method, path string, body any) (fault.S
 	return s, nil
 }
 
-func (c *client) status(ctx context.Context) (fault.Status, error) {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	return c.do(ctx, "GET", "status", nil)
+// status asks how the member is: twice, if need be, since on a busy machine one answer may be late.
+func (c *client) status(ctx context.Context) (s fault.Status, err error) {
+	for range 2 {
+		limited, cancel := context.WithTimeout(ctx, askTimeout)
+		s, err = c.do(limited, "GET", "status", nil)
+		cancel()
+		if !errors.Is(err, ErrHung) || ctx.Err() != nil {
+			break
+		}
+	}
+	return s, err
 }
 
 // order gives an order, and gives it up when the agent answers nothing at all any more.

@@ -93,7 +93,7 @@ func Check(ctx context.Context, p *plan.Plan, o Options) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := c.chosen(statuses); err != nil {
+	if err := c.holds(statuses); err != nil {
 		return nil, err
 	}
 	var all []Finding

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"strings"
 	"time"
 
@@ -17,7 +16,6 @@ import (
 
 // Options say which part of a plan is run, and who hears of it.
 type Options struct {
-	Case  string        // pattern of names as in path.Match; "" is all
 	Owner string        // of the lease, for the message that other testers get
 	Wait  time.Duration // for a lease that another tester has
 	Lease string        // Do: that of the run on whose behalf it acts
@@ -82,8 +80,7 @@ func Run(ctx context.Context, p *plan.Plan, o Options) (r *report.Run, err error
 	if err != nil {
 		return r, err
 	}
-	cases, err := c.chosen(statuses)
-	if err != nil {
+	if err := c.holds(statuses); err != nil {
 		return r, err
 	}
 	if err := c.Take(ctx); err != nil {
@@ -118,7 +115,7 @@ func Run(ctx context.Context, p *plan.Plan, o Options) (r *report.Run, err error
 	defer func() { r.Spans = watch.end() }()
 	err = c.startAcross()
 	if err == nil {
-		err = c.rounds(ctx, r, cases)
+		err = c.rounds(ctx, r, p.Cases)
 	}
 	c.stopAcross(r)
 	return r, err
@@ -165,28 +162,18 @@ func (c *Cluster) another(round int, began time.Time) bool {
 	return round <= c.plan.Rounds
 }
 
-// chosen are the cases that the pattern names; their holds must be allowed.
-func (c *Cluster) chosen(statuses map[string]fault.Status) ([]plan.Case, error) {
-	var cases []plan.Case
+// holds says whether every agent allows the holds of the cases.
+func (c *Cluster) holds(statuses map[string]fault.Status) error {
 	for _, one := range c.plan.Cases {
-		if c.options.Case != "" {
-			if ok, _ := path.Match(c.options.Case, one.Name); !ok {
-				continue
-			}
-		}
 		for _, name := range c.names() {
 			longest := time.Duration(statuses[name].MaxHold)
 			for _, f := range one.Faults() {
 				if c.plan.HoldOf(f) > longest-margin && f.Fault != plan.None && f.Fault != plan.Exec {
-					return nil, &HoldError{fmt.Sprintf("case %s: hold of %v, and %v more, is above the longest of the agent of %s, %v",
+					return &HoldError{fmt.Sprintf("case %s: hold of %v, and %v more, is above the longest of the agent of %s, %v",
 						f.Name, c.plan.HoldOf(f), margin, name, longest)}
 				}
 			}
 		}
-		cases = append(cases, one)
 	}
-	if len(cases) == 0 {
-		return nil, &HoldError{fmt.Sprintf("no case is called %s", c.options.Case)}
-	}
-	return cases, nil
+	return nil
 }

@@ -4,18 +4,16 @@ import (
 	"bufio"
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 )
 
 // check is all checkers. Each is given time to become true: a member may be behind, and a lease still runs.
 func check(etcds []string) error {
-	g := make([]gateway, len(etcds))
+	g := make([]member, len(etcds))
 	for i, url := range etcds {
 		g[i] = open(url, 5*time.Second)
 	}
@@ -40,23 +38,26 @@ func eventually(do func() error) (err error) {
 	}
 }
 
-// same compares the keys of all members at one revision: what each has itself. (The gateway of etcd 3.4 has no hashkv.)
-func same(g []gateway, revision int64) error {
+// same compares the keys of all members at one revision: what each has itself.
+func same(g []member, revision int64) error {
 	var first [sha256.Size]byte
 	for i, one := range g {
-		var got struct {
-			Header struct{ Revision string }
-			KVs    json.RawMessage
-		}
-		in := object{"key": b64("\x00"), "range_end": b64("\x00"), "serializable": true, "revision": revision}
-		if err := one.call(context.Background(), "kv/range", in, &got); err != nil {
+		got, err := one.call(context.Background(), "KV/Range", ranged("\x00", "\x00", revision, true, false))
+		if err != nil {
 			return fmt.Errorf("%s: %w", one.url, err)
 		}
-		sum := sha256.Sum256(got.KVs)
+		all := sha256.New()
+		got.each(func(field int, _ int64, kv message) {
+			if field == 2 {
+				fmt.Fprintf(all, "%d ", len(kv))
+				all.Write(kv)
+			}
+		})
+		sum := [sha256.Size]byte(all.Sum(nil))
 		if i == 0 {
 			first = sum
 			if revision == 0 {
-				revision, _ = strconv.ParseInt(got.Header.Revision, 10, 64)
+				revision = got.revision()
 			}
 			continue
 		}
@@ -68,16 +69,13 @@ func same(g []gateway, revision int64) error {
 }
 
 // compact forgets all revisions but the last ten.
-func compact(g gateway) (int64, error) {
-	var got struct{ Header struct{ Revision string } }
-	if err := g.call(context.Background(), "kv/range", object{"key": b64("none")}, &got); err != nil {
-		return 0, err
-	}
-	revision, err := strconv.ParseInt(got.Header.Revision, 10, 64)
+func compact(g member) (int64, error) {
+	got, err := g.call(context.Background(), "KV/Range", ranged("none", "", 0, false, false))
+	revision := got.revision()
 	if err != nil || revision < 20 {
 		return 0, err
 	}
-	err = g.call(context.Background(), "kv/compaction", object{"revision": revision - 10, "physical": true}, nil)
+	_, err = g.call(context.Background(), "KV/Compact", message{}.number(1, revision-10).yes(2, true))
 	if err != nil && strings.Contains(err.Error(), "compacted") { // by an earlier try
 		err = nil
 	}
@@ -85,7 +83,7 @@ func compact(g gateway) (int64, error) {
 }
 
 // leases judges those that the load has noted.
-func leases(g []gateway) error {
+func leases(g []member) error {
 	f, err := os.Open(filepath.Join(os.Getenv("FAULT_DIR"), "leases"))
 	if os.IsNotExist(err) { // no load has run
 		return nil
@@ -113,21 +111,21 @@ func leases(g []gateway) error {
 	}
 	return eventually(func() error {
 		for _, one := range g {
-			got, err := one.prefix(context.Background(), prefix, true)
+			keys, err := one.prefix(context.Background(), prefix)
 			if err != nil {
 				return err
 			}
 			there := map[string]bool{}
-			for _, kv := range got.KVs {
-				there[kv.Key] = true
+			for _, key := range keys {
+				there[key] = true
 			}
 			for _, key := range ended {
-				if there[b64(key)] {
+				if there[key] {
 					return fmt.Errorf("%s: the lease of %s has ended, and its key is there", one.url, key)
 				}
 			}
 			for _, key := range stay {
-				if !there[b64(key)] {
+				if !there[key] {
 					return fmt.Errorf("%s: the lease of %s still runs, and its key is gone", one.url, key)
 				}
 			}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -37,17 +38,17 @@ func (l load) run() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	all := make([]member, len(l.etcds))
+	for i, url := range l.etcds {
+		all[i] = open(url, 1500*time.Millisecond)
+	}
 	for i := range l.clients {
-		go l.client(s, int64(i))
+		go l.client(s, all, int64(i))
 	}
 	select {}
 }
 
-func (l load) client(s *shared, process int64) {
-	g := make([]gateway, len(l.etcds))
-	for i, url := range l.etcds {
-		g[i] = open(url, 1500*time.Millisecond)
-	}
+func (l load) client(s *shared, g []member, process int64) {
 	every := time.Duration(0)
 	if l.rate > 0 {
 		every = time.Duration(float64(time.Second) * float64(l.clients) / l.rate)
@@ -67,7 +68,7 @@ func (l load) client(s *shared, process int64) {
 		case n < 60:
 			s.lease(to)
 		case n < 61:
-			_, _ = to.prefix(context.Background(), s.prefix, true)
+			_, _ = to.prefix(context.Background(), s.prefix)
 		default:
 			l.read(s, to, process, key, last)
 		}
@@ -96,14 +97,14 @@ func (s *shared) done(err error, process int64, f, key string, value any) bool {
 	return false
 }
 
-func (l load) write(s *shared, to gateway, process int64, key string, last map[string]string, large bool) bool {
+func (l load) write(s *shared, to member, process int64, key string, last map[string]string, large bool) bool {
 	value := s.Value()
 	size := 100
 	if large {
 		size = 32 << 10
 	}
 	s.Print(history.Invoke, process, "write", key, value)
-	err := to.call(context.Background(), "kv/put", object{"key": b64(key), "value": b64(value + strings.Repeat(" ", size))}, nil)
+	_, err := to.call(context.Background(), "KV/Put", put(key, value+strings.Repeat(" ", size), 0))
 	if err == nil {
 		last[key] = value
 	}
@@ -111,25 +112,24 @@ func (l load) write(s *shared, to gateway, process int64, key string, last map[s
 }
 
 // remove writes a key and removes it: it is none of those that the history is about.
-func (s *shared) remove(to gateway) {
+func (s *shared) remove(to member) {
 	key, ctx := s.prefix+"removed/"+s.Value(), context.Background()
-	if to.call(ctx, "kv/put", object{"key": b64(key), "value": b64("x")}, nil) == nil {
-		_ = to.call(ctx, "kv/deleterange", object{"key": b64(key)}, nil)
+	if _, err := to.call(ctx, "KV/Put", put(key, "x", 0)); err == nil {
+		_, _ = to.call(ctx, "KV/DeleteRange", message{}.text(1, key))
 	}
 }
 
-func (l load) cas(s *shared, to gateway, process int64, key string, last map[string]string) bool {
+func (l load) cas(s *shared, to member, process int64, key string, last map[string]string) bool {
 	value, old := s.Value(), last[key]
 	in := []string{old, value}
 	s.Print(history.Invoke, process, "cas", key, in)
 	pad := strings.Repeat(" ", 100)
-	var got struct{ Succeeded bool }
-	err := to.call(context.Background(), "kv/txn", object{
-		"compare": []object{{"target": "VALUE", "result": "EQUAL", "key": b64(key), "value": b64(old + pad)}},
-		"success": []object{{"request_put": object{"key": b64(key), "value": b64(value + pad)}}},
-	}, &got)
+	const value3 = 3 // of the targets of a Compare; the result that it asks for, EQUAL, is 0
+	compare := message{}.number(2, value3).text(3, key).text(7, old+pad)
+	got, err := to.call(context.Background(), "KV/Txn", message{}.within(1, compare).within(2, message{}.within(2, put(key, value+pad, 0))))
+	succeeded, _ := got.field(2)
 	switch {
-	case err == nil && !got.Succeeded:
+	case err == nil && succeeded == 0:
 		delete(last, key)
 		s.Print(history.Fail, process, "cas", key, in)
 		return false
@@ -139,7 +139,7 @@ func (l load) cas(s *shared, to gateway, process int64, key string, last map[str
 	return s.done(err, process, "cas", key, in)
 }
 
-func (l load) read(s *shared, to gateway, process int64, key string, last map[string]string) {
+func (l load) read(s *shared, to member, process int64, key string, last map[string]string) {
 	s.Print(history.Invoke, process, "read", key, nil)
 	switch got, err := to.get(context.Background(), key, l.serializable); {
 	case err != nil:
@@ -154,28 +154,29 @@ func (l load) read(s *shared, to gateway, process int64, key string, last map[st
 }
 
 // lease takes a lease, and a key under it. Some are short and left alone, some are revoked, some are long.
-func (s *shared) lease(to gateway) {
-	ttl, end := 3, "expires"
+func (s *shared) lease(to member) {
+	ttl, end := int64(3), "expires"
 	switch rand.IntN(3) {
 	case 0:
 		ttl, end = 3600, "stays"
 	case 1:
 		ttl, end = 3600, "revoked"
 	}
-	var got struct{ ID string }
 	ctx := context.Background()
-	if to.call(ctx, "lease/grant", object{"TTL": ttl}, &got) != nil || got.ID == "" {
+	got, err := to.call(ctx, "Lease/LeaseGrant", message{}.number(1, ttl))
+	id, _ := got.field(2)
+	if err != nil || id == 0 {
 		return
 	}
-	key := s.prefix + "lease/" + got.ID
-	err := to.call(ctx, "kv/put", object{"key": b64(key), "value": b64("x"), "lease": got.ID}, nil)
+	key := s.prefix + "lease/" + strconv.FormatInt(id, 10)
+	_, err = to.call(ctx, "KV/Put", put(key, "x", id))
 	if err == nil && end == "revoked" {
-		err = to.call(ctx, "lease/revoke", object{"ID": got.ID}, nil)
+		_, err = to.call(ctx, "Lease/LeaseRevoke", message{}.number(1, id))
 	}
 	if err != nil { // nobody knows
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	fmt.Fprintf(s.leases, "%s %s %s\n", got.ID, end, key)
+	fmt.Fprintf(s.leases, "%d %s %s\n", id, end, key)
 }

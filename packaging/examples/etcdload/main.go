@@ -1,4 +1,4 @@
-// etcdload [-clients N] [-rate N] [-keys N] URL...: a client of etcd, by its HTTP gateway (3.4 and later), that mixes what etcd's
+// etcdload [-clients N] [-rate N] [-keys N] URL...: a client of etcd (3.4 and later) that mixes what etcd's
 // functional tester mixes: small and large writes, deletes, reads of one key and of all, transactions, and leases. It prints a
 // history for the model cas, and notes its leases in $FAULT_DIR/leases. It ends when it is told to.
 //
@@ -15,7 +15,7 @@ import (
 )
 
 func main() {
-	clients := flag.Int("clients", 32, "clients at one time")
+	clients := flag.Int("clients", 64, "clients at one time")
 	rate := flag.Float64("rate", 800, "operations a second by all together; 0: as many as there can be")
 	keys := flag.Int("keys", 60, "keys that they share")
 	serializable := flag.Bool("serializable", false, "read what one member has, which may be old")

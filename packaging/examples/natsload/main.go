@@ -85,7 +85,10 @@ func (l *load) bucket(server string) error {
 	return c.ask("$JS.API.STREAM.CREATE.KV_"+bucket, string(config), nil)
 }
 
+// client reads and writes keys that all share, and one of its own, which it reads after each failure before it writes it
+// again: what is lost of that key is certain to be seen.
 func (l *load) client(process int64) {
+	own, look := fmt.Sprint("own-", process), false
 	conns := map[string]*conn{}
 	for ; ; time.Sleep(time.Duration(rand.IntN(40)) * time.Millisecond) {
 		server := l.servers[rand.IntN(len(l.servers))]
@@ -93,18 +96,25 @@ func (l *load) client(process int64) {
 		if c == nil {
 			var err error
 			if c, err = dial(server, 1500*time.Millisecond); err != nil { // nothing was asked
+				look = true
 				continue
 			}
 			conns[server] = c
 		}
-		key := fmt.Sprintf("%s-%s-%s-%d", os.Getenv("FAULT_RUN"), os.Getenv("FAULT_CASE"), os.Getenv("FAULT_ROUND"), rand.IntN(l.keys))
+		key, mine := fmt.Sprint(rand.IntN(l.keys)), rand.IntN(2) == 0
+		if mine {
+			key = own
+		}
+		key = fmt.Sprintf("%s-%s-%s-%s", os.Getenv("FAULT_RUN"), os.Getenv("FAULT_CASE"), os.Getenv("FAULT_ROUND"), key)
 		var err error
-		if rand.IntN(2) == 0 {
+		if reads := mine && look; reads || rand.IntN(2) == 0 {
 			err = l.read(c, process, key)
+			look = look && !(mine && err == nil)
 		} else if err = l.write(c, process, key); err != nil { // it may still come: its process is busy for ever
 			process = l.Process()
 		}
 		if err != nil { // its answer may come for the next question
+			look = true
 			c.Close()
 			delete(conns, server)
 		}

@@ -1,7 +1,7 @@
-package multicall
+package applet
 
-// nearest is the one of names that is at most a third of its letters away from word, or "".
-func nearest(word string, names []string) string {
+// Nearest is the one of names that is at most a third of its letters away from word, or "".
+func Nearest(word string, names []string) string {
 	best, least := "", 1<<30
 	for _, name := range names {
 		if d := distance(word, name); d < least && d <= max(1, len(name)/3) {
