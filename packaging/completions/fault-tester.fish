@@ -8,7 +8,7 @@ complete -c fault-tester -f -n __fish_use_subcommand -a up -d 'start the agents 
 complete -c fault-tester -f -n __fish_use_subcommand -a judge -d 'say whether HISTORY, in lines of JSON or Jepsen\'s EDN, is one that the model allows; - is standard input'
 complete -c fault-tester -f -n __fish_use_subcommand -a check -d 'ask every agent, health, the leader and the check once, and change nothing'
 complete -c fault-tester -l config -s c -r -F -d 'the members and the cases'
-complete -c fault-tester -l case -x -d 'only the cases with a matching name'
+complete -c fault-tester -l case -x -d 'run, list: only the cases with a name that matches this, or another that is given'
 complete -c fault-tester -l rounds -x -d 'how often to run the cases (default: what FILE says); 0 for until something ends it'
 complete -c fault-tester -l for -x -d 'begin rounds until D is over, whatever FILE says; explore: draw cases for so long (default 10m)'
 complete -c fault-tester -l limit -x -d 'end the whole run after D, with status 124; judge: give up after D (default 1m)'
