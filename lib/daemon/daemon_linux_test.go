@@ -23,7 +23,7 @@ func TestNotExecuted(t *testing.T) {
 		strike bool
 		want   string
 	}{
-		"in time": {ready.Want{Descriptor: 3, Timeout: 50 * time.Millisecond}, false, "was not ready after 50ms: it was not executed yet"},
+		"in time": {ready.Want{Descriptor: 3, Timeout: 3 * time.Second}, false, "was not ready after 3s: it was not executed yet"},
 		"struck":  {ready.Want{Descriptor: 3, Timeout: time.Hour}, true, "struck"},
 		"uptime":  {ready.Want{MinUptime: time.Hour}, true, "struck"},
 	} {
