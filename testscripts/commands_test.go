@@ -14,7 +14,7 @@ import (
 )
 
 // patience is how long a script waits for what must come: long, for a loaded machine.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 type scriptKey struct{}
 

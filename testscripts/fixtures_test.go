@@ -20,7 +20,7 @@ import (
 )
 
 // lifetime is when every fixture ends by itself, whatever went wrong around it.
-const lifetime = 2 * time.Minute
+const lifetime = scriptLimit
 
 // fixtures are commands for scripts to claim, kill, detach and supervise. Where a file is given they write their PID
 // to it, whole, once they are ready; lacking a record, it is a pidfile as other programs write it.

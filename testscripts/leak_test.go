@@ -47,7 +47,7 @@ func setup(e *testscript.Env) error {
 		if t, ok := e.T().(interface{ Failed() bool }); ok && t.Failed() {
 			return
 		}
-		if left := survivors(e.WorkDir, 10*time.Second); len(left) > 0 {
+		if left := survivors(e.WorkDir, time.Minute); len(left) > 0 {
 			e.T().Fatal(fmt.Sprintf("processes outlived the script: %q", left))
 		}
 	})
@@ -99,7 +99,7 @@ func strays() []string {
 	if !inNamespace() {
 		return nil
 	}
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		var left []string
 		for _, pid := range lab.PIDs() {

@@ -76,6 +76,9 @@ type Spec struct {
 	// Held is asked while the process is held, of which nothing is on record yet: an error ends it unrun.
 	Held func() error
 
+	// Lasting says that a command which was executed runs on: the end of the context that it was started with came too late.
+	Lasting bool
+
 	OOM     bool     // Reap says whether it was the OOM killer that ended it
 	Orphans *Orphans // collects what this process inherits as PID 1; nil if that is not its task
 }

@@ -79,11 +79,20 @@ func (c *Child) Record(ctx context.Context) error {
 
 // LetGo has the process execute the command, and returns once it did. It inherits the files, on numbers of the kernel's
 // choice. That takes long where somebody keeps it stopped, or its file system does not answer: with the end of ctx it
-// is killed, and the error is the cause of that. An error leaves neither process nor pidfile.
+// is killed, unless it is a lasting one that has executed it, and the error is the cause of that. An error leaves neither
+// process nor pidfile.
 func (c *Child) LetGo(ctx context.Context, inherit ...*os.File) error {
-	kill := context.AfterFunc(ctx, func() { _ = c.handle.Signal(syscall.SIGKILL) })
+	killed := make(chan bool, 1)
+	forget := context.AfterFunc(ctx, func() {
+		executed, err := c.handle.Executed()
+		runs := c.spec.Lasting && err == nil && executed
+		if !runs {
+			_ = c.handle.Signal(syscall.SIGKILL)
+		}
+		killed <- !runs
+	})
 	err := c.letGo(inherit)
-	if !kill() {
+	if !forget() && <-killed {
 		if err == nil { // it has run, if only for a moment: what it started goes with it
 			_ = c.Clear()
 			_, _ = c.Reap()

@@ -34,6 +34,7 @@ type watch struct {
 	grown, late, quiet, enough, missed <-chan time.Time
 
 	due      time.Time // when it is to be ready; zero: any time
+	pardoned bool      // that has passed long since, and what came meanwhile is being heard
 	reason   string    // why it is not ready yet
 	interval time.Duration
 	deferred int // how often a missed watchdog was put off
@@ -72,8 +73,7 @@ func (c *Course) run(since time.Time) {
 			w.lived, w.grown = true, nil
 			w.settle()
 		case <-w.late:
-			w.late = nil
-			w.post(Event{Kind: Late, Text: w.reason})
+			w.expire()
 		case <-w.quiet:
 			w.serve()
 		case <-w.enough:
@@ -200,6 +200,16 @@ func (w *watch) extend(until time.Time) {
 		return
 	}
 	w.due, w.late = until, time.After(time.Until(until))
+}
+
+// expire is for the end of that. While this process was stopped, or did not get to run, what it waits for may have come.
+func (w *watch) expire() {
+	if !w.pardoned && time.Since(w.due) > overdue {
+		w.pardoned, w.late = true, time.After(overdue)
+		return
+	}
+	w.late = nil
+	w.post(Event{Kind: Late, Text: w.reason})
 }
 
 // wind starts the watchdog's time anew.

@@ -268,3 +268,16 @@ func TestStranger(t *testing.T) {
 	}
 	next(t, c, Late)
 }
+
+// What came while this process did not run is heard before the time that passed meanwhile counts.
+func TestPardoned(t *testing.T) {
+	w := &watch{Course: &Course{events: make(chan Event, 1), closed: make(chan struct{})}, due: time.Now().Add(-time.Hour), reason: "it"}
+	w.expire()
+	if len(w.events) > 0 || w.late == nil {
+		t.Fatal("late at once")
+	}
+	w.expire()
+	if e := <-w.events; e.Kind != Late || e.Text != "it" {
+		t.Errorf("%+v", e)
+	}
+}

@@ -30,8 +30,11 @@ var ErrNoControl = errors.New("the supervisor takes no requests")
 // errSilent is a connection that was closed without a word.
 var errSilent = errors.New("the supervisor has exited, or serves another user only")
 
-// patience bounds how long either side waits for a peer that says nothing.
-const patience = 5 * time.Second
+// patience bounds how long either side waits for a peer that says nothing: on a busy machine it may just not get to run.
+const patience = 20 * time.Second
+
+// settling bounds how long the answer waits for a start that is under way.
+const settling = 5 * time.Second
 
 // longestReply is more than a supervisor says, in bytes.
 const longestReply = 64 << 10
@@ -99,7 +102,7 @@ func (s *Supervisor) serve(ctx context.Context, c *net.UnixConn) {
 	default:
 		failed = "no such request"
 	}
-	st := s.settled(patience / 2)
+	st := s.settled(settling)
 	st.PID = os.Getpid()
 	_ = c.SetWriteDeadline(time.Now().Add(patience))
 	_, _ = fmt.Fprintln(c, new(jsonline.Object).Field("status", st.Fields(new(jsonline.Object))).Some("error", failed)) // whoever has gone away needs no answer
@@ -122,7 +125,7 @@ func ask(pidfile string, pid int, what string, limit time.Duration) (Status, err
 		return Status{}, noControl(err)
 	}
 	defer p.Close()
-	c, err := p.Dial(limited)
+	c, err := dial(limited, p)
 	if err != nil {
 		return Status{}, noControl(err)
 	}
@@ -157,6 +160,19 @@ func ask(pidfile string, pid int, what string, limit time.Duration) (Status, err
 		return Status{}, errors.New(strings.TrimSpace("not done: " + failed))
 	}
 	return statusOf(status), nil
+}
+
+// dial connects. A supervisor that has just begun is on record before it listens, and what an earlier one left is there
+// meanwhile: it gets a few turns to come to that.
+func dial(ctx context.Context, p *resolve.Place) (c *net.UnixConn, err error) {
+	const turns, pause = 50, 10 * time.Millisecond
+	for range turns {
+		if c, err = p.Dial(ctx); !errors.Is(err, syscall.ENOENT) && !errors.Is(err, syscall.ECONNREFUSED) {
+			break
+		}
+		time.Sleep(pause)
+	}
+	return c, err
 }
 
 // noControl is ErrNoControl where there is no socket, no process that listens, or no room for one.

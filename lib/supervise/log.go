@@ -52,10 +52,12 @@ func (l logger) reopen() {
 }
 
 func (l logger) close() {
-	l.queue.Close()
-	if l.file != nil {
-		closeLog(l.file.file)
+	if l.file == nil {
+		l.queue.Close()
+		return
 	}
+	l.queue.flush(diskTurns)
+	closeLog(l.file.file)
 }
 
 // logFile is a log of the supervisor's own, which can be rotated away and reopened. It is its queue's alone.

@@ -29,8 +29,13 @@ type line struct {
 // queueLength is how many lines wait at most.
 const queueLength = 256
 
-// flushLimit is how long the end waits for the last lines to be written.
-const flushLimit = time.Second
+// The end waits for the last lines to be written, for so many turns of a pause: while this process does not get to run, as
+// on a busy machine, none of them passes. A file has no reader that could stall; its disk is given more of them.
+const (
+	flushPause = 10 * time.Millisecond
+	flushTurns = 100
+	diskTurns  = 1000
+)
 
 func newQueue(to io.Writer, lost func(int64)) *queue {
 	q := &queue{to: to, lost: lost, lines: make(chan line, queueLength), over: make(chan struct{}), done: make(chan struct{})}
@@ -88,14 +93,17 @@ func (q *queue) Do(what func()) {
 	}
 }
 
-// Close waits for what is queued, but no longer than flushLimit. What is written later is lost: a goroutine that is left
+// Close waits for what is queued, but no more than flushTurns. What is written later is lost: a goroutine that is left
 // behind may still have something to say.
-func (q *queue) Close() {
+func (q *queue) Close() { q.flush(flushTurns) }
+
+func (q *queue) flush(turns int) {
 	q.ending.Do(func() { close(q.over) })
-	late := time.NewTimer(flushLimit)
-	defer late.Stop()
-	select {
-	case <-q.done:
-	case <-late.C:
+	for range turns {
+		select {
+		case <-q.done:
+			return
+		case <-time.After(flushPause):
+		}
 	}
 }

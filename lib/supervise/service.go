@@ -82,7 +82,7 @@ func (s *Service) know() error {
 // spec is how a run is kept: with a record of its command and of its supervisor beside that of who it is.
 func (s *Service) spec() child.Spec {
 	return child.Spec{
-		Session: true, Scope: s.scope, Cgroup: s.cgroup, OOM: true, Instead: s.instead,
+		Session: true, Scope: s.scope, Cgroup: s.cgroup, OOM: true, Lasting: true, Instead: s.instead,
 		PIDFile: s.PidFile, Rules: s.Rules, Mode: s.Mode,
 		Attach: func(fd int, id proc.Identity) error {
 			r := newRecord(id, s.self, s.Fingerprint)
