@@ -1,6 +1,10 @@
 package pidfile
 
-import "golang.org/x/sys/unix"
+import (
+	"golang.org/x/sys/unix"
+
+	"pidbox/lib/xattr"
+)
 
 // Attribute is a text that is kept with a pidfile, and goes where that goes: in the extended attribute user.pidbox.NAME,
 // or, where the file system has none of those, as tmpfs before Linux 6.6, in trusted.pidbox.NAME, for which CAP_SYS_ADMIN
@@ -19,10 +23,9 @@ func (a Attribute) names() [2]string {
 
 // Read reads the text of an open file: that of the first attribute that is there, "" if none is.
 func (a Attribute) Read(fd int) string {
-	buf := make([]byte, attributeLimit)
 	for _, name := range a.names() {
-		if n, err := unix.Fgetxattr(fd, name, buf); err == nil {
-			return string(buf[:n])
+		if text, err := xattr.Read(fd, name, attributeLimit); err == nil {
+			return text
 		}
 	}
 	return ""

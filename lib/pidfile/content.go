@@ -65,17 +65,29 @@ func readOpen(p *resolve.Place, fd int) (*snapshot, error) {
 	if err := isPidfile(p.Path, &s.stat); err != nil {
 		return nil, err
 	}
-	var buf [readLimit + 1]byte
-	n, err := unix.Pread(fd, buf[:], 0)
+	content, err := slurp(fd)
 	if err != nil {
 		return nil, &fs.PathError{Op: "read", Path: p.Path, Err: err}
 	}
-	if n > readLimit {
-		return nil, tooLarge(p.Path, int64(n))
+	if len(content) > readLimit {
+		return nil, tooLarge(p.Path, int64(len(content)))
 	}
-	s.modified, s.content, s.record = time.Unix(s.stat.Mtim.Unix()), string(buf[:n]), claimed.Read(fd)
+	s.modified, s.content, s.record = time.Unix(s.stat.Mtim.Unix()), content, claimed.Read(fd)
 	s.word = p.FileWord(&s.stat, fd)
 	return &s, nil
+}
+
+// slurp reads a byte more than readLimit at most. Nearly all pidfiles fit into little, and a stack with room for the others
+// would have to grow for it.
+func slurp(fd int) (string, error) {
+	var short [256]byte
+	n, err := unix.Pread(fd, short[:], 0)
+	if err != nil || n < len(short) {
+		return string(short[:max(n, 0)]), err
+	}
+	long := make([]byte, n*readLimit/len(short)+1)
+	n, err = unix.Pread(fd, long, 0)
+	return string(long[:max(n, 0)]), err
 }
 
 // isPidfile refuses what never was a pidfile.

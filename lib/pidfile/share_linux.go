@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"pidbox/lib/resolve"
+	"pidbox/lib/xattr"
 )
 
 // renumbers says that the file system may give a directory another number when it is looked up anew: an overlay does that
@@ -102,13 +103,13 @@ func sharedACL(list []aclEntry, dir *unix.Stat_t, given bool) []aclEntry {
 
 // directoryACL is the ACL of the directory at p, nil if it has none.
 func directoryACL(p *resolve.Place) []aclEntry {
-	var buf [4096]byte
-	n, err := unix.Getxattr("/proc/self/fd/"+strconv.Itoa(p.Fd()), aclName, buf[:])
-	if err != nil || n < 4 || binary.LittleEndian.Uint32(buf[:]) != aclVersion {
+	text, err := xattr.ReadAt("/proc/self/fd/"+strconv.Itoa(p.Fd()), aclName, 4096)
+	b := []byte(text)
+	if err != nil || len(b) < 4 || binary.LittleEndian.Uint32(b) != aclVersion {
 		return nil
 	}
 	var list []aclEntry
-	for b := buf[4:n]; len(b) >= 8; b = b[8:] {
+	for b = b[4:]; len(b) >= 8; b = b[8:] {
 		list = append(list, aclEntry{binary.LittleEndian.Uint16(b), binary.LittleEndian.Uint16(b[2:]), binary.LittleEndian.Uint32(b[4:])})
 	}
 	return list

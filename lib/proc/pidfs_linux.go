@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"pidbox/lib/xattr"
 )
 
 // kept adds to held what holds the number of a process that has been reaped: a group or session that it led.
@@ -98,14 +100,9 @@ func (p *pidfd) bind(value string) error {
 }
 
 func (p *pidfd) bound() (value string, ok bool) {
-	buf := make([]byte, 8<<10)
-	n := 0
 	err := p.with(func(fd int) (err error) {
-		n, err = unix.Fgetxattr(fd, binding, buf)
+		value, err = xattr.Read(fd, binding, 8<<10)
 		return err
 	})
-	if err != nil || n == 0 { // which Linux 6.18 says of a process without any attribute
-		return "", false
-	}
-	return string(buf[:n]), true
+	return value, err == nil && value != "" // which Linux 6.18 says of a process without any attribute
 }

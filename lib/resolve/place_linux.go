@@ -24,9 +24,20 @@ func readLink(dir int, name string) (target string, st unix.Stat_t, err error) {
 	if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFLNK {
 		return "", st, err
 	}
-	buf := make([]byte, maxPath)
-	n, err := unix.Readlinkat(fd, "", buf)
-	return string(buf[:max(n, 0)]), st, err
+	target, err = readlink(fd, "")
+	return target, st, err
+}
+
+// readlink reads the target of a link, which is mostly short: the stack would have to grow for the longest.
+func readlink(dir int, name string) (string, error) {
+	var short [256]byte
+	n, err := unix.Readlinkat(dir, name, short[:])
+	if err != nil || n < len(short) {
+		return string(short[:max(n, 0)]), err
+	}
+	long := make([]byte, n*maxPath/len(short))
+	n, err = unix.Readlinkat(dir, name, long)
+	return string(long[:max(n, 0)]), err
 }
 
 // born is when an open file was made, 0 where its file system does not tell.
@@ -41,13 +52,11 @@ func born(fd int) int64 {
 
 // canonical is the path of an open directory, if it leads there.
 func canonical(fd int, is *unix.Stat_t) (string, bool) {
-	buf := make([]byte, maxPath)
-	n, err := unix.Readlink("/proc/self/fd/"+strconv.Itoa(fd), buf)
-	if err != nil || n == 0 || n == len(buf) || buf[0] != '/' {
+	dir, err := readlink(unix.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(fd))
+	if err != nil || len(dir) == 0 || len(dir) == maxPath || dir[0] != '/' {
 		return "", false
 	}
 	var st unix.Stat_t
-	dir := string(buf[:n])
 	if unix.Lstat(dir, &st) != nil || identify(&st) != identify(is) {
 		return "", false
 	}
