@@ -8,10 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
-	"strings"
 	"time"
-
-	"golang.org/x/net/dns/dnsmessage"
 )
 
 // remote asks the name servers. That a name does not exist, or has no address, is an answer only if nothing failed on
@@ -40,20 +37,20 @@ func (r resolver) remote(ctx context.Context, host string) ([]netip.Addr, error)
 // both asks for the addresses of both families at once, and waits a moment for the second answer if the first has some.
 func (r resolver) both(ctx context.Context, s *servers, name string) ([]netip.Addr, error) {
 	type answer struct {
-		kind dnsmessage.Type
+		kind record
 		all  []netip.Addr
 		err  error
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	answers := make(chan answer, 2)
-	for _, kind := range []dnsmessage.Type{dnsmessage.TypeAAAA, dnsmessage.TypeA} {
+	for _, kind := range []record{recordAAAA, recordA} {
 		go func() {
 			all, err := r.one(ctx, s, name, kind)
 			answers <- answer{kind, all, err}
 		}()
 	}
-	found := map[dnsmessage.Type][]netip.Addr{}
+	found := map[record][]netip.Addr{}
 	var failed error
 	var late <-chan time.Time
 	for range 2 {
@@ -69,7 +66,7 @@ func (r resolver) both(ctx context.Context, s *servers, name string) ([]netip.Ad
 		case <-late:
 		}
 	}
-	six, four := found[dnsmessage.TypeAAAA], found[dnsmessage.TypeA]
+	six, four := found[recordAAAA], found[recordA]
 	var all []netip.Addr
 	for i := range max(len(six), len(four)) {
 		if i < len(six) {
@@ -83,9 +80,9 @@ func (r resolver) both(ctx context.Context, s *servers, name string) ([]netip.Ad
 }
 
 // one asks for the addresses of one family, of the next server when one has failed or has been silent for a while.
-func (r resolver) one(ctx context.Context, s *servers, name string, kind dnsmessage.Type) ([]netip.Addr, error) {
-	query, err := question(name, kind)
-	if err != nil {
+func (r resolver) one(ctx context.Context, s *servers, name string, kind record) ([]netip.Addr, error) {
+	query, is := question(uint16(rand.Uint32()), name, kind)
+	if !is {
 		return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
 	}
 	const patience = time.Second
@@ -109,24 +106,6 @@ func (r resolver) one(ctx context.Context, s *servers, name string, kind dnsmess
 	return all, nil
 }
 
-func question(name string, kind dnsmessage.Type) ([]byte, error) {
-	n, err := dnsmessage.NewName(name)
-	if err != nil {
-		return nil, err
-	}
-	m := dnsmessage.Message{
-		Header:    dnsmessage.Header{ID: uint16(rand.Uint32()), RecursionDesired: true},
-		Questions: []dnsmessage.Question{{Name: n, Type: kind, Class: dnsmessage.ClassINET}},
-	}
-	var large dnsmessage.ResourceHeader
-	const payload = 1232 // bytes of an answer that no network splits
-	if err := large.SetEDNS0(payload, dnsmessage.RCodeSuccess, false); err != nil {
-		return nil, err
-	}
-	m.Additionals = []dnsmessage.Resource{{Header: large, Body: &dnsmessage.OPTResource{}}}
-	return m.Pack()
-}
-
 // exchange sends a question and reads its answer; what is none is read over. A long answer is asked for again, over TCP.
 func (r resolver) exchange(ctx context.Context, overTCP bool, server string, query []byte) ([]netip.Addr, error) {
 	network := "udp"
@@ -140,24 +119,26 @@ func (r resolver) exchange(ctx context.Context, overTCP bool, server string, que
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	for sent := false; ; sent = true {
-		reply, err := roundTrip(conn, query, !sent)
+		text, err := roundTrip(conn, query, !sent)
 		if err != nil {
 			if ctx.Err() != nil {
 				err = ctx.Err()
 			}
 			return nil, err
 		}
-		var m dnsmessage.Message
-		if m.Unpack(reply) != nil || !answers(&m, query) {
+		answer := reply(text)
+		if !answer.answers(query) {
 			continue
 		}
-		switch {
-		case m.Truncated && !overTCP:
+		if answer.truncated() && !overTCP {
 			return r.exchange(ctx, true, server, query)
-		case m.RCode != dnsmessage.RCodeSuccess && m.RCode != dnsmessage.RCodeNameError:
-			return nil, fmt.Errorf("it answered %s", strings.TrimPrefix(m.RCode.String(), "RCode"))
 		}
-		return addresses(&m), nil
+		if why := answer.failure(); why != "" {
+			return nil, fmt.Errorf("it answered %s", why)
+		}
+		if all, ok := answer.addresses(query); ok {
+			return all, nil
+		}
 	}
 }
 
@@ -185,26 +166,4 @@ func roundTrip(conn net.Conn, query []byte, send bool) ([]byte, error) {
 	reply = reply[:binary.BigEndian.Uint16(reply)]
 	_, err := io.ReadFull(conn, reply)
 	return reply, err
-}
-
-// answers says that a message is the answer to a question.
-func answers(m *dnsmessage.Message, query []byte) bool {
-	var q dnsmessage.Message
-	if q.Unpack(query) != nil || len(m.Questions) != 1 {
-		return false
-	}
-	asked, said := q.Questions[0], m.Questions[0]
-	return m.Response && m.ID == q.ID && said.Type == asked.Type && strings.EqualFold(said.Name.String(), asked.Name.String())
-}
-
-func addresses(m *dnsmessage.Message) (all []netip.Addr) {
-	for _, a := range m.Answers {
-		switch body := a.Body.(type) {
-		case *dnsmessage.AResource:
-			all = append(all, netip.AddrFrom4(body.A))
-		case *dnsmessage.AAAAResource:
-			all = append(all, netip.AddrFrom16(body.AAAA))
-		}
-	}
-	return all
 }
