@@ -46,6 +46,7 @@ type faultTesterOptions struct {
 	faults        []string // explore: what is drawn from
 	overlap       int
 	votes         int
+	shown         *applet.Progress // of the case under way
 }
 
 // faultTester breaks a cluster by its agents, in cases that a file describes, and judges how it recovers. Whatever
@@ -249,7 +250,15 @@ func (o *faultTesterOptions) options(c *applet.Call) run.Options {
 	return run.Options{Wait: o.wait, For: o.lasting, Ever: o.rounds == 0 && o.lasting == 0, Limit: o.limit,
 		Evidence: o.evidence, Lease: os.Getenv(run.LeaseVariable), Owner: fmt.Sprintf("the fault-tester on %s, process %d", host, os.Getpid()),
 		Step: func(s string) { c.Tell("%s", s) },
+		Now: func(s string) {
+			if o.shown == nil {
+				o.shown = c.Progress(0, "%s", s)
+			}
+			o.shown.Set("%s", s)
+		},
 		Ended: func(r report.Case) {
+			o.shown.Clear()
+			o.shown = nil
 			if !c.Quiet {
 				c.Say("%s", r.Line())
 			}
@@ -279,6 +288,7 @@ func (o *faultTesterOptions) reported(c *applet.Call, do func(context.Context) (
 	ctx, stop := signals.Until(context.Background())
 	defer stop()
 	r, failure := do(ctx)
+	o.shown.Clear()
 	if junit != nil {
 		err = errors.Join(err, report.JUnit(junit, r), junit.Close())
 	}

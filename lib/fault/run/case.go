@@ -102,6 +102,7 @@ func (c *Cluster) runCase(ctx context.Context, one plan.Case, round, number int)
 
 // judge is the case itself. Nil is PASS.
 func (t *trial) judge(ctx context.Context) error {
+	t.now("waiting until every member is healthy")
 	if err := t.Healthy(ctx, t.plan.RecoverOf(t.Case), 0); err != nil {
 		return fmt.Errorf("before the fault: %w", err)
 	}
@@ -113,6 +114,7 @@ func (t *trial) judge(ctx context.Context) error {
 	if err := t.startLoads(); err != nil {
 		return err
 	}
+	t.now("traffic before the fault")
 	if err := t.flow(ctx, t.flowing, time.Duration(*t.traffic.Warmup), "before the fault"); err != nil {
 		return err
 	}
@@ -120,6 +122,7 @@ func (t *trial) judge(ctx context.Context) error {
 		return err
 	}
 	t.options.Step(fmt.Sprintf("%s: %s on %s", t.Name, t.result.Fault, strings.Join(t.result.Targets, ",")))
+	t.now("%s", strings.TrimSuffix(t.result.Fault+" on "+strings.Join(t.result.Targets, ","), " on "))
 	t.result.Injected = time.Now()
 	ended, stopWatching := context.WithCancel(ctx)
 	defer stopWatching()
@@ -145,6 +148,7 @@ func (t *trial) judge(ctx context.Context) error {
 	if err := t.effective(ctx); err != nil {
 		return err
 	}
+	t.now("healing, and waiting until every member is healthy")
 	t.result.Healed = time.Now()
 	served := t.served()
 	if err := t.heal(ctx); err != nil {
@@ -164,6 +168,7 @@ func (t *trial) judge(ctx context.Context) error {
 	}
 	t.recoveredAt = t.result.Healed.Add(t.result.Recover)
 	t.failover(ctx)
+	t.now("traffic after the recovery")
 	if err := t.flow(ctx, time.Now(), time.Duration(*t.traffic.Cooldown), "after the recovery"); err != nil {
 		return err
 	}
@@ -177,6 +182,7 @@ func (t *trial) judge(ctx context.Context) error {
 	if err := t.spoiled(); err != nil {
 		return err
 	}
+	t.now("checking")
 	if err := t.check(ctx); err != nil {
 		return err
 	}
@@ -216,6 +222,7 @@ func (t *trial) undo(ctx context.Context) {
 // afterFailure keeps what shows the failure, and brings the cluster back for the next case: with its data moved away if
 // the plan says so, and made anew by setup.
 func (t *trial) afterFailure(ctx context.Context) error {
+	t.now("it has failed; bringing the members back")
 	on := t.plan.OnFailure
 	if len(on.Exec) > 0 {
 		to, done := t.log("on_failure")

@@ -29,12 +29,16 @@ type Cluster struct {
 	lease    string
 	evidence *evidence
 	across   []*load // that run from the first case to the last
+	doing    string  // which case; "" before the first
 }
 
 // Connect asks every agent how its member is, without taking it over.
 func Connect(ctx context.Context, p *plan.Plan, o Options) (*Cluster, error) {
 	if o.Step == nil {
 		o.Step = func(string) {}
+	}
+	if o.Now == nil {
+		o.Now = func(string) {}
 	}
 	if o.Ended == nil {
 		o.Ended = func(report.Case) {}
@@ -61,6 +65,15 @@ func Connect(ctx context.Context, p *plan.Plan, o Options) (*Cluster, error) {
 	}
 	_, err = c.Statuses(ctx)
 	return c, err
+}
+
+// now says what is being done, and in which case.
+func (c *Cluster) now(format string, args ...any) {
+	what := fmt.Sprintf(format, args...)
+	if c.doing != "" {
+		what = c.doing + ": " + what
+	}
+	c.options.Now(what)
 }
 
 // Statuses asks all agents at once.

@@ -25,6 +25,7 @@ type Options struct {
 
 	Evidence string            // the directory for it; "" is one that is removed after a run in which nothing went wrong
 	Step     func(string)      // each step
+	Now      func(string)      // what is being done, for who watches; by one goroutine at a time
 	Ended    func(report.Case) // each case
 }
 
@@ -105,6 +106,7 @@ func Run(ctx context.Context, p *plan.Plan, o Options) (r *report.Run, err error
 		}
 	}()
 	c.options.Step("starting the members that do not run")
+	c.now("waiting until every member is healthy")
 	if err := c.each(nil, func(a *client) error { _, err := a.order(ctx, "start", fault.Order{}); return err }); err != nil {
 		return r, err
 	}
@@ -134,6 +136,7 @@ func (c *Cluster) rounds(ctx context.Context, r *report.Run, cases []plan.Case) 
 	for round := 1; c.another(round, r.Started); round++ {
 		order := c.plan.Order(len(cases), round)
 		for n, i := range order {
+			c.doing = fmt.Sprintf("round %d, case %d of %d, %s", round, n+1, len(order), cases[i].Name)
 			result, err := c.runCase(ctx, cases[i], round, n+1)
 			r.Cases = append(r.Cases, result)
 			c.options.Ended(result)
