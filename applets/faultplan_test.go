@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"pidbox/lib/fault/run"
 	"pidbox/lib/manual"
 )
 
@@ -26,8 +27,8 @@ type field struct{ name, kind, doc string }
 func planObjects(t *testing.T) (all []object) {
 	t.Helper()
 	titles := map[string]string{"Plan": "The file", "Member": "A member", "TLS": "tls", "Defaults": "defaults", "Traffic": "defaults, and a case",
-		"Check": "check", "OnFailure": "on_failure", "Case": "A case", "Until": "until", "Also": "also", "Client": "A load", "KV": "kv"}
-	for _, file := range []string{"plan.go", "traffic.go"} {
+		"Check": "check", "OnFailure": "on_failure", "Case": "A case", "Until": "until", "Also": "also", "Health": "health", "Client": "A load", "KV": "kv"}
+	for _, file := range []string{"plan.go", "traffic.go", "health.go"} {
 		parsed, err := parser.ParseFile(token.NewFileSet(), "../lib/fault/plan/"+file, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)
@@ -73,7 +74,7 @@ func kindOf(e ast.Expr) string {
 		return "both, in or out"
 	case *ast.Ident:
 		words := map[string]string{"string": "text", "int": "whole number", "uint64": "whole number", "float64": "number", "bool": "true or false",
-			"Duration": "duration", "Span": "duration", "Size": "size", "Command": "command", "Loads": "loads", "Members": "list of objects, or exec: command", "Health": "URL, or exec: command", "On": "choice, or names"}
+			"Duration": "duration", "Positive": "duration", "Count": "whole number", "Frequency": "number", "Span": "duration", "Size": "size", "Command": "command", "Loads": "loads", "Members": "list of objects, or exec: command", "Health": "URL, or object", "On": "choice, or names"}
 		if w := words[e.Name]; w != "" {
 			return w
 		}
@@ -95,6 +96,15 @@ func planTables(t *testing.T) string {
 	return b.String()
 }
 
+// variableTable is the part "variables" of the pages.
+func variableTable() string {
+	b := "| variable | value |\n|---|---|\n"
+	for _, v := range run.Variables() {
+		b += fmt.Sprintf("| `%s` | %s |\n", v.Name, v.Text)
+	}
+	return b
+}
+
 // planPage is fault-tester(5).
 func planPage(t *testing.T, e manual.Edition) string {
 	var b strings.Builder
@@ -113,6 +123,11 @@ func planPage(t *testing.T, e manual.Edition) string {
 		}
 		b.WriteString(".El\n")
 	}
+	b.WriteString(".Sh ENVIRONMENT\nLoads, check, until, effect, inject, undo, setup, on_failure and hooks are given:\n.Bl -tag -width Ds\n")
+	for _, v := range run.Variables() {
+		fmt.Fprintf(&b, ".It Ev %s\n%s\n", v.Name, escape.Replace(v.Text))
+	}
+	b.WriteString(".El\n")
 	b.WriteString(".Sh SEE ALSO\n.Xr fault\\-agent 1 ,\n.Xr fault\\-tester 1\n")
 	return b.String()
 }

@@ -227,7 +227,7 @@ func (o *faultTesterOptions) run(c *applet.Call) error {
 		return err
 	}
 	if o.rounds >= 0 {
-		p.Rounds = o.rounds
+		p.Rounds = plan.Count(o.rounds)
 	}
 	if o.seed != nil {
 		p.Seed = *o.seed

@@ -49,7 +49,7 @@ type listed struct {
 
 // list shows what is drawn; the leader is not known yet.
 func (o *faultTesterOptions) list(c *applet.Call, p *plan.Plan) error {
-	for round := 1; round <= p.Rounds; round++ {
+	for round := 1; round <= int(p.Rounds); round++ {
 		for _, i := range p.Order(len(p.Cases), round) {
 			one := p.Cases[i]
 			row := listed{round, one.Name, one.Fault, p.Preview(one, round)}

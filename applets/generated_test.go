@@ -75,6 +75,7 @@ func documents(t *testing.T) map[string]string {
 	maps.Copy(parts, measured(t))
 	parts["foreign"] = migration(List())
 	parts["plan"] = planTables(t)
+	parts["variables"] = variableTable()
 	used := map[string]bool{}
 	part := func(name string) (string, error) {
 		used[name] = true

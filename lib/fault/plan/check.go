@@ -74,11 +74,11 @@ func (p *Plan) check() *flaw {
 	if f := p.checkTraffic(); f != nil {
 		return f
 	}
-	if p.Rounds < 0 {
-		return at("$.rounds", "rounds %d is negative", p.Rounds)
-	}
 	if len(p.Cases) == 0 {
 		return at("$", "no cases")
+	}
+	if p.Check != nil && p.Check.Model != "" && !slices.ContainsFunc(p.Cases, p.loaded) {
+		return at("$.check.model", "model %s needs a load that prints a history", p.Check.Model)
 	}
 	seen := map[string]bool{}
 	for i, c := range p.Cases {
@@ -137,8 +137,6 @@ func (p *Plan) checkCase(here string, c Case) *flaw {
 		return at(here+".until", "until has no exec")
 	case p.HoldOf(c) <= 0 && c.Fault != None:
 		return at(here+".hold", "hold must be greater than zero")
-	case c.Recover != nil && *c.Recover <= 0:
-		return at(here+".recover", "recover must be greater than zero")
 	}
 	if f := p.checkCaseTraffic(here, c); f != nil {
 		return f

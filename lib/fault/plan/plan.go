@@ -28,7 +28,7 @@ type Plan struct {
 	Setup     Command   `yaml:"setup"`      // run once the members were started empty
 	Check     *Check    `yaml:"check"`      // what must be true after each case
 	OnFailure OnFailure `yaml:"on_failure"` // what to do after a case that failed
-	Rounds    int       `yaml:"rounds"`     // how often the cases are run: 1
+	Rounds    Count     `yaml:"rounds"`     // how often the cases are run: 1
 	Seed      uint64    `yaml:"seed"`       // what the targets are drawn from: 0
 	Shuffle   bool      `yaml:"shuffle"`    // the order of the cases, anew in each round
 	Cases     []Case    `yaml:"cases"`      // at least one
@@ -61,8 +61,8 @@ type TLS struct {
 // Defaults are of cases that do not say themselves.
 type Defaults struct {
 	Hold    *Duration `yaml:"hold"`    // how long a fault lasts: 5s
-	Recover Duration  `yaml:"recover"` // by when the members must be healthy again: 60s
-	Timeout Duration  `yaml:"timeout"` // of one run of leader, inject, undo, effect and hooks: 10s
+	Recover Positive  `yaml:"recover"` // by when the members must be healthy again: 60s
+	Timeout Positive  `yaml:"timeout"` // of one run of leader, inject, undo, effect and hooks: 10s
 	Traffic `yaml:",inline"`
 }
 
@@ -79,11 +79,11 @@ type Traffic struct {
 // loads have printed must be those of the model.
 type Check struct {
 	Exec    Command  `yaml:"exec"`    // exit status 0 is fine
-	Tries   int      `yaml:"tries"`   // how often exec is tried: 1
-	Pause   Duration `yaml:"pause"`   // between tries: 1s
-	Timeout Duration `yaml:"timeout"` // of a try: 30s
+	Tries   Count    `yaml:"tries"`   // how often exec is tried: 1
+	Pause   Positive `yaml:"pause"`   // between tries: 1s
+	Timeout Positive `yaml:"timeout"` // of a try: 30s
 	Model   string   `yaml:"model"`   // register, cas, set, queue, append, counter
-	Within  Duration `yaml:"within"`  // the time to judge a history: 60s
+	Within  Positive `yaml:"within"`  // the time to judge a history: 60s
 	Memory  Size     `yaml:"memory"`  // and the memory, for reading and for judging: 512MiB
 }
 
@@ -108,11 +108,11 @@ type Case struct {
 	On      On        `yaml:"on"`      // one, follower, leader, minority, majority, all, or names
 	Hold    *Duration `yaml:"hold"`    // that of defaults
 	Until   *Until    `yaml:"until"`   // in place of hold: until a command exits with 0
-	Recover *Duration `yaml:"recover"` // that of defaults
+	Recover *Positive `yaml:"recover"` // that of defaults
 	Traffic `yaml:",inline"`
 	Load    *Loads   `yaml:"load"`     // false for none, or others than the plan's
 	During  string   `yaml:"during"`   // available or unavailable: what the loads must meet while the fault holds
-	Limit   Duration `yaml:"limit"`    // by when, after the injection, and how long an interruption may last: half of hold
+	Limit   Positive `yaml:"limit"`    // by when, after the injection, and how long an interruption may last: half of hold
 	MayExit string   `yaml:"may_exit"` // target: a target that exits by itself has not failed
 	Check   *Check   `yaml:"check"`    // in place of the plan's
 	Needs   Command  `yaml:"needs"`    // if it fails, the case is skipped
@@ -151,7 +151,7 @@ type Also struct {
 // Until holds a fault until a command exits with 0, asked each second.
 type Until struct {
 	Exec    Command  `yaml:"exec"`    // asked each second
-	Timeout Duration `yaml:"timeout"` // 60s
+	Timeout Positive `yaml:"timeout"` // 60s
 }
 
 // The faults of cases.
@@ -301,9 +301,9 @@ func (p *Plan) Member(word string) *Member {
 	return nil
 }
 
-func fill(d *Duration, to time.Duration) {
+func fill(d *Positive, to time.Duration) {
 	if *d == 0 {
-		*d = Duration(to)
+		*d = Positive(to)
 	}
 }
 

@@ -1,7 +1,11 @@
 package plan
 
 import (
+	"context"
+	"encoding/pem"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -109,7 +113,7 @@ func TestFlaws(t *testing.T) {
 		{members + "cases:\n- {fault: loss, on: one}\n", "loss of 0 percent"},
 		{members + "cases:\n- {fault: slow, on: one}\n", "delay of 0s"},
 		{members + "cases:\n- {fault: rate, on: one, rate: fast}\n", `"fast" is not a number of bytes`},
-		{members + "cases:\n- {fault: kill, on: one, recover: 0}\n", "6:35: case kill-one: recover must be greater than zero"},
+		{members + "cases:\n- {fault: kill, on: one, recover: 0}\n", "6:35: recover must be greater than zero"},
 		{members + "cases:\n- {name: \"a\\nb\", fault: kill, on: one}\n", `6:10: name "a\nb" holds a control character`},
 		{members + "cases:\n- {fault: isolate, on: one, percent: 50}\n", "6:38: case isolate-one: percent is only for fault loss"},
 		{members + "cases:\n- {fault: kill, on: one, direction: in}\n", "6:37: case kill-one: direction is of network faults"},
@@ -129,7 +133,40 @@ func TestFlaws(t *testing.T) {
 		{members + "load: [{exec: 'true', kv: {put: 'true', get: 'true'}}]\n" + one, "5:9: a load has exec or kv"},
 		{members + "load: true\n" + one, "load must be false or a list of commands"},
 		{members + one + "rounds: many\n", "7:9: "},
-		{members + "defaults: {hold: 0s}\n" + one, "hold must be greater than zero"},
+		{members + "defaults: {hold: 0s}\n" + one, "5:18: hold must be greater than zero"},
+		{members + "defaults: {recover: 0s}\n" + one, "5:21: recover must be greater than zero"},
+		{members + "defaults: {timeout: 0}\n" + one, "5:21: timeout must be greater than zero"},
+		{members + "rounds: 0\n" + one, "5:9: rounds must be greater than zero"},
+		{members + "rounds: -1\n" + one, "5:9: rounds must be greater than zero"},
+		{members + "rounds: 1.5\n" + one, "5:9: a number where a whole number is expected"},
+		{members + "check: {exec: 'true', tries: 0}\n" + one, "5:30: tries must be greater than zero"},
+		{members + "check: {exec: 'true', tries: -1}\n" + one, "5:30: tries must be greater than zero"},
+		{members + "check: {exec: 'true', pause: 0s}\n" + one, "5:30: pause must be greater than zero"},
+		{members + "check: {exec: 'true', timeout: 0}\n" + one, "5:32: timeout must be greater than zero"},
+		{members + "cases: [{fault: kill, on: one, until: {exec: 'true', timeout: 0}}]\n", "timeout must be greater than zero"},
+		{members + "kv: {put: 'true', get: 'true', rate: 0}\n" + one, "5:38: rate must be greater than zero"},
+		{members + "kv: {put: 'true', get: 'true', clients: 0}\n" + one, "5:41: clients must be greater than zero"},
+		{members + "kv: {put: 'true', get: 'true', keys: 0}\n" + one, "5:38: keys must be greater than zero"},
+		{members + "kv: {put: 'true', get: 'true', timeout: 0s}\n" + one, "5:41: timeout must be greater than zero"},
+		{members + "seed: -1\n" + one, "5:7: -1 is out of range"},
+		{members + "defaults: 5\n" + one, "5:11: a whole number where an object with fields is expected"},
+		{members + "shuffle: perhaps\n" + one, "5:10: a text where true or false is expected"},
+		{members + "cases: [kill]\n", "5:9: a text where an object with fields is expected"},
+		{members + "check: {model: register}\n" + one, "5:16: model register needs a load that prints a history"},
+		{members + "check: {model: register}\nload: echo ok\ncases: [{fault: kill, on: one, load: false}]\n", "5:16: model register needs a load"},
+		{members + "load: echo ok\ncases: [{fault: kill, on: one, load: false, check: {model: set}}]\n", "model set needs a load of the case"},
+		{members + "- {name: m4, agent: a:1, health: {url: 'http://a:1', exec: 'true'}}\n" + one, "health must be a URL, or have one of url and exec"},
+		{members + "- {name: m4, agent: a:1, health: {headers: ['A: b']}}\n" + one, "health must be a URL, or have one of url and exec"},
+		{members + "- {name: m4, agent: a:1, health: {exec: 'true', auth: a:b}}\n" + one, "exec cannot be combined with the other fields of health"},
+		{members + "- {name: m4, agent: a:1, health: {url: 'tcp://a:1', headers: ['A: b']}}\n" + one, "headers is not for tcp://a:1, but for http, https"},
+		{members + "- {name: m4, agent: a:1, health: {url: 'http://a:1', ca: x}}\n" + one, "ca is not for http://a:1, but for https"},
+		{members + "- {name: m4, agent: a:1, health: {url: 'http://a:1', expect: x}}\n" + one, "expect is not for http://a:1, but for tcp"},
+		{members + "- {name: m4, agent: a:1, health: {url: 'https://a:1', key: x}}\n" + one, "key needs cert"},
+		{members + "- {name: m4, agent: a:1, health: {url: 'tcp://a:1', send: x}}\n" + one, "send needs expect"},
+		{members + "- {name: m4, agent: a:1, health: {url: 'https://a:1', ca: /nothing/there}}\n" + one, "/nothing/there"},
+		{members + "- {name: m4, agent: a:1, health: {url: 'http://a:1', status: 2xx}}\n" + one, "2xx"},
+		{members + "- {name: m4, agent: a:1, health: {url: 'http://a:1', body_match: '('}}\n" + one, "is not a regular expression"},
+		{members + "- {name: m4, agent: a:1, health: {url: 'http://a:1', body: x}}\n" + one, "5:54: unknown field \"body\""},
 		{members + "cases:\n- {fault: slow, on: one, delay: 5s..4s}\n", "6:33: 5s..4s is the other way round"},
 		{members + "cases:\n- {fault: slow, on: one, delay: 5s..}\n", "6:33: "},
 		{members + "cases:\n- {fault: kill, on: m1, also: [{fault: burn, on: m2}]}\n", "also takes one of kill, stop,"},
@@ -431,5 +468,43 @@ func TestDrawBeside(t *testing.T) {
 	}
 	if got, err := p.Draw(p.Cases[2], 1, "m1", "m1"); err != nil || fmt.Sprint(got) != "[m2 m3]" {
 		t.Errorf("%q %v", got, err)
+	}
+}
+
+// A member's health is asked as wait-healthy can ask it: with headers, by TLS, and with what the answer must be.
+func TestHealth(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, password, _ := r.BasicAuth(); r.Header.Get("X-Role") != "tester" || user != "a" || password != "b" {
+			w.WriteHeader(http.StatusForbidden)
+		}
+		w.WriteHeader(http.StatusAccepted)
+		fmt.Fprint(w, "first\nstate: leader\n")
+	}))
+	defer server.Close()
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	full := fmt.Sprintf("url: %s, headers: ['X-Role: tester'], auth: 'a:b', ca: %s, server_name: example.com, status: '200-204', body_match: '^state: '", server.URL, ca)
+	for health, well := range map[string]bool{
+		full: true,
+		strings.Replace(full, "tester", "other", 1):                                        false,
+		strings.Replace(full, "a:b", "a:c", 1):                                             false,
+		strings.Replace(full, "200-204", "200", 1):                                         false,
+		strings.Replace(full, "^state: ", "^leader", 1):                                    false,
+		strings.Replace(full, "example.com", "example.org", 1):                             false,
+		strings.Replace(full, "ca: "+ca+", server_name", "server_name", 1):                 false,
+		strings.Replace(full, "ca: "+ca+", server_name: example.com", "insecure: true", 1): true,
+	} {
+		p := parse(t, members+"- {name: m4, agent: a:1, health: {"+health+"}}\ncases: [{fault: none}]\n")
+		check, err := p.Member("m4").Health.Check()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		if err := check.Check(ctx); (err == nil) != well {
+			t.Errorf("%s: %v", health, err)
+		}
+		cancel()
 	}
 }

@@ -22,13 +22,13 @@ type Client struct {
 // {key}, {value} and {old}. Exit status 0 is success; get prints the value, or nothing. What fails may have been done,
 // except by a get.
 type KV struct {
-	Put     Command  `yaml:"put"`     // writes
-	Get     Command  `yaml:"get"`     // prints the value
-	CAS     Command  `yaml:"cas"`     // exit status 1: the value was another, and nothing was changed
-	Clients int      `yaml:"clients"` // at one time: 5
-	Rate    float64  `yaml:"rate"`    // operations a second by all clients together: 50
-	Keys    int      `yaml:"keys"`    // of each case: 10
-	Timeout Duration `yaml:"timeout"` // of one operation: 2s
+	Put     Command   `yaml:"put"`     // writes
+	Get     Command   `yaml:"get"`     // prints the value
+	CAS     Command   `yaml:"cas"`     // exit status 1: the value was another, and nothing was changed
+	Clients Count     `yaml:"clients"` // at one time: 5
+	Rate    Frequency `yaml:"rate"`    // operations a second by all clients together: 50
+	Keys    Count     `yaml:"keys"`    // of each case: 10
+	Timeout Positive  `yaml:"timeout"` // of one operation: 2s
 }
 
 // Loads are commands, or objects with exec or kv; false is none.
@@ -89,6 +89,9 @@ func (p *Plan) checkTraffic() *flaw {
 	if f := p.Check.check("$.check"); f != nil {
 		return f
 	}
+	if p.Defaults.Hold != nil && *p.Defaults.Hold <= 0 {
+		return at("$.defaults.hold", "hold must be greater than zero")
+	}
 	if f := p.Defaults.check("$.defaults"); f != nil {
 		return f
 	}
@@ -111,8 +114,6 @@ func (c *Check) check(here string) *flaw {
 		return at(here, "check has neither exec nor model")
 	case c.Model != "" && !slices.Contains(history.Models(), c.Model):
 		return at(here+".model", "unknown model %q, known models are %s", c.Model, strings.Join(history.Models(), ", "))
-	case c.Tries < 0:
-		return at(here+".tries", "tries must be greater than zero")
 	}
 	return nil
 }
@@ -143,6 +144,9 @@ func (p *Plan) checkCaseTraffic(here string, c Case) *flaw {
 		}
 	}
 	across := slices.ContainsFunc(p.Load.List, func(l Client) bool { return l.Across })
+	if c.Check != nil && c.Check.Model != "" && len(loads) == 0 {
+		return at(here+".check.model", "model %s needs a load of the case that prints a history", c.Check.Model)
+	}
 	switch {
 	case c.During != "" && c.During != Available && c.During != Unavailable:
 		return at(here+".during", "during is available or unavailable")
@@ -158,6 +162,12 @@ func (p *Plan) checkCaseTraffic(here string, c Case) *flaw {
 	return nil
 }
 
+// loaded says whether a case has a load, of its own or the plan's.
+func (p *Plan) loaded(c Case) bool {
+	across := slices.ContainsFunc(p.Load.List, func(l Client) bool { return l.Across })
+	return across || len(p.LoadsOf(c)) > 0
+}
+
 // What the loads must meet while a fault holds.
 const (
 	Available   = "available"
@@ -170,12 +180,8 @@ func (k *KV) check(here string) *flaw {
 		return nil
 	case len(k.Put) == 0 || len(k.Get) == 0:
 		return at(here, "kv needs put and get")
-	case k.Clients < 0 || k.Clients > 1000:
+	case k.Clients > 1000:
 		return at(here+".clients", "clients must be from 1 to 1000")
-	case k.Keys < 0:
-		return at(here+".keys", "keys must be greater than zero")
-	case !(k.Rate >= 0):
-		return at(here+".rate", "rate must be greater than zero")
 	}
 	if k.Clients == 0 {
 		k.Clients = 5
@@ -187,7 +193,7 @@ func (k *KV) check(here string) *flaw {
 		k.Rate = 50
 	}
 	if k.Timeout == 0 {
-		k.Timeout = Duration(2e9)
+		k.Timeout = Positive(2e9)
 	}
 	return nil
 }

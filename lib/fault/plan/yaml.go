@@ -15,7 +15,6 @@ import (
 	"github.com/goccy/go-yaml/parser"
 
 	"pidbox/lib/duration"
-	"pidbox/lib/health"
 )
 
 // Parse reads a plan, whose members are a list. Its errors begin with "line:column: ".
@@ -114,8 +113,34 @@ func withPlace(err error) error {
 
 // plain says what Go's words for a value of another type mean.
 func plain(text string) string {
-	if m := regexp.MustCompile(`cannot unmarshal (\S+) into Go (?:struct field|value) (?:\S+\.)?(\w+) ?.* of type (\S+)`).FindStringSubmatch(text); m != nil {
-		return fmt.Sprintf("%s cannot be %s", strings.ToLower(m[2]), m[1])
+	words := func(t string) string {
+		switch {
+		case strings.HasPrefix(t, "uint"), strings.HasPrefix(t, "int"):
+			return "a whole number"
+		case strings.HasPrefix(t, "float"):
+			return "a number"
+		case t == "bool":
+			return "true or false"
+		case t == "string":
+			return "a text"
+		case t == "sequence", strings.HasPrefix(t, "[]"):
+			return "a list"
+		case t == "mapping", t == "map", strings.HasPrefix(t, "plan."), strings.HasPrefix(t, "map["):
+			return "an object with fields"
+		}
+		return t
+	}
+	if m := regexp.MustCompile(`cannot unmarshal (\S+) into Go (?:struct field|value) .*?of type (\S+)(?: \( overflow \))?$`).FindStringSubmatch(text); m != nil {
+		switch {
+		case strings.Contains(text, "overflow"):
+			return fmt.Sprintf("%s is out of range", m[1])
+		case words(m[1]) == words(m[2]):
+			return "a value of the wrong kind"
+		}
+		return fmt.Sprintf("%s where %s is expected", words(m[1]), words(m[2]))
+	}
+	if m := regexp.MustCompile(`^(\S+) was used where (\S+) is expected$`).FindStringSubmatch(text); m != nil {
+		return fmt.Sprintf("%s where %s is expected", words(m[1]), words(m[2]))
 	}
 	return text
 }
@@ -191,37 +216,6 @@ func (c *Command) read(decode func(any) error) error {
 	return nil
 }
 
-// Health is how a member's health is asked: a URL as wait-healthy takes it, or a command.
-type Health struct {
-	URL  string
-	Exec Command
-}
-
-// UnmarshalYAML reads either form.
-func (h *Health) UnmarshalYAML(n ast.Node) error { return placed(n, h.read) }
-
-func (h *Health) read(decode func(any) error) error {
-	var form struct {
-		Exec Command `yaml:"exec"`
-	}
-	if decode(&h.URL) == nil {
-		return nil
-	}
-	if err := decode(&form); err != nil || len(form.Exec) == 0 {
-		return errors.New("health must be a URL, or exec with a command")
-	}
-	h.Exec = form.Exec
-	return nil
-}
-
-// Check is the check that it means.
-func (h Health) Check() (health.Check, error) {
-	if len(h.Exec) > 0 {
-		return health.Exec(h.Exec)
-	}
-	return health.Parse(h.URL, health.Options{})
-}
-
 // UnmarshalYAML reads a choice, a name or a list of names.
 func (o *On) UnmarshalYAML(n ast.Node) error { return placed(n, o.read) }
 
@@ -251,6 +245,57 @@ func (d *Duration) read(decode func(any) error) error {
 	v, err := duration.Parse(text)
 	*d = Duration(v)
 	return err
+}
+
+// Positive is a Duration that is not zero, which stands for the default where nothing is said.
+type Positive time.Duration
+
+// UnmarshalYAML reads it.
+func (d *Positive) UnmarshalYAML(n ast.Node) error {
+	var v Duration
+	if err := v.UnmarshalYAML(n); err != nil {
+		return err
+	}
+	*d = Positive(v)
+	return above(n, v > 0)
+}
+
+// above refuses a field's value that is not above zero.
+func above(n ast.Node, is bool) error {
+	if is {
+		return nil
+	}
+	path := n.GetPath()
+	return flawAt(first(n), "%s must be greater than zero", path[strings.LastIndexByte(path, '.')+1:])
+}
+
+// Frequency is a number for each second, and not zero.
+type Frequency float64
+
+// UnmarshalYAML reads it.
+func (f *Frequency) UnmarshalYAML(n ast.Node) error {
+	var v float64
+	if err := yaml.NodeToValue(n, &v); err != nil {
+		return withPlace(err)
+	}
+	*f = Frequency(v)
+	return above(n, v > 0)
+}
+
+// Count is a whole number that is not zero, which stands for the default where nothing is said.
+type Count int
+
+// UnmarshalYAML reads it.
+func (c *Count) UnmarshalYAML(n ast.Node) error {
+	var v int
+	if err := yaml.NodeToValue(n, &v); err != nil {
+		return withPlace(err)
+	}
+	if _, is := n.(*ast.FloatNode); is {
+		return flawAt(n, "a number where a whole number is expected")
+	}
+	*c = Count(v)
+	return above(n, v > 0)
 }
 
 // Span is a duration, or one between two.

@@ -132,7 +132,7 @@ func (t *trial) judge(ctx context.Context) error {
 	t.struck = time.Now()
 	t.accompany(ctx)
 	defer t.leaves()
-	if t.leader != nil && slices.Contains(t.result.Targets, t.leader.Name) {
+	if t.deposed() {
 		go t.watchLeader(ended)
 	}
 	if err := t.settled(ctx, "no effect"); err != nil {

@@ -133,6 +133,9 @@ func (c *client) do(ctx context.Context, method, path string, body any) (fault.S
 		if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
 			err = wrapped.Err
 		}
+		if strings.Contains(err.Error(), "server gave HTTP response to HTTPS client") {
+			err = errors.New("it does not speak TLS; its address is http://HOST:PORT")
+		}
 		if errors.Is(err, context.DeadlineExceeded) || errors.Is(context.Cause(ctx), ErrHung) {
 			err = ErrHung
 		}
@@ -142,6 +145,9 @@ func (c *client) do(ctx context.Context, method, path string, body any) (fault.S
 	b, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
 	if err != nil {
 		return s, &UnreachableError{c.member, err}
+	}
+	if answer.StatusCode == http.StatusBadRequest && bytes.Contains(b, []byte("HTTP request to an HTTPS server")) {
+		return s, &UnreachableError{c.member, errors.New("it speaks TLS; its address is https://HOST:PORT")}
 	}
 	if answer.StatusCode != http.StatusOK {
 		var p fault.Problem

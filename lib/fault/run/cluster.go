@@ -157,7 +157,8 @@ func (c *Cluster) Take(ctx context.Context) error {
 			case <-renewing.Done():
 				return
 			case <-ticker.C:
-				limited, cancel := context.WithTimeout(renewing, leaseTTL/2)
+				// Not given up when the leases are given back: what is on its way would take them again after that.
+				limited, cancel := context.WithTimeout(context.Background(), leaseTTL/2)
 				_ = take(limited) // an agent that is gone shows in the case
 				cancel()
 			}
@@ -170,7 +171,7 @@ func (c *Cluster) Take(ctx context.Context) error {
 func (c *Cluster) Leave() {
 	c.stop()
 	c.renewed.Wait()
-	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), leaseTTL) // after which they are over
 	defer cancel()
 	_ = c.each(nil, func(a *client) error { _, err := a.do(ctx, "DELETE", "lease", nil); return err })
 }

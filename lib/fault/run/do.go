@@ -97,6 +97,7 @@ func Check(ctx context.Context, p *plan.Plan, o Options) ([]Finding, error) {
 		return nil, err
 	}
 	var all []Finding
+	var down []string
 	add := func(what, text string, err error) {
 		if err != nil {
 			text = err.Error()
@@ -122,11 +123,20 @@ func Check(ctx context.Context, p *plan.Plan, o Options) ([]Finding, error) {
 			}
 		}
 		add("agent of "+m.Name, text, impaired)
+		if s.State != fault.Running && s.State != fault.Paused {
+			down = append(down, m.Name)
+			add("health of "+m.Name, "", fmt.Errorf("not asked: the member does not run (fault-tester do start %s starts it)", m.Name))
+			continue
+		}
 		check, err := m.Health.Check()
 		if err == nil {
 			err = ask(ctx, check, time.Duration(p.Defaults.Timeout))
 		}
 		add("health of "+m.Name, "healthy", err)
+	}
+	if len(down) == len(p.Members) {
+		add("cluster", "", errors.New("no member runs (fault-tester do start all starts them)"))
+		return all, nil
 	}
 	if len(p.Leader) > 0 {
 		m, err := c.Leader(ctx)
@@ -140,7 +150,8 @@ func Check(ctx context.Context, p *plan.Plan, o Options) ([]Finding, error) {
 		scratch, err := os.MkdirTemp("", "fault-tester-")
 		if err == nil {
 			defer os.RemoveAll(scratch)
-			err = callKept(ctx, p.Check.Exec, []string{"FAULT_CASE=check", "FAULT_ROUND=0", "FAULT_RUN=check", "FAULT_DIR=" + scratch}, time.Duration(p.Check.Timeout), sinks{})
+			err = callKept(ctx, p.Check.Exec, []string{"FAULT_CASE=check", "FAULT_ROUND=0", "FAULT_RUN=check", "FAULT_DIR=" + scratch,
+				"FAULT_TARGETS=", "FAULT_MEMBERS=" + strings.Join(c.names(), " ")}, time.Duration(p.Check.Timeout), sinks{})
 		}
 		add("check", "fine", err)
 	}

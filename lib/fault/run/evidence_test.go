@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"pidbox/lib/fault"
+	"pidbox/lib/fault/plan"
 	"pidbox/lib/fault/report"
 )
 
@@ -149,5 +150,23 @@ func TestEvidence(t *testing.T) {
 	}
 	if _, err := Run(context.Background(), newCluster(t).plan("cases: [{fault: none}]"), Options{Evidence: filepath.Dir(filepath.Dir(log[0]))}); err == nil || !strings.Contains(err.Error(), "is not empty") {
 		t.Errorf("a directory with other evidence: %v", err)
+	}
+}
+
+// Every variable that a case's commands get is named in the pages.
+func TestVariables(t *testing.T) {
+	named := map[string]bool{}
+	for _, v := range Variables() {
+		named[v.Name] = true
+	}
+	one := &trial{Cluster: &Cluster{plan: &plan.Plan{}}}
+	env := one.env()
+	if len(env) < 7 {
+		t.Errorf("%q", env)
+	}
+	for _, v := range env {
+		if name, _, _ := strings.Cut(v, "="); !named[name] {
+			t.Errorf("%s is not in the pages", name)
+		}
 	}
 }

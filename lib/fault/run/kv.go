@@ -26,7 +26,7 @@ type kv struct {
 
 func startKV(k *plan.KV, to, errs io.Writer, env []string, space string) *kv {
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &kv{KV: k, Log: history.NewLog(to, k.Clients), errs: errs, env: env, space: space, cancel: cancel}
+	c := &kv{KV: k, Log: history.NewLog(to, int(k.Clients)), errs: errs, env: env, space: space, cancel: cancel}
 	for i := range k.Clients {
 		c.wait.Go(func() { c.client(ctx, int64(i)) })
 	}
@@ -37,17 +37,17 @@ func startKV(k *plan.KV, to, errs io.Writer, env []string, space string) *kv {
 func (c *kv) stop() {
 	c.cancel()
 	c.wait.Wait()
-	for k := range c.Keys {
+	for k := range int(c.Keys) {
 		c.do(c.Process(), "read", k, "", "")
 	}
 }
 
 func (c *kv) client(ctx context.Context, process int64) {
-	every := time.Duration(float64(time.Second) * float64(c.Clients) / c.Rate)
+	every := time.Duration(float64(time.Second) * float64(c.Clients) / float64(c.Rate))
 	last := make([]string, c.Keys) // what this client has seen of each
 	sleep(ctx, rand.N(every+1))
 	for next := time.Now(); ctx.Err() == nil; {
-		k := rand.IntN(c.Keys)
+		k := rand.IntN(int(c.Keys))
 		f := "write"
 		switch n := rand.IntN(10); {
 		case n < 5:

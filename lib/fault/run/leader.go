@@ -25,6 +25,11 @@ func (t *trial) findLeader(ctx context.Context, needed bool, taken []string) (*p
 	}
 }
 
+// deposed says whether the leader is hit, and there are others that could lead.
+func (t *trial) deposed() bool {
+	return t.leader != nil && slices.Contains(t.result.Targets, t.leader.Name) && len(t.result.Targets) < len(t.plan.Members)
+}
+
 // watchLeader sees when another member leads.
 func (t *trial) watchLeader(ctx context.Context) {
 	for ctx.Err() == nil {
@@ -43,7 +48,7 @@ func (t *trial) failover(ctx context.Context) {
 		return
 	default:
 	}
-	if t.leader == nil || !slices.Contains(t.result.Targets, t.leader.Name) {
+	if !t.deposed() {
 		return
 	}
 	if m, err := t.Leader(ctx); err == nil && m.Name != t.leader.Name {

@@ -146,7 +146,7 @@ func (c *Cluster) rounds(ctx context.Context, r *report.Run, cases []plan.Case) 
 			for _, left := range order[n+1:] {
 				r.NotRun = append(r.NotRun, fmt.Sprintf("round %d %s", round, cases[left].Name))
 			}
-			if later := c.plan.Rounds - round; later > 0 && c.options.For == 0 && !c.options.Ever {
+			if later := int(c.plan.Rounds) - round; later > 0 && c.options.For == 0 && !c.options.Ever {
 				r.NotRun = append(r.NotRun, fmt.Sprintf("rounds %d to %d", round+1, c.plan.Rounds))
 			}
 			return err
@@ -162,7 +162,7 @@ func (c *Cluster) another(round int, began time.Time) bool {
 	case c.options.For > 0:
 		return round == 1 || time.Since(began) < c.options.For
 	}
-	return round <= c.plan.Rounds
+	return round <= int(c.plan.Rounds)
 }
 
 // holds says whether every agent allows the holds of the cases.

@@ -192,6 +192,8 @@ func (t *trial) effective(ctx context.Context) error {
 			if statuses[n].Faults[i].Hits == 0 {
 				return idle{fmt.Errorf("no effect: %s on %s met no operation on its files", t.Fault, n)}
 			}
+		case t.Fault == plan.Rate && statuses[n].Faults[i].Packets == 0:
+			return idle{fmt.Errorf("no effect: the traffic between %s and %s stayed below the rate", n, strings.Join(placed[n].Peers, ", "))}
 		case !spread && statuses[n].Faults[i].Packets == 0 && statuses[n].Faults[i].Bytes == 0:
 			return idle{fmt.Errorf("no effect: %s on %s met no packet of %s", statuses[n].Faults[i].Kind, n, strings.Join(placed[n].Peers, ", "))}
 		case t.Fault == plan.Fill && statuses[n].Faults[i].Free > uint64(t.Case.Leave)+fullEnough:
@@ -291,7 +293,7 @@ func (t *trial) check(ctx context.Context) (err error) {
 		if err = callKept(ctx, c.Exec, t.env(), time.Duration(c.Timeout), to); err == nil {
 			return nil
 		}
-		if t.result.Tries == c.Tries || ctx.Err() != nil {
+		if t.result.Tries == int(c.Tries) || ctx.Err() != nil {
 			return fmt.Errorf("check: %w", err)
 		}
 		sleep(ctx, time.Duration(c.Pause))
