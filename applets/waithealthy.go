@@ -41,8 +41,8 @@ func waitHealthy() *applet.Applet {
 			All targets must be healthy at one moment, or one with --any: when the last has become healthy all are asked once more.
 
 			Whether a target is healthy or not is one thing, and whether it could be asked another: a name server that does not
-			answer, a proxy, a certificate that is not accepted, a server that does not speak the TLS or HTTP/2 of the URL,
-			missing rights, a CHECK that exits with 126 or 127.
+			answer, a proxy, a certificate that is not accepted, a server that speaks no TLS where the URL wants it, missing
+			rights, a CHECK that exits with 126 or 127.
 			Then the wait goes on, also with --invert, and --once exits with 4.
 			A CHECK that cannot be executed at all ends the wait at once.
 
@@ -94,7 +94,7 @@ func waitHealthy() *applet.Applet {
 		Files: []applet.Item{{Name: "FILE", Text: "the pidfile of the watched process, never changed"}},
 		Caveats: `
 			With --pid-file or --pid a healthy answer of this machine counts only if the process, a descendant of it or a member
-			of its session has the socket open that listens there.
+			of its session has the socket open that listens there, and of a redirect wherever it leads on this machine.
 			Otherwise the target counts as one that could not be asked, and the message names the process that answered;
 			--ready-shared is for servers that share a port (SO_REUSEPORT) and for proxies in front of them.
 			Who answers on other machines, and for commands and files, cannot be seen, and is believed.

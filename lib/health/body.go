@@ -4,6 +4,7 @@ package health
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -19,9 +20,11 @@ const (
 )
 
 // judge says why an answer is not the wanted one, and closes its body.
-func (c *httpCheck) judge(resp *http.Response) error {
+func (c *httpCheck) judge(resp *http.Response, a *attempt) error {
 	defer resp.Body.Close()
 	switch {
+	case a.proxied && resp.StatusCode == http.StatusProxyAuthRequired:
+		return unasked(fmt.Sprintf("proxy: status %d", resp.StatusCode), nil)
 	case !c.o.Statuses.Has(resp.StatusCode):
 		return plain("status %d%s", resp.StatusCode, firstLine(resp.Body))
 	case c.o.BodyMatch != nil:

@@ -194,7 +194,7 @@ func (c *httpCheck) Check(ctx context.Context) error {
 		CheckRetry: func(_ context.Context, resp *http.Response, err error) (bool, error) {
 			at := c.reached(resp, err)
 			if err == nil {
-				err = c.judge(resp)
+				err = c.judge(resp, attempt)
 			}
 			transport.CloseIdleConnections() // ends the dial of an attempt that was given up
 			if err = c.reason(attempt, err); err != nil && at != shown(c.url) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -79,6 +80,15 @@ func (e *StrangerError) Is(target error) bool { return target == ErrNotAsked }
 
 // judge looks for the sockets that a finished attempt was answered by, and for those who have them open.
 func (o Owner) judge(a *attempt) error {
+	for _, p := range a.answered() {
+		if err := o.judgeAt(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o Owner) judgeAt(p place) error {
 	var members []int
 	all := func() ([]int, error) {
 		var err error
@@ -89,14 +99,14 @@ func (o Owner) judge(a *attempt) error {
 		}
 		return members, err
 	}
-	sockets, err := listening(a, []int{o.Leader})
+	sockets, err := p.listening([]int{o.Leader})
 	if errors.Is(err, listener.ErrUnseen) { // perhaps in the network namespace of another
 		pids, err := all()
 		if err != nil {
 			return err
 		}
-		if sockets, err = listening(a, pids); errors.Is(err, listener.ErrUnseen) && a.network == "unix" {
-			return o.accepted(a.address, pids)
+		if sockets, err = p.listening(pids); errors.Is(err, listener.ErrUnseen) && p.network == "unix" {
+			return o.accepted(p.address, pids)
 		}
 	}
 	if len(sockets) == 0 {
@@ -159,17 +169,17 @@ func (o Owner) accepted(path string, pids []int) error {
 	return &StrangerError{PID: pid, Name: nameOf(pid), Leader: o.Leader}
 }
 
-// listening are the sockets by which an attempt was answered.
-func listening(a *attempt, pids []int) ([]listener.Socket, error) {
-	switch a.network {
+// listening are the sockets by which a connection to a place was answered.
+func (p place) listening(pids []int) ([]listener.Socket, error) {
+	switch p.network {
 	case "tcp":
-		address, err := netip.ParseAddrPort(a.address)
+		address, err := netip.ParseAddrPort(p.address)
 		if err != nil {
 			return nil, err
 		}
 		return listener.TCP(address, pids)
 	case "unix":
-		return listener.UNIX(a.address)
+		return listener.UNIX(p.address)
 	}
 	return nil, errors.ErrUnsupported
 }
@@ -210,7 +220,11 @@ func Unclaimed(ctx context.Context, checks []Check) error {
 			if c.Check(context.WithValue(ctx, attemptKey{}, a)) != nil {
 				return
 			}
-			if sockets, err := listening(a, nil); err != nil || len(sockets) == 0 {
+			seen := func(p place) bool {
+				sockets, err := p.listening(nil)
+				return err == nil && len(sockets) > 0
+			}
+			if !slices.ContainsFunc(a.answered(), seen) {
 				taken[i] = &TakenError{c.String()}
 			}
 		})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,12 +17,14 @@ type attempt struct {
 	began   time.Time
 	mu      sync.Mutex
 	text    string
-	proxied bool   // it goes through a proxy
-	network string // of its first connection, "" before that
-	address string
+	proxied bool     // it goes through a proxy
+	places  []place  // of its connections
 	first   net.Conn // of which it is known whom it is for
 	knocked net.Conn // before the attempt
 }
+
+// place is where a connection was made to.
+type place struct{ network, address string }
 
 type attemptKey struct{}
 
@@ -65,22 +68,32 @@ func (a *attempt) dials(address string) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.address != address {
+	if !slices.ContainsFunc(a.places, func(p place) bool { return p.address == address }) {
 		a.text = noConnection
 	}
 }
 
-// met notes the first connection, and gives it back.
+// met notes a connection, and gives it back.
 func (a *attempt) met(conn net.Conn, network, address string) net.Conn {
 	if a == nil || conn == nil {
 		return conn
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.network == "" {
-		a.network, a.address = network, address
+	if p := (place{network, address}); !slices.Contains(a.places, p) {
+		a.places = append(a.places, p)
 	}
 	return conn
+}
+
+// answered is where those are whose answer an attempt got, of one that went through no proxy: a redirect has several.
+func (a *attempt) answered() []place {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.proxied {
+		return nil
+	}
+	return a.places
 }
 
 // keep has the connection be the next that is dialled: it was made before it was asked for.

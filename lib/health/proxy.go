@@ -35,7 +35,7 @@ func (h *httpClient) proxy(r *http.Request) (*url.URL, error) {
 	return u, nil
 }
 
-// checkProxies finds a proxy's URL that is none, which net/http would take for no proxy.
+// checkProxies finds a proxy's URL that is none, which net/http would take for no proxy, or ask in vain.
 func checkProxies() error {
 	for _, name := range []string{"http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"} {
 		text := os.Getenv(name)
@@ -46,8 +46,11 @@ func checkProxies() error {
 		if err != nil || u.Host == "" {
 			u, err = url.Parse("http://" + text) // as net/http has it
 		}
-		if err != nil || u.Host == "" {
+		switch {
+		case err != nil || u.Host == "" || u.Port() != "" && !isPort(u.Port()):
 			return fmt.Errorf("%s is not the URL of a proxy", name)
+		case !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme):
+			return fmt.Errorf("%s: a proxy of scheme %q is not http, https, socks5 or socks5h", name, u.Scheme)
 		}
 	}
 	return nil

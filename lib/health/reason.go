@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -35,6 +36,8 @@ func plainNet(err error) error {
 	}
 	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "proxyconnect" {
 		return unasked("proxy: "+plainNet(op.Err).Error(), err)
+	} else if op != nil && op.Op == "socks connect" {
+		return saySocks(op)
 	}
 	for _, say := range append([]func(error) string{sayName, saySystem}, sayWeb()...) {
 		if text := say(err); text != "" {
@@ -46,6 +49,17 @@ func plainNet(err error) error {
 		err = u.Err // its text would repeat the URL, with the query
 	}
 	return &plainError{strings.TrimPrefix(err.Error(), "net/http: "), err, cannotAsk(err)}
+}
+
+// saySocks reads the errors of net/http's client of SOCKS, whose server may tell how it fared with the one behind it.
+func saySocks(op *net.OpError) error {
+	why, told := strings.CutPrefix(op.Err.Error(), "unknown error ")
+	if told && slices.Contains([]string{"host unreachable", "connection refused", "TTL expired"}, why) {
+		return &plainError{text: why, err: op}
+	} else if !told {
+		why = plainNet(op.Err).Error()
+	}
+	return unasked("proxy: "+why, op)
 }
 
 func unwrapped(err error, done *plainError) error {

@@ -10,17 +10,12 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 )
 
-// What crypto/tls has before its words, and HTTP/2 of an answer by HTTP/1.
-const (
-	tlsSays = "tls: "
-	httpOne = "looked like an HTTP/1.1 header"
-	noFrame = "http2: frame too large" // what is none mostly seems to be
-)
+// tlsSays is what crypto/tls has before its words.
+const tlsSays = "tls: "
 
 // sayWeb are the readers of errors of HTTP and TLS.
 func sayWeb() []func(error) string { return []func(error) string{sayCertificate, sayTLS, sayHTTP} }
@@ -32,9 +27,9 @@ func sayHTTP(err error) string {
 		return "answer is plain HTTP, not TLS"
 	case strings.Contains(text, "malformed HTTP") || strings.Contains(text, "malformed MIME header"):
 		return "answer is not HTTP"
-	case strings.Contains(text, httpOne):
+	case strings.Contains(text, "looked like an HTTP/1.1 header"):
 		return "answer is HTTP/1, not HTTP/2"
-	case strings.Contains(text, noFrame):
+	case strings.Contains(text, "http2: frame too large"): // what is none mostly seems to be
 		return "answer is not HTTP/2"
 	case strings.Contains(text, "stream error: ") && strings.Contains(text, "received from peer"):
 		return "answer cut short"
@@ -130,12 +125,12 @@ func names(c *x509.Certificate) string {
 	return printable(strings.Join(all, ", "))
 }
 
-// unspoken says that no TLS or HTTP/2 came about, for want of a certificate that is accepted, or of a server that speaks it.
-// Most errors of crypto/tls have no type.
+// unspoken says that no TLS came about, for want of a certificate that is accepted, or of a server that speaks it. Most errors
+// of crypto/tls have no type. A server without HTTP/2 has had the question, and often resets the connection, as one does
+// that is going down.
 func unspoken(err error) bool {
 	var certificate *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
-	says := func(words string) bool { return strings.Contains(err.Error(), words) }
 	return errors.As(err, &certificate) || errors.As(err, &record) || errors.Is(err, http.ErrSchemeMismatch) || sayCertificate(err) != "" ||
-		slices.ContainsFunc([]string{tlsSays, httpOne, noFrame}, says)
+		strings.Contains(err.Error(), tlsSays)
 }
