@@ -87,6 +87,7 @@ func keepAlive() *applet.Applet {
 			{Name: "WATCHDOG_USEC, WATCHDOG_PID", Text: `with --notify, how often the service manager wants WATCHDOG=1 of keep-alive itself, which
 				sends it twice as often; COMMAND does not see them`},
 			{Name: "PATH", Text: "where COMMAND is looked for"},
+			{Name: "GOMAXPROCS", Text: "how many processors the Go runtime of keep-alive uses, instead of one"},
 			{Name: "LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES", Text: "set for COMMAND by --listen, and read by --listen fds; see sd_listen_fds(3)"},
 		},
 		Files: []applet.Item{
@@ -152,6 +153,7 @@ func keepAlive() *applet.Applet {
 			Where it cannot be seen who answers, as on another machine, the URL is asked before COMMAND is executed, and a start
 			fails with status 4 if it is healthy already.
 			Only --ready-shared believes any answer.
+			A check that cannot be made, for want of processes, descriptors or memory, is neither a success nor a failure.
 			The CHECK of exec: has the user, the limits and the environment of COMMAND; what a URL alone cannot say, it can:
 			--health 'exec:wait-healthy --once -k https://localhost/'.
 

@@ -4,6 +4,7 @@ package testscripts
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -120,19 +121,27 @@ func stallingReader(t *testing.T) *os.File {
 // pidsLimit makes a control group that limits the number of processes; the function sets that limit, with a process in the
 // group. Where there is no such group nothing is limited.
 func pidsLimit(t *testing.T) func(int, string) {
+	set, err := limitOfProcesses(t)
+	if err != nil {
+		t.Logf("no limit of processes can be set: %v", err)
+		return func(int, string) {}
+	}
+	return set
+}
+
+func limitOfProcesses(t *testing.T) (func(int, string), error) {
 	dir := filepath.Join(t.TempDir(), "pids")
 	err := os.Mkdir(dir, 0o755)
 	if err == nil {
 		err = unix.Mount("pids", dir, "cgroup", 0, "pids")
 	}
-	group := filepath.Join(dir, "storm"+strconv.Itoa(os.Getpid()))
-	if err == nil {
-		t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
-		err = os.Mkdir(group, 0o755)
-	}
 	if err != nil {
-		t.Logf("no limit of processes can be set: %v", err)
-		return func(int, string) {}
+		return nil, err
+	}
+	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
+	group := filepath.Join(dir, "test"+strconv.Itoa(os.Getpid()))
+	if err := os.Mkdir(group, 0o755); err != nil {
+		return nil, err
 	}
 	t.Cleanup(func() { os.Remove(group) })
 	return func(pid int, limit string) {
@@ -143,43 +152,58 @@ func pidsLimit(t *testing.T) func(int, string) {
 		if err != nil {
 			t.Error(err)
 		}
-	}
+	}, nil
 }
 
-// keepAliveServices has n services crash at a rate, and finds no leak in their supervisors.
-func keepAliveServices(t *testing.T, n int, every, length time.Duration) {
+// keepAliveServices has n services crash at a rate, for which the machine has to have the time, and finds no leak in their
+// supervisors from the first third of the crashes to the last.
+func keepAliveServices(t *testing.T, n, perMinute, crashes int) {
 	dir := t.TempDir()
+	pace := 0.95 * 60 * float64(n) / float64(perMinute)
 	var all []*exec.Cmd
 	for i := range n {
-		pidfile := filepath.Join(dir, strconv.Itoa(i)+".pid")
-		cmd := exec.Command("keep-alive", "-q", "-p", pidfile, "--free-restarts", "1000000", "--", "sleep", strconv.FormatFloat(every.Seconds(), 'f', 3, 64))
+		name := filepath.Join(dir, strconv.Itoa(i))
+		cmd := exec.Command("keep-alive", "-q", "-p", name+".pid", "--free-restarts", "1000000", "--",
+			"sh", "-c", fmt.Sprintf("echo >>%s.starts; sleep %.2f; exit 1", name, pace))
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
 		all = append(all, cmd)
 		t.Cleanup(func() { cmd.Process.Signal(syscall.SIGTERM); cmd.Wait() })
 	}
-	time.Sleep(length / 3)
-	before := make([]usage, n)
-	for i, cmd := range all {
-		before[i] = used(t, cmd.Process.Pid)
-	}
-	time.Sleep(2 * length / 3)
-	crashes := 0
-	for i, cmd := range all {
-		status, said := applet("keep-alive", "-p", filepath.Join(dir, strconv.Itoa(i)+".pid"), "--status", "--json")
-		var st struct{ Restarts int }
-		if err := json.Unmarshal([]byte(said), &st); err != nil {
-			t.Fatalf("--status: %d: %s", status, said)
+	restarts := func() (sum int) {
+		for i := range n {
+			if info, err := os.Stat(filepath.Join(dir, strconv.Itoa(i)+".starts")); err == nil {
+				sum += int(info.Size()) - 1
+			}
 		}
-		crashes += st.Restarts
-		after := used(t, cmd.Process.Pid)
-		if after.descriptors > before[i].descriptors+20 || after.threads > before[i].threads+5 || after.kilobytes > before[i].kilobytes+4<<10 {
-			t.Errorf("service %d grew from %+v to %+v", i, before[i], after)
-		}
+		return sum
 	}
-	t.Logf("%d crashes of %d services in %v", crashes, n, length)
-	if crashes < n {
-		t.Errorf("%d crashes", crashes)
+	reach := func(count int) (each []usage) {
+		for last, end := -1, time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+			now := restarts()
+			if now >= count {
+				break
+			}
+			if now > last {
+				last, end = now, time.Now().Add(patience)
+			}
+			if time.Now().After(end) {
+				t.Fatalf("no restart after %d", last)
+			}
+		}
+		for _, cmd := range all {
+			each = append(each, used(t, cmd.Process.Pid))
+		}
+		return each
+	}
+	began := time.Now()
+	before := reach(crashes / 3)
+	after := reach(crashes)
+	t.Logf("%d crashes of %d services in %v; the first from %+v to %+v", restarts(), n, time.Since(began).Round(time.Second), before[0], after[0])
+	for i := range after {
+		if b, a := before[i], after[i]; a.descriptors > b.descriptors+20 || a.threads > b.threads+5 || a.kilobytes > b.kilobytes+4<<10 {
+			t.Errorf("service %d grew from %+v to %+v", i, b, a)
+		}
 	}
 }

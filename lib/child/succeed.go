@@ -62,8 +62,8 @@ func (c *Child) rename(ctx context.Context, h *proc.Handle) error {
 	return pidfile.Pass(ctx, holder, h, c.spec.Mode, c.spec.HoldLock, c.spec.Attach)
 }
 
-// Rest waits for the end of all that came of the child, at most for d, and says whether that was before. It is true at once
-// where it cannot be found out.
+// Rest waits for the end of all that came of the child, at most for d, and says whether that was before. Where it cannot be
+// found out, it was not.
 func (c *Child) Rest(d time.Duration) bool {
 	if c.kin == nil {
 		time.Sleep(d)
@@ -71,7 +71,8 @@ func (c *Child) Rest(d time.Duration) bool {
 	}
 	tree, err := c.tree()
 	if err != nil {
-		return true
+		time.Sleep(d)
+		return false
 	}
 	defer tree.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), d)

@@ -1,6 +1,7 @@
 package child
 
 import (
+	"errors"
 	"os"
 
 	"pidbox/lib/proc"
@@ -75,7 +76,8 @@ func (c *Child) owns(h *proc.Handle) (bool, error) {
 	return false, nil
 }
 
-// tree is the process and all that came of it; without /proc to find that in, the group.
+// tree is the process and all that came of it; without /proc to find that in, the group. Where it cannot be searched for want of
+// descriptors that is an error: who is left then would be left for good.
 func (c *Child) tree() (f *proc.Family, err error) {
 	if c.kin == nil {
 		f, err = c.root().Family(proc.Tree, nil)
@@ -85,10 +87,10 @@ func (c *Child) tree() (f *proc.Family, err error) {
 			f, err = self.Family(proc.Tree, nil)
 		}
 	}
-	if err != nil {
+	if errors.Is(err, proc.ErrNoProc) || errors.Is(err, errors.ErrUnsupported) {
 		return c.handle.Unsearched()
 	}
-	return f, nil
+	return f, err
 }
 
 // root is the process itself, whoever it was passed on to.

@@ -31,6 +31,8 @@ func (p *pidfd) ending() (Ending, error) {
 			return endingOf(status), nil
 		case errors.Is(read, ErrNotFound):
 			continue
+		case exhausted(read):
+			return Ending{}, read
 		case err == nil: // so the kernel will tell
 			return Ending{}, errUncollected
 		}

@@ -3,6 +3,7 @@ package supervise
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"syscall"
 	"testing"
@@ -40,6 +41,7 @@ type fake struct {
 	scarce     int         // so many stops find no descriptor
 	heirs      int         // so many that exit leave another one in their place
 	looks      time.Duration
+	blind      int // so many looks find no descriptor
 }
 
 type run struct {
@@ -97,6 +99,10 @@ func (f *fake) Follow(ctx context.Context, ended Child) (Child, error) {
 	select {
 	case <-time.After(f.looks):
 	case <-ctx.Done():
+	}
+	if f.blind > 0 {
+		f.blind--
+		return nil, fmt.Errorf("own.pid: %w", syscall.EMFILE)
 	}
 	if f.heirs == 0 {
 		return nil, nil

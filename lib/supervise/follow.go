@@ -22,7 +22,8 @@ const followLimit = 5 * time.Second
 const followPause = 20 * time.Millisecond
 
 // Follow returns the child that one which has ended left in its place, and then has closed that one. It is nil if there is
-// none, or ctx ends first; the error says why the one that is named is not it.
+// none, or ctx ends first; the error says why the one that is named is not it, or, of a want of descriptors, that it cannot be
+// told.
 func (s *Service) Follow(ctx context.Context, ended Child) (Child, error) {
 	p, ours := ended.(*process)
 	if !ours || s.follow == "" {
@@ -42,7 +43,7 @@ func (s *Service) Follow(ctx context.Context, ended Child) (Child, error) {
 			s.last = next
 			return &process{next, s, nil}, nil
 		}
-		if end != (spawn.Ending{}) || time.Now().After(limit) || ctx.Err() != nil || p.Rest(followPause) {
+		if scarce(err) || end != (spawn.Ending{}) || time.Now().After(limit) || ctx.Err() != nil || p.Rest(followPause) {
 			return nil, err
 		}
 	}

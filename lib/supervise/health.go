@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"pidbox/lib/duration"
+	"pidbox/lib/spawn"
 )
 
 // Health says how a running child is checked. Failures in a row, an Interval apart, make it unhealthy: before its first
@@ -45,7 +47,8 @@ const firstInterval = time.Second
 // checked is the result of a check.
 type checked struct {
 	err      error
-	failures int // so many in a row that count; 0 for a success
+	failures int  // so many in a row that count; 0 for a success
+	unmade   bool // it could not be made, and says nothing about the child
 }
 
 // checkEnds is how long a check may take to end once nobody wants to know. One that cannot (state D) is left behind.
@@ -81,6 +84,10 @@ func (s *Supervisor) check(child Child) (<-chan checked, func()) {
 
 // judge takes a check in, and says whether the child is unhealthy now.
 func (s *Supervisor) judge(child Child, c checked) error {
+	if c.unmade {
+		s.Log.Warn("check not made", "pid", child.PID(), "error", c.err.Error())
+		return nil
+	}
 	s.set(func(st *Status) { st.Healthy = new(c.err == nil) })
 	if c.err == nil {
 		return nil
@@ -108,6 +115,9 @@ func (h *Health) probe(ctx context.Context, began time.Time, tell func(checked))
 		switch {
 		case ctx.Err() != nil:
 			return
+		case unmade(err):
+			tell(checked{err: err, failures: failures, unmade: true})
+			continue
 		case err == nil:
 			good, failures = true, 0
 		case good:
@@ -118,11 +128,18 @@ func (h *Health) probe(ctx context.Context, began time.Time, tell func(checked))
 			failures = h.Failures
 		}
 		pace = h.Interval
-		tell(checked{err, failures})
+		tell(checked{err: err, failures: failures})
 		if failures >= h.Failures { // and if it survives its stop, it is to fail as often again
 			failures, good = 0, true
 		}
 	}
+}
+
+// unmade holds for a check that the supervisor had not the processes, descriptors or memory for. A full queue of a socket is EAGAIN
+// too, and the child's.
+func unmade(err error) bool {
+	fork := (*spawn.StepError)(nil)
+	return errors.As(err, &fork) && scarce(err) || scarce(err) && !errors.Is(err, syscall.EAGAIN)
 }
 
 func (h *Health) once(ctx context.Context) error {

@@ -3,11 +3,15 @@ package supervise
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"pidbox/lib/spawn"
 )
 
 func TestHealthRestartsAfterFailuresInARow(t *testing.T) {
@@ -110,4 +114,31 @@ func TestHealthCountsAnewAfterAStopThatFailed(t *testing.T) {
 			t.Errorf("stopped at %v, want %v", at, want)
 		}
 	})
+}
+
+// A check that could not be made, for want of processes or descriptors, is neither a success nor a failure. A queue that is full is.
+func TestHealthOfWhatCannotBeAsked(t *testing.T) {
+	for err, restarts := range map[error]int{
+		fmt.Errorf("dial: %w", syscall.EMFILE):                                      0,
+		fmt.Errorf("exec: %w", &spawn.StepError{Step: "fork", Err: syscall.EAGAIN}): 0,
+		fmt.Errorf("dial: %w", syscall.EAGAIN):                                      1,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			f, began, unmade := &fake{}, time.Now(), 0
+			h := &Health{Interval: 10 * time.Second, Failures: 3, Check: func(context.Context) error {
+				switch d := time.Since(began); {
+				case d > 20*time.Second && d < time.Minute:
+					unmade++
+					return err
+				case d > time.Minute && d < 80*time.Second: // two, which it took no more than one of the others to be three
+					return errors.New("sick")
+				}
+				return nil
+			}}
+			_, err := supervise(t, f, standard, h, func(s *Supervisor) { time.Sleep(3 * time.Minute); askStop(s) })
+			if err != nil || len(f.starts) != 1+restarts || unmade == 0 {
+				t.Error(err, len(f.starts), unmade)
+			}
+		})
+	}
 }

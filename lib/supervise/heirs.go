@@ -1,20 +1,35 @@
 package supervise
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // follow looks beside the loop for the child that one which has exited left in its place.
 func (l *loop) follow(happening) phase {
 	l.goal, l.reason = again, ""
 	ctx, cancel := context.WithCancel(context.Background())
 	l.cancel = cancel
-	go func(child Child) {
-		r := result{event: failed}
-		if r.child, r.err = l.Command.Follow(ctx, child); r.child != nil {
-			r.event = started
-		}
-		l.results <- r
-	}(l.child)
+	go func(child Child) { l.results <- l.succession(ctx, child) }(l.child)
 	return following
+}
+
+// succession is that look. What has not been seen for want of descriptors or memory may be there: it is looked for until it is
+// seen, or the look is to end.
+func (s *Supervisor) succession(ctx context.Context, child Child) result {
+	for warned := false; ; warned = true {
+		next, err := s.Command.Follow(ctx, child)
+		switch {
+		case next != nil:
+			return result{event: started, child: next}
+		case !scarce(err) || ctx.Err() != nil:
+			return result{event: failed, err: err}
+		case !warned:
+			s.Log.Warn("not followed yet", "pid", child.PID(), "error", err.Error())
+		}
+		s.reserve.raise()
+		time.Sleep(shortage)
+	}
 }
 
 // heir goes on with the child that took the place of another. It is no restart, and what puts itself into the background
@@ -46,6 +61,9 @@ func (l *loop) lost(h happening) phase {
 	l.cancel()
 	if h.err != nil {
 		l.Log.Warn("not followed", "pid", l.child.PID(), "error", h.err.Error())
+	}
+	if l.goal == left && scarce(h.err) { // there may be one
+		return l.part(h)
 	}
 	return l.stopping(false)
 }

@@ -67,3 +67,34 @@ func TestSupervisorIsAskedDuringTheLook(t *testing.T) {
 		})
 	}
 }
+
+// One that cannot be seen for want of descriptors is looked for until it is, and left where that is asked for.
+func TestSupervisorFollowsWithoutDescriptors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{runs: []time.Duration{time.Second}, heirs: 1, blind: 100}
+		_, err := supervise(t, f, standard, nil, func(s *Supervisor) {
+			time.Sleep(time.Minute)
+			if st := s.Status(); st.State != Running || st.Child != 1101 || st.Restarts != 0 {
+				t.Errorf("%+v", st)
+			}
+			askStop(s)
+		})
+		if err != nil || len(f.starts) != 1 || len(f.stops) != 1 {
+			t.Error(err, len(f.starts), len(f.stops))
+		}
+	})
+	for kind, want := range map[Kind]Outcome{Leave: Left, Stop: Stopped} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &fake{runs: []time.Duration{time.Second}, heirs: 1, blind: 1 << 30}
+			outcome, err := supervise(t, f, standard, nil, func(s *Supervisor) {
+				time.Sleep(time.Minute)
+				if err := s.Ask(Request{Kind: kind}); err != nil {
+					t.Error(err)
+				}
+			})
+			if stopped := len(f.stops) > 0; outcome != want || err != nil || stopped == (kind == Leave) {
+				t.Error(kind, outcome, err, f.stops)
+			}
+		})
+	}
+}
