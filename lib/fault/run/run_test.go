@@ -129,7 +129,7 @@ func newCluster(t *testing.T) *cluster {
 		c.members = append(c.members, m)
 		c.head += fmt.Sprintf("- {name: m%d, agent: %q, addresses: [192.0.2.%d], health: {exec: 'true'}}\n", i, s.URL, i)
 	}
-	c.head += "defaults: {hold: 10ms, recover: 60s, timeout: 60s, warmup: 0, cooldown: 0, stable: 0}\n"
+	c.head += "defaults: {hold: 10ms, recover: 10m, timeout: 10m, warmup: 0, cooldown: 0, stable: 0}\n"
 	return c
 }
 
