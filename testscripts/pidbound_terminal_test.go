@@ -3,10 +3,12 @@
 package testscripts
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -150,11 +152,21 @@ func TestBoundTerminal(t *testing.T) {
 			y.types("echo status $?\r", "status 9\r\n.*ready> $")
 
 			// One that is killed leaves the terminal to the script that called it.
-			if err := os.WriteFile(filepath.Join(dir, "script"), []byte(bound+"-q -m 1 --grace 0 bash --norc --noprofile --noediting -i\necho ended\nread line\necho got $line\n"), 0o644); err != nil {
+			owner := exec.Command("sleep", "600")
+			if err := owner.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, "script"), []byte(fmt.Sprintf("%s-q --owner %d --grace 0 bash --norc --noprofile --noediting -i\n"+
+				"echo ended\nread line\necho got $line\n", bound, owner.Process.Pid)), 0o644); err != nil {
 				t.Fatal(err)
 			}
 			y.types("sh script\r", "ready> $")
-			y.types("sleep 300\r", "ended\r\n") // at the limit
+			y.types("sleep 300\r", "")
+			for end := time.Now().Add(patience); !descends(y.job(), "sleep") && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+			}
+			owner.Process.Kill()
+			owner.Wait()
+			y.await("ended\r\n")
 			y.types("after\r", "got after\r\n(.|\n)*ready> $")
 
 			if vi, err := exec.LookPath("vim"); err == nil {
@@ -171,6 +183,14 @@ func TestBoundTerminal(t *testing.T) {
 			y.types("exit\r", "exit")
 		})
 	}
+}
+
+// descends says that a process of that name runs below another.
+func descends(above int, name string) bool {
+	return slices.ContainsFunc(childrenOf(above), func(pid int) bool {
+		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+		return strings.TrimSpace(string(text)) == name || descends(pid, name)
+	})
 }
 
 // A signal comes to COMMAND once: from the terminal, to all of the job, and to pid-bound alone. Who stops is for COMMAND to say.

@@ -20,8 +20,10 @@ type bond interface {
 	admit(*child.Child) error
 	// members are the live ones.
 	members() ([]int, error)
-	// unguarded is closed when the keeper was killed; guard makes another one. Without a keeper of its own it is nil.
-	unguarded() <-chan struct{}
+	// empty says that nothing is left, and nothing comes any more; no may mean that it takes a search to know.
+	empty() bool
+	// keeperFD is readable when the keeper was killed, and negative without one; guard makes another one.
+	keeperFD() int
 	guard() error
 	// close ends what is left, and removes what was made.
 	close() error

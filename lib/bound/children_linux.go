@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"pidbox/lib/proc/procfs"
 )
 
 // killChildren kills the children of this process, and those that come to it by that, until there are none; as the
@@ -64,7 +66,7 @@ func childrenOf(tasks string) (pids []int, err error) {
 		return nil, err
 	}
 	for _, e := range entries {
-		text, err := os.ReadFile(tasks + "/" + e.Name() + "/children")
+		text, err := procfs.Whole(tasks + "/" + e.Name() + "/children")
 		if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ESRCH) {
 			return nil, err
 		}

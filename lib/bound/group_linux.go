@@ -7,12 +7,14 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"pidbox/lib/cgroup"
 	"pidbox/lib/child"
 	"pidbox/lib/proc"
+	"pidbox/lib/proc/procfs"
 	"pidbox/lib/random"
 	"pidbox/lib/spawn"
 )
@@ -26,7 +28,9 @@ type group struct {
 	above   *os.File
 	self    *proc.Handle
 	keeper  *proc.Handle
+	watch   *os.File // its pidfd
 	killed  bool
+	emptied bool
 }
 
 // prefix is how the names of our groups begin.
@@ -50,14 +54,20 @@ func newGroup(k keeping) (_ *group, err error) {
 	if g.self, err = proc.Self(); err != nil {
 		return nil, err
 	}
-	if g.dir, err = os.Open(g.Path()); err != nil {
-		return nil, err
-	}
-	if g.above, err = os.Open(above); err != nil {
-		return nil, err
-	}
-	if g.kill, err = os.OpenFile(filepath.Join(g.Path(), "cgroup.kill"), os.O_WRONLY, 0); err != nil {
-		return nil, err
+	for _, f := range []struct {
+		to    **os.File
+		path  string
+		flags int
+	}{
+		{&g.dir, g.Path(), unix.O_RDONLY},
+		{&g.above, above, unix.O_RDONLY},
+		{&g.kill, filepath.Join(g.Path(), "cgroup.kill"), unix.O_WRONLY},
+	} {
+		fd, err := procfs.OpenFile(f.path, f.flags)
+		if err != nil {
+			return nil, err
+		}
+		*f.to = os.NewFile(uintptr(fd), f.path)
 	}
 	g.SweepBeside(prefix) // what a keeper leaves where COMMAND had made groups of its own, or where it was killed as well
 	if len(k.strange) == 0 {
@@ -72,13 +82,13 @@ func (g *group) place(cmd *spawn.Command) { cmd.Group, cmd.Mortal = g.dir, true 
 
 // admit moves one that could not be born in the group.
 func (g *group) admit(c *child.Child) error {
-	if g.Holds(c.PID()) {
+	if g.Has(c.PID()) {
 		return nil
 	}
 	return g.Add(c.PID())
 }
 
-func (g *group) unguarded() <-chan struct{} { return g.keeper.Done() }
+func (g *group) keeperFD() int { return int(g.watch.Fd()) }
 
 // guard starts a keeper: it kills the group when we are gone, and then removes it, for which those that were killed may need
 // a moment.
@@ -89,24 +99,33 @@ func (g *group) guard() error {
 	}
 	p.alone("pid-bound-keep", append(g.keeping.files(), g.kill, g.above)...)
 	p.await(g.keeping)
-	one, pause := [1]byte{'1'}, unix.NsecToTimespec(5e6)
+	one := [1]byte{'1'}
 	name := p.text(filepath.Base(g.Path()))
 	kill, above := g.kill.Fd(), g.above.Fd() // once: each is a system call
-	text, rest := address(p, &one), address(p, &pause)
-	for range 200 {
+	text := address(p, &one)
+	for pause := time.Millisecond; pause < time.Second; pause *= 2 {
+		rest := unix.NsecToTimespec(pause.Nanoseconds())
 		p.do(unix.SYS_WRITE, kill, text, 1)
 		p.last(unix.SYS_UNLINKAT, above, name, unix.AT_REMOVEDIR)
-		p.do(unix.SYS_NANOSLEEP, rest, 0)
+		p.do(unix.SYS_NANOSLEEP, address(p, &rest), 0)
 	}
-	keeper, err := p.run(g.keeping.orphans)
+	keeper, watch, err := p.run(g.keeping.orphans)
 	if err != nil {
 		return err
 	}
 	if g.keeper != nil {
 		g.keeper.Close()
 	}
-	g.keeper = keeper
+	g.watch.Close() // a nil file may be closed
+	g.keeper, g.watch = keeper, watch
 	return nil
+}
+
+// empty asks only the kernel's own counts.
+func (g *group) empty() bool {
+	populated, err := g.Populated()
+	g.emptied = err == nil && !populated && g.childless()
+	return g.emptied
 }
 
 // Signal reaches those too that were moved out of the group, as far as they are ours.
@@ -169,16 +188,38 @@ func (g *group) members() ([]int, error) {
 
 // strays are our descendants outside of the group: proc.ErrNotFound says that there is none, without a search of /proc.
 func (g *group) strays() (*proc.Family, error) {
-	others := func(pid int) bool {
-		return g.keeper != nil && pid == g.keeper.PID() || g.keeping.stranger(pid, 0) || g.Holds(pid)
-	}
-	if childless("/proc/self/task", others) {
+	if g.childless() {
 		return nil, proc.ErrNotFound
 	}
-	return g.self.TreeWithout(func(pid, _ int) bool { return others(pid) })
+	return g.self.TreeWithout(func(pid, _ int) bool { return g.other(pid) })
 }
 
-func (g *group) close() error {
+// other says that a child of ours is not a stray.
+func (g *group) other(pid int) bool {
+	return g.keeper != nil && pid == g.keeper.PID() || g.keeping.stranger(pid, 0) || g.Holds(pid)
+}
+
+func (g *group) childless() bool { return childless("/proc/self/task", g.other) }
+
+func (g *group) close() (err error) {
+	if !g.emptied {
+		err = g.killAll()
+	}
+	ended := over(g.keeper) // from here on there is nothing to keep
+	if err == nil {
+		err = g.Remove()
+	}
+	ended()
+	for _, f := range []*os.File{g.dir, g.kill, g.above, g.watch} {
+		f.Close() // a nil file may be closed
+	}
+	if g.self != nil {
+		g.self.Close()
+	}
+	return err
+}
+
+func (g *group) killAll() error {
 	err := g.Group.Signal(syscall.SIGKILL)
 	if errors.Is(err, proc.ErrNotFound) {
 		err = nil
@@ -187,16 +228,6 @@ func (g *group) close() error {
 	defer cancel()
 	if g.killed = true; g.self != nil {
 		err = errors.Join(err, g.Wait(limited))
-	}
-	over(g.keeper) // from here on there is nothing to keep
-	if err == nil {
-		err = g.Remove()
-	}
-	for _, f := range []*os.File{g.dir, g.kill, g.above} {
-		f.Close() // a nil file may be closed
-	}
-	if g.self != nil {
-		g.self.Close()
 	}
 	return err
 }

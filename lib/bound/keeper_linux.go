@@ -28,7 +28,7 @@ func newProgram() (*program, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("pidfd_open", err)
 	}
-	p := &program{self: os.NewFile(uintptr(fd), "pidfd")}
+	p := &program{Program: fork.Program{Calls: make([]fork.Call, 0, 64)}, self: os.NewFile(uintptr(fd), "pidfd")}
 	p.Keep = append(p.Keep, p) // on the heap, where nothing moves
 	return p, nil
 }
@@ -111,8 +111,8 @@ func (k keeping) files() (all []*os.File) {
 	return all
 }
 
-// run starts it. It is never taken for an orphan before there is a handle of it.
-func (p *program) run(o *child.Orphans) (h *proc.Handle, err error) {
+// run starts it, and gives a handle and a pidfd of it. It is never taken for an orphan before there are those.
+func (p *program) run(o *child.Orphans) (h *proc.Handle, watch *os.File, err error) {
 	defer p.self.Close()
 	err = o.Guard(func() error {
 		syscall.ForkLock.Lock()
@@ -122,21 +122,33 @@ func (p *program) run(o *child.Orphans) (h *proc.Handle, err error) {
 		if errno != 0 {
 			return os.NewSyscallError("fork", errno)
 		}
-		h, err = proc.Open(int(pid))
-		return err
+		if h, err = proc.Open(int(pid)); err != nil {
+			return err
+		}
+		fd, err := unix.PidfdOpen(int(pid), 0)
+		if err != nil {
+			h.Close()
+			return os.NewSyscallError("pidfd_open", err)
+		}
+		watch = os.NewFile(uintptr(fd), "pidfd")
+		return nil
 	})
-	return h, err
+	return h, watch, err
 }
 
-// over ends a keeper: nothing is to be done for us any more. Its zombie is collected as an orphan.
-func over(h *proc.Handle) {
+// over ends a keeper: nothing is to be done for us any more. What it returns waits for that. Its zombie is collected as an
+// orphan.
+func over(h *proc.Handle) (ended func()) {
 	if h == nil {
-		return
+		return func() {}
 	}
-	limited, cancel := context.WithTimeout(context.Background(), killWait)
-	defer cancel()
-	if h.Signal(syscall.SIGKILL) == nil {
-		_ = h.Wait(limited)
+	err := h.Signal(syscall.SIGKILL)
+	return func() {
+		limited, cancel := context.WithTimeout(context.Background(), killWait)
+		defer cancel()
+		if err == nil {
+			_ = h.Wait(limited)
+		}
+		h.Close()
 	}
-	h.Close()
 }

@@ -46,7 +46,7 @@ func newNamespace(k keeping) (*namespace, error) {
 func newInit(k keeping, user bool) (_ *namespace, err error) {
 	n := &namespace{keeping: k, user: user}
 	for _, bound := range []bool{true, false} {
-		if n.init, err = n.start(bound); err == nil {
+		if n.init, n.pidfd, err = n.start(bound); err == nil {
 			break
 		}
 	}
@@ -58,11 +58,6 @@ func newInit(k keeping, user bool) (_ *namespace, err error) {
 			_ = n.close()
 		}
 	}()
-	fd, err := unix.PidfdOpen(n.init.PID(), 0)
-	if err != nil {
-		return nil, os.NewSyscallError("pidfd_open", err)
-	}
-	n.pidfd = os.NewFile(uintptr(fd), "pidfd")
 	if user {
 		if err = n.mapUser(); err != nil {
 			return nil, err
@@ -74,10 +69,10 @@ func newInit(k keeping, user bool) (_ *namespace, err error) {
 
 // start forks the first process of the namespace. It has the kernel collect the orphans that come to it. One that is bound is
 // killed by the kernel with us, from Linux 7.1 on, whatever has stopped it.
-func (n *namespace) start(bound bool) (*proc.Handle, error) {
+func (n *namespace) start(bound bool) (*proc.Handle, *os.File, error) {
 	p, err := newProgram()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	p.Flags, p.Bound = unix.CLONE_NEWPID, bound
 	if n.user {
@@ -117,9 +112,9 @@ func (n *namespace) probe() error {
 	return p.Abort()
 }
 
-func (*namespace) scope() Scope               { return Namespace }
-func (*namespace) unguarded() <-chan struct{} { return nil }
-func (*namespace) guard() error               { return nil }
+func (*namespace) scope() Scope  { return Namespace }
+func (*namespace) keeperFD() int { return -1 }
+func (*namespace) guard() error  { return nil }
 
 // place does not make the command mortal: what enters the namespace for it exits before it runs. The first process is.
 func (n *namespace) place(cmd *spawn.Command) {

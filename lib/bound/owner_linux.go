@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -17,8 +16,6 @@ type Owner struct {
 	id     string // of a process, as PID:INODE
 	file   *os.File
 	events int16 // that end it, besides a hang-up
-	watch  sync.Once
-	gone   chan struct{}
 }
 
 // OwnedBy is a process. proc.ErrNotFound says that it has exited.
@@ -64,27 +61,15 @@ func OwnedByInput(f *os.File) (*Owner, error) {
 }
 
 func newOwner(what string, f *os.File, events int16) *Owner {
-	return &Owner{what: what, file: f, events: events, gone: make(chan struct{})}
+	return &Owner{what: what, file: f, events: events}
 }
 
 func (o *Owner) String() string { return o.what }
 
-// done is closed once the owner is gone. A nil owner stays.
-func (o *Owner) done() <-chan struct{} {
+// poll is ready once the owner is gone. A nil owner stays.
+func (o *Owner) poll() unix.PollFd {
 	if o == nil {
-		return nil
+		return unix.PollFd{Fd: -1}
 	}
-	o.watch.Do(func() {
-		go func() {
-			fds := []unix.PollFd{{Fd: int32(o.file.Fd()), Events: o.events}}
-			for {
-				n, err := unix.Poll(fds, -1)
-				if n > 0 || err != nil && !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.EAGAIN) {
-					close(o.gone)
-					return
-				}
-			}
-		}()
-	})
-	return o.gone
+	return unix.PollFd{Fd: int32(o.file.Fd()), Events: o.events}
 }

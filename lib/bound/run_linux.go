@@ -13,14 +13,18 @@ import (
 
 	"pidbox/lib/child"
 	"pidbox/lib/proc"
+	"pidbox/lib/signals"
 	"pidbox/lib/spawn"
 )
 
 // linger is how long what COMMAND left may take to exit by itself, as the rest of a pipeline does, before it is told to.
 const linger = 100 * time.Millisecond
 
-// spareThreads is how many threads it takes to end all, at the most.
-const spareThreads = 8
+// processors is how many goroutines run at once: no more can be in want of a thread.
+const processors = 2
+
+// spareThreads is how many threads it takes to end all, at the most: of those goroutines, and of three that wait in the kernel.
+const spareThreads = 5
 
 // run is the state of one order.
 type run struct {
@@ -28,8 +32,9 @@ type run struct {
 	keeping keeping
 	bond    bond
 	child   *child.Child
-	*hearing
-	again   <-chan time.Time // when a keeper that could not be replaced is to be tried again
+	*signals.Pipe
+	again   time.Time // when a keeper that could not be replaced is to be tried again; zero for never
+	later   []syscall.Signal
 	out     Outcome
 	witness *witness // nil where it is not needed, or not to be had
 }
@@ -39,18 +44,27 @@ type run struct {
 // that could not be started is that of child.Start, of a scope that cannot be had an *UnavailableError.
 //
 // This process must have no other children that it waits for itself.
-func Run(o Order) (Outcome, error) {
+func Run(o Order) (out Outcome, err error) {
 	runtime.LockOSThread() // the command dies with the thread that started it
 	defer runtime.UnlockOSThread()
+	runtime.GOMAXPROCS(min(processors, runtime.NumCPU()))
+	ignored := ignored() // before that changes
 	r := &run{Order: &o}
+	if r.Pipe, err = signals.NewPipe(); err != nil {
+		return out, err
+	}
+	r.Take(told()...)
+	defer r.GiveBack(told()...)
+	spawn.HaveThreads(spareThreads) // before COMMAND can have taken them all
 	if err := r.prepare(); err != nil {
 		return r.out, err
 	}
-	r.hearing = listen()
-	defer r.stopListening()
-	spawn.HaveThreads(spareThreads) // before COMMAND can have taken them all
-	tty := openTerminal()           // before the command can have taken it
-	defer tty.restore()
+	r.Command.Ignored = ignored
+	tty := openTerminal() // before the command can have taken it
+	defer func() {
+		r.keeping.orphans.Collect()
+		tty.restore(r.keeping.orphans.Collect)
+	}()
 	if tty != nil && r.Upper == nil { // job control is the affair of the one that the shell knows
 		r.witness = newWitness(r.keeping.orphans)
 	}
@@ -59,7 +73,7 @@ func Run(o Order) (Outcome, error) {
 		return r.out, err
 	}
 	defer r.child.Close()
-	err := r.follow()
+	err = r.follow()
 	if failed := r.bond.close(); err == nil && failed != nil {
 		if err = r.survived(failed); err == nil {
 			r.tell("%v", failed)
@@ -75,8 +89,6 @@ func Run(o Order) (Outcome, error) {
 }
 
 func (r *run) prepare() (err error) {
-	ignored := ignored() // before that changes
-	defer func() { r.Command.Ignored = ignored }()
 	r.keeping = keeping{owner: r.Owner, raised: raised(r.Command.Path), late: r.Grace + killWait}
 	if r.Limit > 0 {
 		r.keeping.until = time.Now().Add(r.Limit)
@@ -84,7 +96,7 @@ func (r *run) prepare() (err error) {
 	if r.keeping.strange, err = children(); err != nil {
 		return err
 	}
-	r.keeping.orphans = child.CollectOrphans()
+	r.keeping.orphans = child.AdoptOrphans()
 	if r.bond, err = r.open(r.keeping); err != nil {
 		return err
 	}
@@ -118,7 +130,7 @@ func (r *run) start(terminal bool) error {
 	default:
 		r.bond.place(&r.Command)
 	}
-	c, err := child.Reserve(ctx, child.Spec{Orphans: r.keeping.orphans})
+	c, err := child.Reserve(ctx, child.Spec{Orphans: r.keeping.orphans, Nameless: true, Meanwhile: r.meanwhile})
 	if err == nil {
 		err = c.Hold(ctx, r.Command)
 	}
@@ -140,24 +152,25 @@ func (r *run) start(terminal bool) error {
 func (r *run) letGo(ctx context.Context, c *child.Child, terminal bool) error {
 	r.child = c
 	r.followStops(terminal)
-	done := make(chan error, 1)
-	go func() { done <- c.LetGo(ctx) }()
-	var later []syscall.Signal // it would die unrun
-	for {
-		select {
-		case err := <-done:
-			for _, s := range later {
-				if err == nil {
-					r.pass(s)
-				}
-			}
-			return err
-		case s := <-r.heard:
+	err := c.LetGo(ctx)
+	for _, s := range r.later {
+		if err == nil {
+			r.pass(s)
+		}
+	}
+	return err
+}
+
+// meanwhile returns when the command executes, or has failed to. It would die unrun of some signals: they come later.
+func (r *run) meanwhile(line int) {
+	for over := false; !over; {
+		over = r.await(time.Time{}, readable(line))[0]
+		for _, s := range r.Heard() {
 			switch s {
 			case unix.SIGCHLD, unix.SIGCONT, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU:
 				r.pass(s)
 			default:
-				later = append(later, s)
+				r.later = append(r.later, s)
 			}
 		}
 	}
@@ -165,31 +178,35 @@ func (r *run) letGo(ctx context.Context, c *child.Child, terminal bool) error {
 
 // follow is from the start of the command to the end of all.
 func (r *run) follow() error {
-	var late <-chan time.Time
-	if !r.keeping.until.IsZero() {
-		timer := time.NewTimer(time.Until(r.keeping.until))
-		defer timer.Stop()
-		late = timer.C
+	command, err := unix.PidfdOpen(r.child.PID(), 0)
+	if err != nil { // a filter
+		command = -1
+		r.after(r.child.Done())
+	} else {
+		defer unix.Close(command)
 	}
-	owner, upper := r.Owner.done(), r.Upper.done()
+	late, owner, upper := r.keeping.until, r.Owner.poll(), r.Upper.done()
+	if upper != nil {
+		r.after(upper)
+	}
 	if r.above() { // the other one has an eye on them
-		owner, late = nil, nil
+		late, owner.Fd = time.Time{}, -1
 	}
 	for over := false; !over; {
-		select {
-		case <-r.child.Done():
-			over = true
-		case <-late:
-			r.out.Late, over = true, true
-		case <-owner:
-			r.out.Orphan, over = true, true
-		case <-upper:
-			return nil // all that is left is killed at once
-		case s := <-r.heard:
+		ready := r.await(sooner(late, r.again), readable(command), owner, readable(r.bond.keeperFD()))
+		for _, s := range r.Heard() {
 			r.pass(s)
-		case <-r.bond.unguarded():
-			r.guard()
-		case <-r.again:
+		}
+		switch {
+		case (ready[0] || command < 0) && r.child.Over():
+			over = true
+		case passed(late):
+			r.out.Late, over = true, true
+		case ready[1]:
+			r.out.Orphan, over = true, true
+		case closed(upper):
+			return nil // all that is left is killed at once
+		case ready[2] || passed(r.again):
 			r.guard()
 		}
 	}
@@ -201,7 +218,7 @@ func (r *run) follow() error {
 		}
 		killed := end.Signal == syscall.SIGKILL // by the keeper, if we were stopped when its time came
 		r.out.Late = killed && !r.keeping.until.IsZero() && r.child.Ended().After(r.keeping.until)
-		r.out.Orphan = killed && !r.out.Late && closed(owner)
+		r.out.Orphan = killed && !r.out.Late && gone(owner)
 		if r.above() { // the other one was killed, or has left nothing
 			pids, _ := r.bond.members()
 			r.out.Killed = named(pids)
@@ -225,7 +242,7 @@ func closed(c <-chan struct{}) bool {
 
 // lingers says that COMMAND left processes that do not exit by themselves.
 func (r *run) lingers() bool {
-	if pids, err := r.bond.members(); err == nil && len(pids) == 0 {
+	if r.bond.empty() {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), linger)
@@ -240,10 +257,10 @@ func (r *run) lingers() bool {
 
 // guard replaces a keeper. Where there is no room for another one it is tried again.
 func (r *run) guard() {
-	r.again = nil
+	r.again = time.Time{}
 	err := r.bond.guard()
 	if err != nil {
-		r.again = time.After(100 * time.Millisecond)
+		r.again = time.Now().Add(100 * time.Millisecond)
 	}
 	r.tell("the process that would end COMMAND with this one was killed; another one: %v", err)
 }
@@ -257,8 +274,19 @@ func (r *run) end() error {
 		_ = r.bond.Signal(syscall.SIGTERM) // those that it does not reach KILL will
 		_ = r.bond.Resume()
 		gone := make(chan error, 1)
-		go func() { gone <- r.bond.Wait(ctx) }()
+		go func() {
+			gone <- r.bond.Wait(ctx)
+			r.Ring()
+		}()
 		for waiting := true; waiting; {
+			ready := r.await(r.again, readable(r.bond.keeperFD()))
+			for _, s := range r.Heard() {
+				if r.child.Over() && ends(s) {
+					cancel()
+				} else {
+					r.pass(s)
+				}
+			}
 			select {
 			case err := <-gone:
 				if err == nil {
@@ -267,16 +295,10 @@ func (r *run) end() error {
 				waiting = false
 			case <-r.Upper.done():
 				return nil
-			case s := <-r.heard:
-				if r.child.Over() && ends(s) {
-					cancel()
-				} else {
-					r.pass(s)
+			default:
+				if ready[0] || passed(r.again) {
+					r.guard()
 				}
-			case <-r.bond.unguarded():
-				r.guard()
-			case <-r.again:
-				r.guard()
 			}
 		}
 	}

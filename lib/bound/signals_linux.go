@@ -1,7 +1,6 @@
 package bound
 
 import (
-	"os"
 	"os/signal"
 	"syscall"
 	"unsafe"
@@ -12,60 +11,25 @@ import (
 	"pidbox/lib/spawn"
 )
 
-// hearing is the signals that come to this process.
-type hearing struct {
-	from  chan os.Signal
-	heard chan syscall.Signal
-	over  chan struct{}
-}
-
-// listen takes the signals that are passed on: those by which a program is told something. CHLD is for the command's own stops.
-func listen() *hearing {
-	h := &hearing{make(chan os.Signal, 64), make(chan syscall.Signal), make(chan struct{})}
-	h.take(unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGCONT,
-		unix.SIGWINCH, unix.SIGIO, unix.SIGPWR, unix.SIGVTALRM, unix.SIGXCPU, unix.SIGPROF, unix.SIGSTKFLT, unix.SIGCHLD)
+// told are the signals by which a program is told something: they are passed on. CHLD is for orphans, and the command's own
+// stops.
+func told() []syscall.Signal {
+	all := []syscall.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM,
+		unix.SIGCONT, unix.SIGWINCH, unix.SIGIO, unix.SIGPWR, unix.SIGVTALRM, unix.SIGXCPU, unix.SIGPROF, unix.SIGSTKFLT, unix.SIGCHLD}
 	for s := syscall.Signal(34); s <= 64; s++ {
-		h.take(s)
+		all = append(all, s)
 	}
-	go func() {
-		for {
-			select {
-			case s := <-h.from:
-				select {
-				case h.heard <- s.(syscall.Signal):
-				case <-h.over:
-					return
-				}
-			case <-h.over:
-				return
-			}
-		}
-	}()
-	return h
-}
-
-func (h *hearing) take(some ...syscall.Signal) {
-	for _, s := range some {
-		if !signals.Ignored(s) {
-			signal.Notify(h.from, s)
-		}
-	}
-}
-
-func (h *hearing) stopListening() {
-	signal.Stop(h.from)
-	signals.QuitAsUsual()
-	close(h.over)
+	return all
 }
 
 // followStops takes those signals too that stop a program: from now on this one stops as the command does, whether that
 // heeds the keys of the terminal or not.
 func (r *run) followStops(terminal bool) {
 	if terminal {
-		r.take(unix.SIGTSTP, unix.SIGTTIN)
+		r.Take(unix.SIGTSTP, unix.SIGTTIN)
 	}
 	if r.above() {
-		r.take(unix.SIGTTOU) // by which the lower one asks for it
+		r.Take(unix.SIGTTOU) // by which the lower one asks for it
 	} else {
 		signal.Ignore(unix.SIGTTOU) // in the background of the terminal as it is, it may have a line to print
 	}
@@ -80,6 +44,7 @@ func ends(s syscall.Signal) bool {
 func (r *run) pass(s syscall.Signal) {
 	switch {
 	case s == unix.SIGCHLD:
+		r.keeping.orphans.Collect()
 		r.look()
 	case r.shared(s):
 	case s == unix.SIGTTOU:

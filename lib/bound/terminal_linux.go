@@ -39,13 +39,14 @@ func (t *terminal) foreground() int {
 	return group
 }
 
-// restore takes the terminal back from a group that is no more: a shell that was killed has left it to one of its jobs.
-func (t *terminal) restore() {
+// restore takes the terminal back from a group that is no more: a shell that was killed has left it to one of its jobs, whose
+// zombies collect collects.
+func (t *terminal) restore(collect func()) {
 	if t == nil {
 		return
 	}
 	defer t.close()
-	if !t.held || !t.abandoned() {
+	if !t.held || !t.abandoned(collect) {
 		return
 	}
 	if !signal.Ignored(unix.SIGTTOU) {
@@ -56,8 +57,9 @@ func (t *terminal) restore() {
 }
 
 // abandoned says that no process is in its foreground, once the last zombie of those that were has been collected.
-func (t *terminal) abandoned() bool {
+func (t *terminal) abandoned(collect func()) bool {
 	for range 100 {
+		collect()
 		group := t.foreground()
 		if group == unix.Getpgrp() || group <= 0 { // 0 is one of another PID namespace
 			return false

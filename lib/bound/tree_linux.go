@@ -40,11 +40,11 @@ func newTree(k keeping) (*tree, error) {
 	return &tree{keeping: k, self: self}, nil
 }
 
-func (*tree) scope() Scope               { return Tree }
-func (*tree) place(cmd *spawn.Command)   { cmd.Mortal = true }
-func (*tree) unguarded() <-chan struct{} { return nil }
-func (*tree) guard() error               { return nil }
-func (t *tree) Resume() error            { return t.with((*proc.Family).Resume) }
+func (*tree) scope() Scope             { return Tree }
+func (*tree) place(cmd *spawn.Command) { cmd.Mortal = true }
+func (*tree) keeperFD() int            { return -1 }
+func (*tree) guard() error             { return nil }
+func (t *tree) Resume() error          { return t.with((*proc.Family).Resume) }
 
 func (t *tree) admit(c *child.Child) error {
 	t.command = c

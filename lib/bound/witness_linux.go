@@ -2,6 +2,7 @@ package bound
 
 import (
 	"encoding/binary"
+	"os"
 	"syscall"
 	"unsafe"
 
@@ -62,7 +63,9 @@ func newWitness(o *child.Orphans) *witness {
 	p.do(unix.SYS_WRITE, uintptr(answer[1]), at+unsafe.Offsetof(q.info), 4)
 	last := &p.Calls[len(p.Calls)-1]
 	last.How, last.Step = fork.Again, int32(first)
-	if w.handle, err = p.run(o); err == nil {
+	var watch *os.File
+	if w.handle, watch, err = p.run(o); err == nil {
+		watch.Close()
 		err = w.handle.Signal(unix.SIGCONT)
 	}
 	if had, knows := w.had(unix.SIGCONT); err != nil || !had || !knows { // a filter, another kernel
@@ -131,5 +134,5 @@ func (w *witness) close() {
 	unix.Close(w.ask)
 	unix.Close(w.answer)
 	w.ask = -1
-	over(w.handle)
+	over(w.handle)()
 }

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"pidbox/lib/proc"
+	"pidbox/lib/proc/procfs"
 )
 
 // Add moves a process into the group, with all of its threads and none of its children.
@@ -24,7 +25,10 @@ func (g *Group) Add(pid int) error { return g.write("cgroup.procs", strconv.Itoa
 
 // Remove removes the group, and those below it. It must be empty; that it is gone already is no error.
 func (g *Group) Remove() error {
-	var err error
+	err := unix.Rmdir(g.path)
+	if err == nil {
+		return nil // it had none below, as most often
+	}
 	for _, dir := range slices.Backward(g.dirs()) { // the lowest first
 		// the kernel needs a moment after the last process has ended
 		for range 100 {
@@ -44,7 +48,7 @@ func (g *Group) Remove() error {
 func (g *Group) PIDs() ([]int, error) {
 	var pids []int
 	for i, dir := range g.dirs() {
-		text, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+		text, err := procfs.Whole(filepath.Join(dir, "cgroup.procs"))
 		if err != nil && (i == 0 || !gone(err)) {
 			if gone(err) {
 				return nil, nil
@@ -200,6 +204,12 @@ func (g *Group) holds(pid int) bool {
 	return err == nil && (dir == g.path || strings.HasPrefix(dir, g.path+"/"))
 }
 
+// Has says that a process is in the group itself, now.
+func (g *Group) Has(pid int) bool {
+	text, err := procfs.Whole(filepath.Join(g.path, "cgroup.procs"))
+	return err == nil && slices.Contains(strings.Fields(string(text)), strconv.Itoa(pid))
+}
+
 // Holds says that a process is in the group or below, now.
 func (g *Group) Holds(pid int) bool { return g.holds(pid) }
 
@@ -218,18 +228,26 @@ func (g *Group) dirs() []string {
 }
 
 func (g *Group) read(file string) (string, error) {
-	text, err := os.ReadFile(filepath.Join(g.path, file))
+	text, err := procfs.Whole(filepath.Join(g.path, file))
 	return strings.TrimSpace(string(text)), err
 }
 
 func (g *Group) write(file, text string) error {
-	f, err := os.OpenFile(filepath.Join(g.path, file), os.O_WRONLY, 0)
+	path := filepath.Join(g.path, file)
+	fd, err := procfs.OpenFile(path, unix.O_WRONLY)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	_, err = f.WriteString(text)
-	return err
+	defer unix.Close(fd)
+	for {
+		if _, err = unix.Write(fd, []byte(text)); !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	if err != nil {
+		return &fs.PathError{Op: "write", Path: path, Err: err}
+	}
+	return nil
 }
 
 func (g *Group) event(name string) (bool, error) {

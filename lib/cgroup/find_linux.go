@@ -1,7 +1,6 @@
 package cgroup
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"pidbox/lib/proc/procfs"
 )
 
 // Make makes the group called name below the one that the caller is in: of version 2 where one can be frozen there, else of
@@ -133,7 +134,7 @@ const (
 
 // under is the directory of the group of a hierarchy that a process is in.
 func under(who, hierarchy string) (string, error) {
-	text, err := os.ReadFile("/proc/" + who + "/cgroup")
+	text, err := procfs.Whole("/proc/" + who + "/cgroup")
 	if err != nil {
 		return "", err
 	}
@@ -182,13 +183,15 @@ func (m mount) dir(path string) (string, bool) {
 
 // mounts are those of a hierarchy, the last first, for it covers what was there.
 func mounts(hierarchy string) (all []mount) {
-	file, err := os.Open("/proc/self/mountinfo")
+	text, err := procfs.Whole("/proc/self/mountinfo")
 	if err != nil {
 		return nil
 	}
-	defer file.Close()
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		if m, is := parseMount(lines.Text(), hierarchy); is {
+	for line := range strings.Lines(string(text)) {
+		if !strings.Contains(line, " - cgroup") { // of the other lines there may be many
+			continue
+		}
+		if m, is := parseMount(line, hierarchy); is {
 			all = append([]mount{m}, all...)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"pidbox/lib/proc"
+	"pidbox/lib/proc/procfs"
 )
 
 // Wait returns nil once no process is left in the group and below, and the cause of ctx if that ends first. A zombie that its
@@ -49,11 +49,19 @@ func (g *Group) Wait(ctx context.Context) error {
 // await sleeps until an event of version 2 has that value. The kernel wakes whoever polls cgroup.events, after a read, when
 // something in it has changed since.
 func (g *Group) await(ctx context.Context, name string, value bool) error {
-	file, err := os.Open(filepath.Join(g.path, "cgroup.events"))
+	fd, err := procfs.OpenFile(filepath.Join(g.path, "cgroup.events"), unix.O_RDONLY)
 	if err != nil {
 		return ignoreGone(err)
 	}
-	defer file.Close()
+	defer unix.Close(fd)
+	is := func() (bool, error) {
+		var text [4096]byte
+		n, err := unix.Pread(fd, text[:], 0)
+		return err == nil && eventIn(strings.TrimSpace(string(text[:n])), name) == value, err
+	}
+	if so, err := is(); so || err != nil { // most often: without what a wait needs
+		return ignoreGone(err)
+	}
 	wake, waker, err := os.Pipe()
 	if err != nil {
 		return err
@@ -66,17 +74,13 @@ func (g *Group) await(ctx context.Context, name string, value bool) error {
 		}
 	}()
 	for {
-		text, err := io.ReadAll(io.NewSectionReader(file, 0, 4096))
-		if err != nil {
+		if so, err := is(); so || err != nil && !errors.Is(err, unix.EINTR) {
 			return ignoreGone(err)
-		}
-		if eventIn(strings.TrimSpace(string(text)), name) == value {
-			return nil
 		}
 		if ctx.Err() != nil {
 			return fmt.Errorf("%s: %w", g.path, context.Cause(ctx))
 		}
-		fds := []unix.PollFd{{Fd: int32(file.Fd()), Events: unix.POLLPRI}, {Fd: int32(wake.Fd()), Events: unix.POLLIN}}
+		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLPRI}, {Fd: int32(wake.Fd()), Events: unix.POLLIN}}
 		if _, err := unix.Poll(fds, -1); err != nil && !errors.Is(err, unix.EINTR) {
 			return err
 		}

@@ -79,8 +79,12 @@ type Spec struct {
 	// Lasting says that a command which was executed runs on: the end of the context that it was started with came too late.
 	Lasting bool
 
-	OOM     bool     // Reap says whether it was the OOM killer that ended it
-	Orphans *Orphans // collects what this process inherits as PID 1; nil if that is not its task
+	// Meanwhile is called once the process was let go, with a descriptor that is readable when it executes or has failed to.
+	Meanwhile func(line int)
+
+	Nameless bool     // nothing is asked of it for which its Identity would have to be known
+	OOM      bool     // Reap says whether it was the OOM killer that ended it
+	Orphans  *Orphans // collects what this process inherits as PID 1; nil if that is not its task
 }
 
 // Child is a process and its pidfile, from the reservation on. Its methods may be called concurrently once it was let

@@ -23,6 +23,11 @@ func (c *Child) Done() <-chan struct{} {
 		if c.process != nil {
 			process = c.process.Handle() // whoever it was passed on to
 		}
+		if alive, err := process.Alive(); err == nil && !alive {
+			c.ended = time.Now()
+			close(c.done)
+			return
+		}
 		go func() {
 			for {
 				err := process.Wait(context.Background())

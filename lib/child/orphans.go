@@ -9,8 +9,19 @@ type Orphans struct {
 	alone   bool // there were no children before: whoever comes is the child's
 	mu      sync.Mutex
 	own     map[int]bool
-	guarded int // functions that start processes of which no number is known
-	wake    chan struct{}
+	guarded int           // functions that start processes of which no number is known
+	pending bool          // somebody may have exited whom the last look could not collect
+	wake    chan struct{} // nil where Collect is called by the owner
+}
+
+// Collect collects those that have exited. A nil value has none.
+func (o *Orphans) Collect() {
+	if o == nil {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.collect()
 }
 
 // kin is that of a child whose orphans come to us, as all do, and are collected.
@@ -67,6 +78,13 @@ func (o *Orphans) guard(n int) {
 }
 
 func (o *Orphans) again() {
+	if !o.pending {
+		return
+	}
+	if o.wake == nil {
+		o.collect()
+		return
+	}
 	select {
 	case o.wake <- struct{}{}:
 	default:

@@ -14,14 +14,13 @@ import (
 // CollectOrphans has all orphans among the descendants of this process come to it, as they come to a PID 1, and collects
 // them, for as long as it lives.
 func CollectOrphans() *Orphans {
-	some, err := spawn.Children()
-	o := &Orphans{alone: err == nil && !some, own: map[int]bool{}, wake: make(chan struct{}, 1)}
-	spawn.AdoptOrphans()
-	children := make(chan os.Signal, 1)
-	signal.Notify(children, syscall.SIGCHLD)
+	o := AdoptOrphans()
+	o.wake = make(chan struct{}, 1)
 	go func() {
+		children := make(chan os.Signal, 1)
+		signal.Notify(children, syscall.SIGCHLD)
 		for {
-			o.collect()
+			o.Collect()
 			select {
 			case <-children:
 			case <-o.wake:
@@ -31,19 +30,28 @@ func CollectOrphans() *Orphans {
 	return o
 }
 
+// AdoptOrphans is CollectOrphans for a caller that calls Collect itself, at each SIGCHLD.
+func AdoptOrphans() *Orphans {
+	some, err := spawn.Children()
+	spawn.AdoptOrphans()
+	return &Orphans{alone: err == nil && !some, own: map[int]bool{}}
+}
+
 // collect looks before it takes. One of its own that has ended hides what comes behind it until its waiter has taken
-// it, and then died wakes this again.
+// it, and then died calls this again.
 func (o *Orphans) collect() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for o.guarded == 0 {
+	for o.pending = true; o.guarded == 0; {
 		var info unix.Siginfo
 		err := unix.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
 		pid := siginfoPID(&info)
 		if err == unix.EINTR {
 			continue
 		}
-		if err != nil || pid == 0 || o.own[pid] {
+		if err != nil || pid == 0 {
+			o.pending = false
+			return
+		}
+		if o.own[pid] {
 			return
 		}
 		_, _ = unix.Wait4(pid, nil, unix.WNOHANG, nil)

@@ -30,7 +30,7 @@ func TestGuardHoldsNobodyUp(t *testing.T) {
 	go func() {
 		o.died(1)
 		done <- o.birth(func() (int, error) { return 2, nil })
-		o.collect() // not the check's process, which may have ended by now
+		o.Collect() // not the check's process, which may have ended by now
 	}()
 	select {
 	case err := <-done:
@@ -64,7 +64,7 @@ func TestCollect(t *testing.T) {
 	if err := o.birth(func() (int, error) { own = zombie(); return own.Process.Pid, nil }); err != nil {
 		t.Error(err)
 	}
-	o.collect()
+	o.Collect()
 	if err := own.Wait(); err != nil {
 		t.Error("its own was taken from it:", err)
 	}
@@ -75,7 +75,9 @@ func TestCollect(t *testing.T) {
 			t.Error("not woken by", what)
 		}
 	}
-	woken("a birth")
+	if len(o.wake) > 0 {
+		t.Error("woken by a birth, which hides nobody")
+	}
 	o.died(own.Process.Pid)
 	woken("a death")
 	if len(o.own) > 0 {
@@ -83,14 +85,14 @@ func TestCollect(t *testing.T) {
 	}
 	if err := o.Guard(func() error {
 		check := zombie()
-		o.collect()
+		o.Collect()
 		return check.Wait()
 	}); err != nil {
 		t.Error("a check's was taken from it:", err)
 	}
 	woken("the end of a check")
 	orphan := zombie()
-	o.collect()
+	o.Collect()
 	if err := orphan.Wait(); err == nil {
 		t.Error("an orphan was left")
 	}

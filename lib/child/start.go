@@ -46,7 +46,9 @@ func (c *Child) Hold(ctx context.Context, cmd spawn.Command) (err error) {
 		return err
 	}
 	c.handle = c.process.Handle()
-	c.identity, _ = c.handle.Identity() // what is not known is zero
+	if !c.spec.Nameless {
+		c.identity, _ = c.handle.Identity() // what is not known is zero
+	}
 	if c.spec.grouped() {
 		err = c.enclose()
 	}
@@ -125,5 +127,8 @@ func (c *Child) letGo(files []*os.File) error {
 		return err
 	}
 	c.unlock()
+	if c.spec.Meanwhile != nil {
+		c.spec.Meanwhile(c.process.Line())
+	}
 	return c.process.Executed()
 }

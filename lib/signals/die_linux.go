@@ -68,10 +68,12 @@ func swap(s syscall.Signal, action [16]uintptr) (before [16]uintptr, ok bool) {
 }
 
 // ignores says that the disposition is to ignore.
-func ignores(s syscall.Signal) bool {
-	var action [16]uintptr
-	_, _, errno := syscall.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(s), 0, uintptr(unsafe.Pointer(&action)), 8, 0, 0)
-	return errno == 0 && action[0] == ignored
+func ignores(s syscall.Signal) bool { return disposition(s)[0] == ignored }
+
+// disposition is what the kernel does with a signal, a struct sigaction; zero if it does not tell.
+func disposition(s syscall.Signal) (action [16]uintptr) {
+	_, _, _ = syscall.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(s), 0, uintptr(unsafe.Pointer(&action)), 8, 0, 0)
+	return action
 }
 
 // switches is how often this thread gave up its processor by itself, as it does to be stopped.

@@ -8,6 +8,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"pidbox/lib/proc/procfs"
 )
 
 // ends are the descriptors of a start: a pair of sockets, over which the child reports and is told to go, and what its
@@ -30,9 +32,11 @@ func openEnds(cmd Command) (_ *ends, err error) {
 			e.closeAll()
 		}
 	}()
-	if e.null, err = os.OpenFile(os.DevNull, os.O_RDWR, 0); err != nil {
+	null, err := procfs.OpenFile(os.DevNull, unix.O_RDWR)
+	if err != nil {
 		return nil, err
 	}
+	e.null = os.NewFile(uintptr(null), os.DevNull)
 	for place, f := range map[int]*os.File{0: cmd.Stdin, 1: cmd.Stdout, 2: cmd.Stderr} {
 		if f == nil {
 			f = e.null

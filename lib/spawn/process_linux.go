@@ -139,6 +139,9 @@ func (p *Process) Release(files ...*os.File) error {
 	return nil
 }
 
+// Line is readable once Executed would not wait.
+func (p *Process) Line() int { return int(p.line.Fd()) }
+
 // Executed returns when a child that was released has executed its command, or why it could not: an *ExecError, or a
 // *StepError if it was killed before. It waits for as long as somebody keeps the child stopped.
 func (p *Process) Executed() error {

@@ -35,6 +35,9 @@ func (*Process) Release(...*os.File) error { return unsupported() }
 // Executed needs Linux.
 func (*Process) Executed() error { return unsupported() }
 
+// Line needs Linux.
+func (*Process) Line() int { return -1 }
+
 // Wait needs Linux.
 func (*Process) Wait(context.Context) (Ending, error) { return Ending{}, unsupported() }
 

@@ -2,6 +2,7 @@ package procfs
 
 import (
 	"errors"
+	"io/fs"
 	"strconv"
 	"time"
 
@@ -26,6 +27,44 @@ func Slurp(dir int, path string, buf []byte) ([]byte, error) {
 		return err
 	})
 	return buf[:max(n, 0)], err
+}
+
+// Whole reads a file of the kernel's to its end. Unlike os.ReadFile it does not ask the runtime's poller to watch that first.
+func Whole(path string) ([]byte, error) {
+	fd, err := OpenFile(path, unix.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	text := make([]byte, 0, 2048)
+	for {
+		var n int
+		err := retry(func() (err error) {
+			n, err = unix.Read(fd, text[len(text):cap(text)])
+			return err
+		})
+		if err != nil {
+			return nil, &fs.PathError{Op: "read", Path: path, Err: err}
+		}
+		if n <= 0 {
+			return text, nil
+		}
+		if text = text[:len(text)+n]; len(text) == cap(text) {
+			text = append(text, 0)[:len(text)]
+		}
+	}
+}
+
+// OpenFile opens a file of the kernel's for this program alone; nor does the poller watch it.
+func OpenFile(path string, flags int) (fd int, err error) {
+	err = retry(func() (err error) {
+		fd, err = unix.Open(path, flags|unix.O_CLOEXEC, 0)
+		return err
+	})
+	if err != nil {
+		return -1, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	return fd, nil
 }
 
 func retry(call func() error) error {
