@@ -51,7 +51,8 @@ func Claim(ctx context.Context, path string, p *proc.Handle, rules Rules, mode f
 	if err != nil {
 		return nil, err
 	}
-	for until := time.Now().Add(lockWait); ; {
+	const least = 3 // a second look is had by a claimant that gets to run but now and then, too
+	for tries, until := 1, time.Now().Add(lockWait); ; tries++ {
 		r, err := reserve(ctx, path, rules, mode, wait, p)
 		if err != nil {
 			return nil, err
@@ -60,7 +61,7 @@ func Claim(ctx context.Context, path string, p *proc.Handle, rules Rules, mode f
 			return r, nil
 		}
 		r.Close()
-		if !errors.Is(err, ErrChanged) || time.Now().After(until) {
+		if !errors.Is(err, ErrChanged) || tries >= least && time.Now().After(until) {
 			return nil, err
 		}
 	}
