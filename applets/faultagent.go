@@ -92,7 +92,8 @@ func faultAgent() *applet.Applet {
 		Operand: applet.Command,
 		Options: append([]applet.Option{
 			pidfileOption(&o.file, "the member's pidfile"),
-			applet.String(&o.address.Listen, "listen", "ADDRESS", "unix:PATH (mode 0600) or HOST:PORT (default unix:FILE.sock beside the pidfile)"),
+			applet.Parsed(&o.address.Listen, "listen", "ADDRESS", "unix:PATH (mode 0600) or HOST:PORT (default unix:FILE.sock beside the pidfile)",
+				agent.ParseListen),
 			applet.String(&o.address.TokenFile, "token-file", "F", "requests must carry the token on the first line of this file").As(applet.File),
 			applet.String(&o.address.Cert, "tls-cert", "F", "use TLS with this certificate").As(applet.File),
 			applet.String(&o.address.Key, "tls-key", "F", "the private key of --tls-cert").As(applet.File),

@@ -118,7 +118,7 @@ func faultTester() *applet.Applet {
 			applet.Duration(&o.lasting, "for", "D", "begin rounds until D is over, whatever FILE says; explore: draw cases for so long (default 10m)"),
 			applet.Duration(&o.limit, "limit", "D", "end the whole run after D, with status 124; judge: give up after D (default 1m)"),
 			applet.Duration(&o.wait, "wait", "D", "wait up to D for another fault-tester to leave the members"),
-			applet.Strings(&o.faults, "fault", "NAME", "explore: draw from this fault, and others that are given (default: what the agents can do and a cluster should come through)"),
+			applet.Each(&o.faults, "fault", "NAME", "explore: draw from this fault, and others that are given (default: what the agents can do and a cluster should come through)", faultName),
 			applet.Parsed(&o.overlap, "overlap", "N", "explore: at most N faults in a case (default 3)", applet.Int(1, 20)),
 			applet.Parsed(&o.votes, "votes", "N", "explore: run a smaller case N times, of which most must fail (default 3)", applet.Int(1, 99)),
 			applet.Switch(&o.noSkip, "no-skip", "a case that is skipped is a failure"),
@@ -205,16 +205,22 @@ func (o *faultTesterOptions) run(c *applet.Call) error {
 		switch word := c.Args[0]; {
 		case slices.Contains(run.Actions(), word):
 			return applet.Usage("unknown command %q; did you mean do %s?", word, word)
-		case strings.HasSuffix(word, ".yaml"), strings.HasSuffix(word, ".yml"):
+		case isPlan(word):
 			return applet.Usage("unknown command %q; did you mean run %s?", word, word)
+		case insteadOf(word) != "":
+			return applet.Usage("unknown command %q; did you mean %s?", word, insteadOf(word))
 		}
 		return applet.Usage("unknown command %q: run, explore, do, list, check, lab, up or judge", c.Args[0])
 	}
 	word := c.Args[0]
-	if c.Args = c.Args[1:]; word != "do" && word != "lab" && word != "up" {
+	c.Args = c.Args[1:]
+	switch {
+	case word != "do" && word != "lab" && word != "up":
 		if err := c.NoOperands(); err != nil {
 			return err
 		}
+	case o.file == "" && len(c.Args) > 0 && isPlan(c.Args[0]):
+		return applet.Usage("no plan given (--config FILE); did you mean -c %s?", c.Args[0])
 	}
 	if o.file == "" {
 		return applet.Usage("no plan given (--config FILE)")

@@ -17,11 +17,27 @@ import (
 )
 
 func (o *faultTesterOptions) do(c *applet.Call, p *plan.Plan) error {
-	if len(c.Args) != 2 {
-		return applet.Usage("do takes an ACTION and TARGET")
+	actions := run.Actions()
+	switch meant := ""; {
+	case len(c.Args) > 2:
+		return applet.Usage("unexpected operand %q: do takes one ACTION and one TARGET, and those are %s and %s; several members are one TARGET, with commas",
+			c.Args[2], c.Args[0], c.Args[1])
+	case len(c.Args) == 2 && !slices.Contains(actions, c.Args[0]) && slices.Contains(actions, c.Args[1]):
+		return applet.Usage("the ACTION stands before the TARGET: do %s %s", c.Args[1], c.Args[0])
+	case len(c.Args) < 2:
+		return applet.Usage("do takes an ACTION and a TARGET, for example kill one")
+	case !slices.Contains(actions, c.Args[0]):
+		if meant = insteadOf(c.Args[0]); slices.Contains(actions, meant) {
+			return applet.Usage("unknown action %q; did you mean %s?", c.Args[0], meant)
+		}
 	}
-	if !slices.Contains(run.Actions(), c.Args[0]) {
-		return applet.Usage("unknown action %q; known actions are %s", c.Args[0], strings.Join(run.Actions(), ", "))
+	if !slices.Contains(actions, c.Args[0]) {
+		return applet.Usage("unknown action %q; known actions are %s", c.Args[0], strings.Join(actions, ", "))
+	}
+	needs := map[string]string{"slow": "delay", "reorder": "delay", "slow-fsync": "delay", "loss": "percent", "garble": "percent",
+		"duplicate": "percent", "rate": "rate"}
+	if option := needs[c.Args[0]]; option != "" && !c.Given(option) {
+		return applet.Usage("%s needs --%s", c.Args[0], option)
 	}
 	one := plan.Case{Fault: c.Args[0], On: plan.ParseOn(c.Args[1]), Direction: fault.Direction(o.direction), Percent: o.percent,
 		Delay: plan.Span{From: plan.Duration(o.delay), To: plan.Duration(o.delay)}, Jitter: plan.Duration(o.jitter), Rate: plan.Size(o.rate), Leave: plan.Size(o.leave), Variant: o.variant,
@@ -70,15 +86,13 @@ func (o *faultTesterOptions) list(c *applet.Call, p *plan.Plan) error {
 func (o *faultTesterOptions) check(c *applet.Call, p *plan.Plan) error {
 	ctx, stop := signals.Until(context.Background())
 	defer stop()
-	findings, err := run.Check(ctx, p, o.options(c))
-	if err != nil {
-		return testerError(err, false)
-	}
+	findings, unanswered := run.Check(ctx, p, o.options(c))
 	bad := 0
 	for _, f := range findings {
 		if !f.OK {
 			bad++
 		}
+		var err error
 		if o.json {
 			err = report.JSON(c.Stdout, f)
 		} else {
@@ -88,7 +102,10 @@ func (o *faultTesterOptions) check(c *applet.Call, p *plan.Plan) error {
 			return err
 		}
 	}
-	if bad > 0 {
+	switch {
+	case unanswered != nil:
+		return testerError(unanswered, false)
+	case bad > 0:
 		return applet.Fail(applet.No, "not OK: %d of %s", bad, applet.Count(len(findings), "answer"))
 	}
 	return nil

@@ -3,6 +3,9 @@
 package applets
 
 import (
+	"errors"
+	"syscall"
+
 	"pidbox/lib/applet"
 	"pidbox/lib/fault/run"
 )
@@ -16,4 +19,12 @@ func testerStatus(err error) applet.Status {
 		return applet.Unsafe
 	}
 	return applet.OK
+}
+
+func testerHint(err error) string {
+	silent := as[*run.UnreachableError](err)
+	if silent == nil || !errors.Is(err, syscall.ENOENT) && !errors.Is(err, syscall.ECONNREFUSED) {
+		return ""
+	}
+	return "no agent listens there; start one beside the member: fault-agent -p FILE --listen ADDRESS -- COMMAND"
 }

@@ -50,6 +50,9 @@ func (o *keepAliveOptions) background(c *applet.Call) error {
 		return err
 	}
 	passed.Pass(&keep)
+	if !c.Quiet {
+		o.Command.Output.Made = func(dir string) { c.Say("made the directory %s", dir) }
+	}
 	log, done, err := o.errorLog()
 	if err != nil {
 		return err
@@ -64,7 +67,7 @@ func (o *keepAliveOptions) background(c *applet.Call) error {
 		PIDFile: o.PIDFile, Rules: o.Rules, Mode: o.Mode,
 		Want:       ready.Want{Notify: true, Follow: true, Timeout: o.readyTimeout},
 		Stop:       signals.Schedule{{Signal: syscall.SIGTERM, Wait: o.Schedule.Total() + 5*time.Second}, {Signal: syscall.SIGKILL, Wait: 5 * time.Second}},
-		Supervisor: true, Tell: c.Tell,
+		Supervisor: true, Tell: c.Tell, Made: o.Command.Output.Made,
 	})
 	shown.Clear()
 	w.Close()

@@ -34,6 +34,9 @@ func (o *pidBoundOptions) run(c *applet.Call) error {
 	if _, isTime := duration.Parse(c.Args[0]); err != nil && isTime == nil {
 		return applet.WithHint(err, "a time limit is given by --max-runtime %s", c.Args[0])
 	}
+	if err != nil && strings.HasSuffix(c.Args[0], ".pid") {
+		return applet.WithHint(err, "write --owner %s for the process that a pidfile names", c.Args[0])
+	}
 	if err != nil {
 		return err
 	}

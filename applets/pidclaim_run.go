@@ -47,6 +47,11 @@ func (o *pidClaimOptions) check(c *applet.Call) error {
 	case o.pid != 0 && len(c.Args) > 0:
 		return applet.Usage("unexpected operand %q: --pid is for a process that is already running", c.Args[0])
 	}
+	if len(c.Args) == 2 && o.file == "" && o.pid == 0 {
+		if _, err := applet.PID(c.Args[0]); err == nil {
+			return applet.Usage("no pidfile given (--pid-file FILE); did you mean --pid %s -p %s?", c.Args[0], c.Args[1])
+		}
+	}
 	if err := needPidfileBefore(c, o.file); err != nil {
 		return err
 	}
@@ -64,6 +69,9 @@ func (o *pidClaimOptions) check(c *applet.Call) error {
 // answer is run, and its outcome as an object if that was asked for.
 func (o *pidClaimOptions) answer(c *applet.Call) error {
 	began := time.Now()
+	if !c.Quiet {
+		o.rules.Made = func(dir string) { c.Say("made the directory %s", dir) }
+	}
 	err := o.run(c)
 	if o.json {
 		return outcome{File: o.file, PID: o.pid}.print(c, began, err)

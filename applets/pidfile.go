@@ -87,6 +87,9 @@ func needPidfileBefore(c *applet.Call, file string) error {
 	case late != "":
 		return applet.Usage("%w: %s stands behind COMMAND, which is %s", err, late, c.Args[0])
 	}
+	if meant := c.Args[0]; strings.HasSuffix(meant, ".pid") || strings.Contains(meant, "/run/") {
+		return applet.Usage("%w; did you mean -p %s?", err, meant)
+	}
 	return applet.Usage("%w: %s is taken for COMMAND", err, c.Args[0])
 }
 

@@ -75,7 +75,7 @@ func hintOf(err error) string {
 	if unsafe := as[*resolve.Unsafe](err); unsafe != nil {
 		return unsafe.Hint
 	}
-	if hint := serviceHint(err) + agentHint(err); hint != "" {
+	if hint := serviceHint(err) + agentHint(err) + testerHint(err); hint != "" {
 		return hint
 	}
 	if doubt := as[*pidfile.DoubtError](err); doubt != nil && doubt.Holder.PID != 1 {
@@ -95,6 +95,10 @@ func notACommand(name string) string {
 		return fmt.Sprintf("its name has blanks: leave the quotes out, or write sh -c '%s'", name)
 	case assigned && !strings.Contains(variable, "/"):
 		return fmt.Sprintf("a variable is set by env %s in front of COMMAND", name)
+	case strings.HasSuffix(name, ".pid"):
+		return fmt.Sprintf("a pidfile is given by -p %s", name)
+	case strings.Trim(name, "0123456789.") == "":
+		return "a number is no command: look at the value of the option before it"
 	case strings.Contains(builtins, " "+name+" "):
 		return fmt.Sprintf("%s is a command of the shell: write sh -c '%s ...'", name, name)
 	}

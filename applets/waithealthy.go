@@ -60,6 +60,7 @@ func waitHealthy() *applet.Applet {
 			On a terminal, or with --verbose, each attempt is reported.
 		`,
 		Operand:   applet.Command,
+		Operands:  applet.Operands{Amid: true, Until: "exec"},
 		Options:   append(o.options(), ruleOptions(&o.rules)...),
 		Exclusive: [][]string{{"pid-file", "pid"}},
 		Requires: []applet.Need{

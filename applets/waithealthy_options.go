@@ -15,6 +15,7 @@ import (
 type waitHealthyOptions struct {
 	urls    []string
 	command []string
+	none    bool // there is a -- and nothing behind it
 	exec    bool
 	timeout time.Duration
 	pace    health.Pace
@@ -61,13 +62,12 @@ func (o *waitHealthyOptions) check(c *applet.Call) error {
 		return applet.Usage("--exec needs a command: --exec -- CHECK [ARG...]")
 	case !o.exec && len(o.urls) == 0 && o.http.UnixSocket == "":
 		return applet.Usage("no URL given (--url URL)")
+	case o.none && !o.exec:
+		return applet.Usage("no COMMAND stands behind --")
 	case o.json && !o.exec && len(o.command) > 0:
 		return applet.Usage("--json cannot be combined with COMMAND, which would print behind the object")
-	case stray == "":
-	case stray[0] == '-':
-		return applet.Usage("%s: options stand before the targets", stray)
-	default:
-		return applet.Usage("%q is neither a URL nor HOST:PORT; a command follows --", stray)
+	case stray != "":
+		return applet.Usage("%q is neither a URL nor HOST:PORT; %s", stray, o.meant(stray))
 	}
 	switch {
 	case o.pace.Once && o.pace.Successes > 1:
@@ -106,4 +106,33 @@ func (o *waitHealthyOptions) stray(c *applet.Call) string {
 		}
 	}
 	return ""
+}
+
+// meant is what a stray operand is likely to be, as a clause.
+func (o *waitHealthyOptions) meant(stray string) string {
+	host, rest, _ := strings.Cut(stray, ":")
+	path := strings.IndexByte(rest, '/')
+	i := slices.Index(o.urls, stray)
+	number := func(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+	switch {
+	case number(strings.TrimPrefix(stray, ":")):
+		return "did you mean localhost:" + strings.TrimPrefix(stray, ":") + "?"
+	case i == 0 && len(o.urls) > 1 && number(o.urls[1]):
+		return "did you mean " + stray + ":" + o.urls[i+1] + "?"
+	case strings.HasPrefix(stray, "/"), strings.HasPrefix(stray, "./"):
+		return "did you mean file:" + stray + " or unix:" + stray + "?"
+	case strings.HasPrefix(stray, "http:/"), strings.HasPrefix(stray, "https:/"):
+		return "did you mean " + host + "://" + strings.TrimLeft(rest, "/") + "?"
+	case strings.HasPrefix(stray, "http//"), strings.HasPrefix(stray, "https//"):
+		return "did you mean " + strings.Replace(stray, "//", "://", 1) + "?"
+	case path > 0 && number(rest[:path]):
+		return "did you mean http://" + stray + "?"
+	case strings.ContainsAny(stray, ", ") && strings.Contains(stray, ":"):
+		return "each target is an argument of its own"
+	case rest != "" && !strings.Contains(stray, "//"):
+		return "the port is a number"
+	case strings.Contains(stray, "."), stray == "localhost", strings.HasPrefix(stray, "["):
+		return "the port is missing: write " + stray + ":PORT"
+	}
+	return "a command follows --"
 }

@@ -74,11 +74,11 @@ func (o *waitHealthyOptions) operands(c *applet.Call) {
 	}
 	switch i := slices.Index(c.Args, "--"); {
 	case dashes, i < 0 && o.exec:
-		o.command = c.Args
+		o.command, o.none = c.Args, len(c.Args) == 0
 	case i < 0:
 		o.urls = append(o.urls, c.Args...)
 	default:
-		o.urls, o.command = append(o.urls, c.Args[:i]...), c.Args[i+1:]
+		o.urls, o.command, o.none = append(o.urls, c.Args[:i]...), c.Args[i+1:], i == len(c.Args)-1
 	}
 }
 

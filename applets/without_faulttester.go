@@ -7,3 +7,5 @@ import "pidbox/lib/applet"
 func faultTester() *applet.Applet { return nil }
 
 func testerStatus(error) applet.Status { return applet.OK }
+
+func testerHint(error) string { return "" }

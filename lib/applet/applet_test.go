@@ -50,7 +50,7 @@ func TestOptions(t *testing.T) {
 		{Parsed(&mode, "mode", "M", "m", Mode), "888", `"888" is not an octal mode from 0 to 777`},
 		{Parsed(&mode, "mode", "M", "m", Mode), "1777", `"1777" is not an octal mode from 0 to 777`},
 		{Switch(&on, "on", "o"), "true", ""},
-		{Switch(&on, "on", "o"), "si", `"si" is neither true nor false`},
+		{Switch(&on, "on", "o"), "si", `takes no value, and "si" was given`},
 	} {
 		got := ""
 		if err := c.o.Value.Set(c.text); err != nil {

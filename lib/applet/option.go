@@ -52,7 +52,7 @@ func Switch(to *bool, names, text string) Option {
 	o := Set(names, "", text, func(s string) error {
 		on, err := strconv.ParseBool(s)
 		if err != nil {
-			return fmt.Errorf("%q is neither true nor false", s)
+			return fmt.Errorf("takes no value, and %q was given", s)
 		}
 		*to = on
 		return nil

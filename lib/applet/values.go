@@ -14,7 +14,7 @@ import (
 )
 
 // The parsers of values that several applets take, for Parsed and Each: one wording of each refusal. Before an error is
-// printed it is put behind the option's name: "--nice: ..."; or, if it begins with "must" or "given", without the colon.
+// printed it is put behind the option's name: "--nice: ..."; or, if it begins with "must", "given" or "takes", without the colon.
 
 // Int parses a whole number within bounds.
 func Int(least, most int) func(string) (int, error) {

@@ -76,7 +76,7 @@ func (h *httpClient) parse(s string) (Check, error) {
 	switch u.Scheme {
 	case "http", "https", "h2c", "grpc", "grpcs", "tcp", "tls":
 	default:
-		return nil, fmt.Errorf("scheme %q is not %s", u.Scheme, schemes)
+		return nil, fmt.Errorf("scheme %q is not %s; for other protocols there is tcp://HOST:PORT", u.Scheme, schemes)
 	}
 	switch port := u.Port(); {
 	case u.Hostname() == "":

@@ -22,7 +22,7 @@ func TestBadURLs(t *testing.T) {
 		"exec: ":                  `url "exec:sh": no command to run`,
 		"/healthz":                `url "/healthz"` + schemeless,
 		"me:secret@db:5432":       `url "db:5432"` + schemeless,
-		"ftp://a/":                `url "ftp://a/": scheme "ftp" is not http, https, h2c, grpc, grpcs, tcp, tls, unix, file or exec`,
+		"ftp://a/":                `url "ftp://a/": scheme "ftp" is not http, https, h2c, grpc, grpcs, tcp, tls, unix, file or exec; for other protocols there is tcp://HOST:PORT`,
 		"://a":                    `url "://a"` + schemeless,
 		"http://":                 `url "http://": no host`,
 		"http:///x":               `url "http:///x": no host`,

@@ -29,6 +29,8 @@ func link(self, dir, name string, hard bool) (linked, error) {
 	did := made
 	switch own, err := linkTo(path, self); {
 	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, syscall.ENOTDIR):
+		return "", fmt.Errorf("directory %s: %w", dir, syscall.ENOTDIR)
 	case err != nil:
 		return "", err
 	case own == wanted(hard) || own == hardLink:

@@ -67,10 +67,14 @@ func choose(args []string, list []applet.Entry) (string, func() *applet.Applet, 
 	if fresh := find(name, list); fresh != nil {
 		return name, fresh, args[1:]
 	}
-	if len(args) < 2 || strings.HasPrefix(args[1], "-") {
+	if len(args) > 2 && args[1] == "--" {
+		args = args[1:]
+	}
+	helped := len(args) > 1 && (args[1] == "help" || args[1] == "--help" && len(args) > 2 && !strings.HasPrefix(args[2], "-"))
+	if len(args) < 2 || strings.HasPrefix(args[1], "-") && !helped {
 		return "pidbox", own, args[1:]
 	}
-	if args[1] != "help" {
+	if !helped {
 		return args[1], find(args[1], list), args[2:]
 	}
 	if len(args) == 2 {
@@ -94,12 +98,27 @@ func unknownApplet(name string, list []applet.Entry) error {
 		names = append(names, e.Name)
 	}
 	text := fmt.Sprintf("no applet %q", name)
-	near := applet.Nearest(name, names)
-	switch name {
+	word := strings.ToLower(filepath.Base(name))
+	near := applet.Nearest(word, names)
+	switch word {
 	case "install", "list", "version":
-		near = "--" + name
-	case "claim", "alive", "kill", "bound":
-		near = "pid-" + name
+		near = "--" + word
+	case "ls", "applets":
+		near = "--list"
+	case "claim", "lock", "flock":
+		near = "pid-claim"
+	case "kill", "stop", "killproc":
+		near = "pid-kill"
+	case "alive", "status", "pidof", "check":
+		near = "pid-alive"
+	case "bound", "timeout":
+		near = "pid-bound"
+	case "start", "daemon", "background":
+		near = "daemonize"
+	case "restart", "supervise", "respawn", "monitor":
+		near = "keep-alive"
+	case "wait", "health", "healthcheck", "wait-for", "wait-for-it":
+		near = "wait-healthy"
 	}
 	if near != "" {
 		text += "; did you mean " + near + "?"

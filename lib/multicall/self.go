@@ -64,8 +64,10 @@ func Self(list []applet.Entry) *applet.Applet {
 			switch {
 			case install && len(call.Args) == 1:
 				return installLinks(call, call.Args[0], hard, dropIns, list)
+			case install && len(call.Args) == 0:
+				return applet.Usage("--install takes a directory, for example /usr/local/bin")
 			case install:
-				return applet.Usage("--install takes one directory")
+				return applet.Usage("unexpected operand %q: --install takes one directory, and that is %s", call.Args[1], call.Args[0])
 			case !names:
 				return applet.Usage("no applet given")
 			}

@@ -42,7 +42,7 @@ func setOne(o applet.Option, name, text string, call *applet.Call) error {
 		on, _ := strconv.ParseBool(text)
 		call.Note(o, o.Arg == "" && !on)
 		return nil
-	case strings.HasPrefix(err.Error(), "must "), strings.HasPrefix(err.Error(), "given "):
+	case strings.HasPrefix(err.Error(), "must "), strings.HasPrefix(err.Error(), "given "), strings.HasPrefix(err.Error(), "takes "):
 		return fmt.Errorf("%s %w", applet.Dashed(name), err)
 	}
 	return fmt.Errorf("%s: %w", applet.Dashed(name), err)

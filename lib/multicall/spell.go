@@ -27,8 +27,12 @@ func (s speller) spell(args []string) ([]string, error) {
 	var open *applet.Option // the last word, if it is an option whose value can be left out
 	for len(args) > 0 {
 		arg := args[0]
-		if commands && (arg == "--" || !dashed(arg)) {
-			return append(words, args...), nil
+		last := arg == "--" || !dashed(arg) && (!s.applet.Operands.Amid || s.until(words))
+		if commands && last && arg != "--" && len(operands) > 0 {
+			return nil, applet.Usage("%q stands behind the option --%s and before it %q: write -- before the command", arg, s.applet.Operands.Until, operands[0])
+		}
+		if commands && last {
+			return slices.Concat(words, operands, args), nil
 		}
 		args = args[1:]
 		switch {
@@ -46,6 +50,9 @@ func (s speller) spell(args []string) ([]string, error) {
 			operands, open = append(operands, arg), nil
 		}
 	}
+	if commands {
+		return append(words, operands...), nil
+	}
 	if s.operand == nil {
 		return append(append(words, "--"), operands...), nil
 	}
@@ -56,6 +63,7 @@ func (s speller) spell(args []string) ([]string, error) {
 			return nil, applet.Usage("unexpected operand %q: %s is given already", arg, applet.Dashed(longest(s.operand)))
 		case i > 0 && i >= ended && dashed(arg):
 			return nil, applet.Usage("unexpected operand %q: options stand before --", arg)
+		case i > 0 && strings.Trim(arg, "0123456789") != "" && s.applet.Operands.Check != nil && s.applet.Operands.Check(arg) != nil:
 		case i > 0:
 			return nil, applet.Usage("unexpected operand %q: one %s is taken, and that is %s", arg, s.operand.Arg, operands[0])
 		}
@@ -73,6 +81,11 @@ func (s speller) spell(args []string) ([]string, error) {
 // equals sign: it is a number, or a word that stands in the option's meaning with the sign.
 func valueOf(o *applet.Option, arg string) bool {
 	return arg != "" && arg[0] >= '0' && arg[0] <= '9' || strings.Contains(o.Text, "--"+longest(o)+"="+arg+" ")
+}
+
+// until says whether words have the option behind which all else is a command.
+func (s speller) until(words []string) bool {
+	return slices.Contains(words, applet.Dashed(s.applet.Operands.Until))
 }
 
 // given says whether words give the option that operands stand for.

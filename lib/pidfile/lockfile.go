@@ -108,6 +108,9 @@ func openLock(ctx context.Context, p *resolve.Place, name string) (int, error) {
 			share(p, fd)
 			return fd, nil
 		}
+		if err == unix.ENOENT && !removed(p) { // what is there by itself, as in /proc, is all that there can be
+			return -1, &fs.PathError{Op: "make a file in", Path: p.Dir(), Err: unix.EOPNOTSUPP}
+		}
 		if err == unix.EEXIST {
 			fd, err = unix.Openat(p.Fd(), name, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 			if squats(p, name, fd) {
@@ -134,8 +137,7 @@ func openLock(ctx context.Context, p *resolve.Place, name string) (int, error) {
 			return -1, notLockFile(p, name)
 		case unix.EINTR:
 		case unix.ENOENT: // it has just been removed, or else the directory was
-			var st unix.Stat_t
-			if unix.Fstat(p.Fd(), &st) == nil && st.Nlink == 0 {
+			if removed(p) {
 				return -1, &fs.PathError{Op: "lock", Path: p.Path, Err: err}
 			}
 		case unix.EROFS: // one that was left when it could still be written
@@ -149,6 +151,12 @@ func openLock(ctx context.Context, p *resolve.Place, name string) (int, error) {
 			return -1, &fs.PathError{Op: "lock", Path: p.Dir() + "/" + name, Err: err}
 		}
 	}
+}
+
+// removed says that the directory is no more.
+func removed(p *resolve.Place) bool {
+	var st unix.Stat_t
+	return unix.Fstat(p.Fd(), &st) == nil && st.Nlink == 0
 }
 
 // squats says that what has the lock file's name, and is open as fd if that could be done, is a stranger's.

@@ -11,6 +11,7 @@ import (
 
 	"pidbox/lib/child"
 	"pidbox/lib/health"
+	"pidbox/lib/journal"
 	"pidbox/lib/notify"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
@@ -55,6 +56,8 @@ func (c Config) supervisor() (_ *Supervisor, close func(), err error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	c.Rules.Made = made(log.Logger)
+	c.Command.Output.Made = c.Rules.Made
 	service, err := newService(c, log)
 	if err != nil {
 		log.close()
@@ -83,6 +86,10 @@ func (c Config) supervisor() (_ *Supervisor, close func(), err error) {
 	return s, close, nil
 }
 
+func made(log *journal.Logger) func(string) {
+	return func(dir string) { log.Info("made a directory", "path", dir) }
+}
+
 // claim takes the supervisor's own pidfile. A request to end comes before that: then it is not claimed.
 func (s *Supervisor) claim(c Config) (claimed bool, err error) {
 	if c.PIDFile == "" {
@@ -98,6 +105,7 @@ func (s *Supervisor) claim(c Config) (claimed bool, err error) {
 	over, asked := make(chan struct{}), sync.WaitGroup{}
 	s.Log.Debug("claiming", "path", c.PIDFile)
 	asked.Go(func() { s.endsBefore(over, cancel) })
+	c.Rules.Made = made(s.Log)
 	claim, err := pidfile.Claim(ctx, c.PIDFile, self, c.Rules, c.Mode, c.Wait)
 	close(over)
 	asked.Wait()

@@ -68,7 +68,7 @@ type logFile struct {
 }
 
 func (l *logFile) reopen() error {
-	f, err := openLog(l.path, os.Stderr, nil, l.insecure)
+	f, err := openLog(l.path, os.Stderr, nil, l.insecure, nil)
 	if err != nil {
 		return err
 	}

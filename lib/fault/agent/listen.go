@@ -48,6 +48,33 @@ func (a Address) Socket() string {
 	return ""
 }
 
+// ParseListen checks the form of an address.
+func ParseListen(s string) (string, error) {
+	path, unix := strings.CutPrefix(s, "unix:")
+	switch {
+	case unix && path == "":
+		return "", errors.New("unix: names no path")
+	case unix && path[0] == '@': // which package net takes for an abstract socket
+		return "", fmt.Errorf("%s is an abstract socket, to which any user could give orders; a file of that name is unix:./%s", s, path)
+	case unix:
+		return s, nil
+	case strings.Contains(s, "://"):
+		return "", fmt.Errorf("%q is neither unix:PATH nor HOST:PORT: leave the scheme out", s)
+	case strings.HasPrefix(s, "/"), strings.HasPrefix(s, "."):
+		return "", fmt.Errorf("%q is neither unix:PATH nor HOST:PORT; did you mean unix:%s?", s, s)
+	case s != "" && strings.Trim(s, "0123456789") == "":
+		return "", fmt.Errorf("%q is neither unix:PATH nor HOST:PORT; did you mean 127.0.0.1:%s?", s, s)
+	}
+	_, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return "", fmt.Errorf("%q is neither unix:PATH nor HOST:PORT", s)
+	}
+	if n, err := net.LookupPort("tcp", port); err != nil || port == "" || n > 65535 {
+		return "", fmt.Errorf("%q is not a port", port)
+	}
+	return s, nil
+}
+
 // Open listens, and reads the token. A UNIX socket is made with mode 0600, in place of one that nobody listens on;
 // an address other than of this machine needs a token or client certificates.
 func (a Address) Open() (l net.Listener, token string, err error) {
@@ -62,12 +89,11 @@ func (a Address) Open() (l net.Listener, token string, err error) {
 			return nil, "", err
 		}
 	}
+	if _, err := ParseListen(a.Listen); err != nil {
+		return nil, "", &SyntaxError{err.Error()}
+	}
 	path, unix := strings.CutPrefix(a.Listen, "unix:")
 	switch {
-	case unix && path == "":
-		return nil, "", &SyntaxError{"unix: names no path"}
-	case unix && path[0] == '@': // which package net takes for an abstract socket
-		return nil, "", &SyntaxError{fmt.Sprintf("%s is an abstract socket, to which any user could give orders; a file of that name is unix:./%s", a.Listen, path)}
 	case unix && a.Cert != "":
 		return nil, "", &SyntaxError{"a UNIX socket speaks no TLS"}
 	case unix:
@@ -130,7 +156,7 @@ func replaceSocket(p *resolve.Place) (*resolve.Socket, error) {
 func listenTCP(address string, known bool) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		return nil, &SyntaxError{fmt.Sprintf("listen address %q is neither unix:PATH nor HOST:PORT", address)}
+		return nil, err
 	}
 	if !known {
 		ips, err := net.DefaultResolver.LookupIPAddr(context.Background(), host)

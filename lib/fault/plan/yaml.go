@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -141,6 +143,15 @@ func plain(text string) string {
 	}
 	if m := regexp.MustCompile(`^(\S+) was used where (\S+) is expected$`).FindStringSubmatch(text); m != nil {
 		return fmt.Sprintf("%s where %s is expected", words(m[1]), words(m[2]))
+	}
+	text = strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, text)
+	if most := 200; len(text) > most { // the library quotes what it could not read, which may be the whole file
+		text = strings.ToValidUTF8(text[:most], "") + "..."
 	}
 	return text
 }

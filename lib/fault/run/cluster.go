@@ -34,6 +34,16 @@ type Cluster struct {
 
 // Connect asks every agent how its member is, without taking it over.
 func Connect(ctx context.Context, p *plan.Plan, o Options) (*Cluster, error) {
+	c, err := unasked(p, o)
+	if err != nil {
+		return nil, err
+	}
+	_, err = c.Statuses(ctx)
+	return c, err
+}
+
+// unasked is Connect, but for asking the agents.
+func unasked(p *plan.Plan, o Options) (*Cluster, error) {
 	if o.Step == nil {
 		o.Step = func(string) {}
 	}
@@ -63,8 +73,7 @@ func Connect(ctx context.Context, p *plan.Plan, o Options) (*Cluster, error) {
 		}
 		c.clients[m.Name] = newClient(m, token, secure)
 	}
-	_, err = c.Statuses(ctx)
-	return c, err
+	return c, nil
 }
 
 // now says what is being done, and in which case.

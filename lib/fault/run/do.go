@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"pidbox/lib/fault"
@@ -83,20 +85,19 @@ type Finding struct {
 	Text string `json:"text"`
 }
 
-// Check asks everything that a run would need, once, and changes nothing.
-func Check(ctx context.Context, p *plan.Plan, o Options) ([]Finding, error) {
-	c, err := Connect(ctx, p, o)
+// Check asks everything that a run would need, once, and changes nothing. An error beside findings is that of an agent which
+// has not answered.
+func Check(ctx context.Context, p *plan.Plan, o Options) (all []Finding, unanswered error) {
+	c, err := unasked(p, o)
 	if err != nil {
 		return nil, err
 	}
-	statuses, err := c.Statuses(ctx)
-	if err != nil {
-		return nil, err
+	statuses, silent := c.answers(ctx)
+	if len(silent) == 0 {
+		if err := c.holds(statuses); err != nil {
+			return nil, err
+		}
 	}
-	if err := c.holds(statuses); err != nil {
-		return nil, err
-	}
-	var all []Finding
 	var down []string
 	add := func(what, text string, err error) {
 		if err != nil {
@@ -116,27 +117,32 @@ func Check(ctx context.Context, p *plan.Plan, o Options) ([]Finding, error) {
 			text += ", not in the plan: " + strings.Join(rest, ", ") + " (a cut does not reach these)"
 		}
 		var impaired error
-		if s.State == fault.Paused || len(s.Faults) > 0 {
+		if silent[m.Name] != nil {
+			impaired, unanswered = silent[m.Name], cmp.Or(unanswered, silent[m.Name])
+			if unreached := (*UnreachableError)(nil); errors.As(impaired, &unreached) {
+				impaired = unreached.Err
+			}
+		} else if s.State == fault.Paused || len(s.Faults) > 0 {
 			impaired = errors.New(text)
 			for _, f := range s.Faults {
 				impaired = fmt.Errorf("%w, under the fault %s until %s", impaired, f.Kind, f.Until.Format(time.DateTime))
 			}
 		}
 		add("agent of "+m.Name, text, impaired)
-		if s.State != fault.Running && s.State != fault.Paused {
+		if silent[m.Name] == nil && s.State != fault.Running && s.State != fault.Paused {
 			down = append(down, m.Name)
 			add("health of "+m.Name, "", fmt.Errorf("not asked: the member does not run (fault-tester do start %s starts it)", m.Name))
 			continue
 		}
-		check, err := m.Health.Check()
-		if err == nil {
-			err = ask(ctx, check, time.Duration(p.Defaults.Timeout))
+		check, ill := m.Health.Check()
+		if ill == nil {
+			ill = ask(ctx, check, time.Duration(p.Defaults.Timeout))
 		}
-		add("health of "+m.Name, "healthy", err)
+		add("health of "+m.Name, "healthy", ill)
 	}
 	if len(down) == len(p.Members) {
 		add("cluster", "", errors.New("no member runs (fault-tester do start all starts them)"))
-		return all, nil
+		return all, unanswered
 	}
 	if len(p.Leader) > 0 {
 		m, err := c.Leader(ctx)
@@ -155,7 +161,23 @@ func Check(ctx context.Context, p *plan.Plan, o Options) ([]Finding, error) {
 		}
 		add("check", "fine", err)
 	}
-	return all, nil
+	return all, unanswered
+}
+
+// answers is the status of each member, and the error of each whose agent did not give one.
+func (c *Cluster) answers(ctx context.Context) (statuses map[string]fault.Status, silent map[string]error) {
+	statuses, silent = map[string]fault.Status{}, map[string]error{}
+	var mu sync.Mutex
+	_ = c.each(nil, func(a *client) error {
+		s, err := a.status(ctx)
+		mu.Lock()
+		defer mu.Unlock()
+		if statuses[a.member] = s; err != nil {
+			silent[a.member] = err
+		}
+		return nil
+	})
+	return statuses, silent
 }
 
 func ask(ctx context.Context, check health.Check, limit time.Duration) error {
