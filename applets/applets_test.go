@@ -3,6 +3,8 @@ package applets
 import (
 	"sort"
 	"testing"
+
+	"pidbox/lib/applet"
 )
 
 func TestListIsSortedAndWhole(t *testing.T) {
@@ -17,6 +19,20 @@ func TestListIsSortedAndWhole(t *testing.T) {
 		}
 		if err := a.Check(); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// TestDetails holds that each paragraph is of an option, by its first long name, and that no option has two.
+func TestDetails(t *testing.T) {
+	for _, e := range applet.In(List()) {
+		a := e.New()
+		seen := map[string]bool{}
+		for _, d := range a.Details {
+			if o := applet.Find(a.Options, d.Name); o == nil || seen[d.Name] {
+				t.Errorf("%s: %s is no option, or has two paragraphs", a.Name, d.Name)
+			}
+			seen[d.Name] = true
 		}
 	}
 }

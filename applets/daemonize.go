@@ -47,8 +47,20 @@ func daemonize() *applet.Applet {
 			COMMAND has the groups, HOME, USER, LOGNAME and SHELL of that user.
 			COMMAND is looked for in the caller's PATH; a relative path starts in the caller's directory.
 		`,
-		Operand:   applet.Command,
-		Options:   o.options(),
+		Operand: applet.Command,
+		Options: o.options(),
+		Details: append(append([]applet.Item{cgroupDetail(),
+			{Name: "min-uptime", Text: `
+				Most starts that fail do so at once, by a port that is taken or a file that is not there, and this is long enough to
+				see it.
+				0 is for a COMMAND that exits, or goes to the background, by itself.`},
+			{Name: "ready-url", Text: `
+				For programs that tell nobody when they are ready.
+				An old instance that still answers at URL is not believed, see CAVEATS.`},
+			{Name: "lock-file", Text: `
+				As in daemonize(1): a second daemonize with the same FILE fails with 75, whatever its pidfile is.
+				The pidfile is enough to keep two apart; -l is for scripts that look at the lock.`},
+		}, readyDetails()...), ruleDetails()...),
 		Exclusive: [][]string{{"append", "truncate"}, {"json", "dry-run"}, {"notify-await", "notify-fd", "ready-url"}},
 		Requires: []applet.Need{
 			{Option: "hold-lock", OneOf: []string{"pid-file"}},

@@ -72,8 +72,26 @@ func keepAlive() *applet.Applet {
 			Each event is one line on standard error: started, exited with which status after how long, waiting how long, adopted,
 			gave up.
 		`,
-		Operand:   applet.Command,
-		Options:   o.list(),
+		Operand: applet.Command,
+		Options: o.list(),
+		Details: append(append([]applet.Item{stopCommandDetail(), cgroupDetail(),
+			{Name: "max-restarts", Text: `
+				3/1m gives up at the fourth restart within a minute, and 0 never restarts.
+				What happens then is up to who started keep-alive: it exits with 3, or as COMMAND did.`},
+			{Name: "health", Text: `
+				A process can hang and still be there.
+				A check that fails N times in a row stops COMMAND by --stop-schedule and starts it again; that is a restart like any
+				other, with the same waits.`},
+			{Name: "follow-pid-file", Text: `
+				For programs that cannot stay in the foreground, and for those that replace themselves in an upgrade without a gap.
+				The process is only accepted if it came of COMMAND.`},
+			{Name: "leave-on", Text: `
+				For an upgrade of keep-alive itself: the old one leaves on SIGNAL, the new one with the same --child-pid-file and the
+				same COMMAND adopts the process, and no client notices.`},
+			{Name: "stop-on", Text: `
+				docker stop sends what the image names as STOPSIGNAL, which need not be TERM; a keep-alive that did not know it would
+				be killed after the grace of the container.`},
+		}, readyDetails()...), ruleDetails()[:2]...),
 		Exclusive: [][]string{{"status", "restart", "stop"}, {"detach", "notify"}, {"notify-await", "notify-fd"}, {"follow-pid-file", "watchdog"}},
 		Requires: []applet.Need{
 			{Option: "reopen-on", OneOf: []string{"log"}},

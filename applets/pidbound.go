@@ -42,6 +42,17 @@ func pidBound() *applet.Applet {
 			without pid-bound.
 		`,
 		Operand: applet.Command,
+		Details: []applet.Item{
+			{Name: "owner", Text: `
+				The caller's own life is not watched unless it is named here: "$$" in a script.
+				PID:INODE, as pid-alive --print=id prints it, cannot be another process by now.
+				With - the owner is whoever has the other end of a pipe, a socket or a terminal: a parent in any language that keeps a
+				pipe open, and dies with it.`},
+			{Name: "scope", Text: `
+				cgroup is the strongest and cheapest, and takes a right to make control groups.
+				namespace needs none with user namespaces, but COMMAND sees other PIDs.
+				tree needs nothing, and what both ends of it being killed at once leaves is in CAVEATS.`},
+		},
 		Options: []applet.Option{
 			applet.Parsed(&o.owner, "owner", "PID[:INODE]|FILE|-", "end COMMAND when this process exits, or the one that the pidfile FILE "+
 				"names; with - when standard input is closed at its other end", applet.FileName).As(applet.File),

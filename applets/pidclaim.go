@@ -47,6 +47,17 @@ func pidClaim() *applet.Applet {
 			outcomeOption(&o.json),
 			applet.Switch(&o.dryRun, "dry-run n", "change nothing and lock nothing; print what would be done, and exit with the status it would have"),
 		}, ruleOptions(&o.rules)...),
+		Details: append([]applet.Item{cgroupDetail(),
+			{Name: "hold", Text: `
+				A record counts on the machine and in the PID namespace that made it.
+				Where FILE lies on a file system that several containers or hosts share, the lock keeps the others' claims off as well:
+				they exit with 75.
+				Each process that inherits the descriptor from COMMAND holds the lock, until the last of them has exited.`},
+			{Name: "wait", Text: `
+				For a restart that starts the new process while the old one is still stopping: the claim succeeds the moment the
+				holder has exited.
+				Status 124 if it has not within D.`},
+		}, ruleDetails()...),
 		Exclusive: [][]string{{"pid", "user"}, {"pid", "chdir"}, {"pid", "umask"}, {"pid", "env"}, {"pid", "hold"}, {"pid", "cgroup"}, {"pid", "listen-fds"}, {"json", "dry-run"}},
 		Requires:  []applet.Need{{Option: "json", OneOf: []string{"pid"}}},
 		Statuses: []applet.Item{
@@ -62,6 +73,7 @@ func pidClaim() *applet.Applet {
 			{Name: "127", Text: "COMMAND was not found"},
 			{Name: "128+n", Text: "killed by signal n while waiting"},
 		},
+		Quiet: "do not print the directories that were made, and do not explain an answer of \"no\"; errors are always printed",
 		Examples: []applet.Example{
 			{Text: "Start a server once, from a script:", Lines: []string{
 				`pid-claim --pid "$$" -p /run/web.pid || exit`,

@@ -67,6 +67,14 @@ func pidKill() *applet.Applet {
 			applet.Switch(&o.dryRun, "dry-run n",
 				"send no signal, change and lock nothing; print what would be done, and exit with the status it would have"),
 		}, ruleOptions(&o.rules)...),
+		Details: append([]applet.Item{budgetDetail(), stacksDetail(), stopCommandDetail(), cgroupDetail(),
+			{Name: "require-handler", Text: `
+				A daemon that is asked to reload a moment after its start may not have installed its handler of HUP yet, whose default
+				action ends it.`},
+			{Name: "tree", Text: `
+				The descendants are found by their parents, and whoever was left by its parent by init or a subreaper is none any more;
+				--session finds those that have stayed in it, and --cgroup all.`},
+		}, ruleDetails()...),
 		Exclusive: [][]string{{"group", "session", "tree", "cgroup"}, {"retry", "grace"}, {"retry", "signal"}, {"no-wait", "grace"}, {"no-wait", "retry"}, {"no-wait", "stop-command"}, {"no-wait", "show-stacks"}, {"json", "dry-run"}},
 		Requires:  []applet.Need{{Option: "require-handler", OneOf: []string{"no-wait"}}},
 		Statuses: []applet.Item{

@@ -59,9 +59,23 @@ func waitHealthy() *applet.Applet {
 			At the timeout, the number of attempts and the reason for the last failure are reported.
 			On a terminal, or with --verbose, each attempt is reported.
 		`,
-		Operand:   applet.Command,
-		Operands:  applet.Operands{Amid: true, Until: "exec"},
-		Options:   append(o.options(), ruleOptions(&o.rules)...),
+		Operand:  applet.Command,
+		Operands: applet.Operands{Amid: true, Until: "exec"},
+		Options:  append(o.options(), ruleOptions(&o.rules)...),
+		Details: append([]applet.Item{
+			{Name: "invert", Text: `
+				For the end of a service, or a port that is to become free.
+				Only an answer that says no is enough: where the target could not be asked, the wait goes on.`},
+			{Name: "once", Text: `
+				For health checks of containers and for conditions in scripts.
+				0 is healthy, 1 is not, 4 could not be asked; --timeout and --try-timeout bound it.`},
+			{Name: "pid-file", Text: `
+				A server that dies while it is waited for is noticed at once, with status 3, and not at the timeout; and an older
+				server that still answers at the address is not taken for it.`},
+			{Name: "expect", Text: `
+				For protocols in which the server speaks first, as 220 of SMTP and SSH's version, or answers a line, as PING and PONG
+				of Redis: --send 'PING\r\n' --expect PONG.`},
+		}, ruleDetails()...),
 		Exclusive: [][]string{{"pid-file", "pid"}},
 		Requires: []applet.Need{
 			{Option: "key", OneOf: []string{"cert"}},

@@ -23,6 +23,7 @@ type Applet struct {
 	Operand     Kind       // what the operands are, for completions
 	Operands    Operands   // which option's values they are, where they are no COMMAND
 	Options     []Option   // in the order of the help
+	Details     []Item     // a paragraph of the manual page for an option, by its first long name, where its line does not do
 	Exclusive   [][]string // of the options in each group at most one may be given; by their long names
 	Requires    []Need     // options that mean nothing without another one
 	Statuses    []Item     // Name is the status number or range; ascending

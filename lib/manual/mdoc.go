@@ -5,6 +5,7 @@ package manual
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 
@@ -107,6 +108,12 @@ func (p *page) options(a *applet.Applet) {
 			o.Text += "; may be repeated"
 		}
 		p.text(o.Text)
+		for _, d := range a.Details {
+			if slices.Contains(o.Names, d.Name) {
+				p.line(".Pp")
+				p.text(oneLine(d.Text))
+			}
+		}
 	}
 	p.line(".El")
 	for i, clause := range a.Relations() {

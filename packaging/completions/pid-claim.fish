@@ -18,7 +18,7 @@ complete -c pid-claim -l unrecorded -x -d 'how to treat a process that started a
 complete -c pid-claim -l match-exec -r -F -d 'for a pidfile without a record, require this executable of the process'
 complete -c pid-claim -l match-name -x -d 'for a pidfile without a record, require this name'
 complete -c pid-claim -l match-user -x -a '(__fish_complete_users)' -d 'for a pidfile without a record, require this user'
-complete -c pid-claim -l quiet -s q -d 'do not explain an answer of "no"; errors are always printed'
+complete -c pid-claim -l quiet -s q -d 'do not print the directories that were made, and do not explain an answer of "no"; errors are always printed'
 complete -c pid-claim -l verbose -s v -d 'report each step on standard error'
 complete -c pid-claim -l help -s h -d 'show this help'
 complete -c pid-claim -l version -d 'show the version'

@@ -164,10 +164,11 @@ func stamps(file string, n int) ([]int64, error) {
 type Machine struct {
 	CPU, Kernel, Go, Date, Load string
 	Cores                       int
+	Peers                       []string // packages, with their versions
 }
 
 func (m Machine) String() string {
-	return fmt.Sprintf("%s, %d cores, Linux %s, %s, %s", m.CPU, m.Cores, m.Kernel, m.Go, m.Date)
+	return fmt.Sprintf("%s, %d cores, Linux %s, %s, %s; load before it %s", m.CPU, m.Cores, m.Kernel, m.Go, m.Date, m.Load)
 }
 
 func machine() Machine {
@@ -184,6 +185,11 @@ func machine() Machine {
 	}
 	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
 		m.Load = strings.Join(strings.Fields(string(text))[:3], " ")
+	}
+	for _, name := range strings.Fields("dpkg busybox daemonize daemon runit s6 supervisor util-linux curl wait-for-it") {
+		if version, err := exec.Command("dpkg-query", "-W", "-f", "${Version}", name).Output(); err == nil && len(version) > 0 {
+			m.Peers = append(m.Peers, name+" "+string(version))
+		}
 	}
 	return m
 }

@@ -141,14 +141,17 @@ func print(r Result) {
 // table is the results as the README shows them.
 func table(results Results) []byte {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Medians, and as multiples of pidbox's. %s.\n\n", results.Machine)
-	fmt.Fprintln(&b, "| operation | pidbox | others |\n|---|---|---|")
+	fmt.Fprintf(&b, "Medians of n interleaved runs, in brackets from the 10th to the 90th percentile, and how many times pidbox's. %s. Beside it: %s.\n\n",
+		results.Machine, strings.Join(results.Machine.Peers, ", "))
+	fmt.Fprintln(&b, "| operation | n | pidbox | others |\n|---|---|---|---|")
 	for _, r := range results.Operations {
 		var others []string
 		for _, m := range r.Contenders[1:] {
-			others = append(others, fmt.Sprintf("%s %s (%s×)", m.Name, number(m.Median), ratio(m.Ratio)))
+			others = append(others, fmt.Sprintf("%s %s [%s–%s] %s×", m.Name, number(m.Median), number(m.Low), number(m.P90), ratio(m.Ratio)))
 		}
-		fmt.Fprintf(&b, "| %s | %s %s | %s |\n", r.Name, number(r.Contenders[0].Median), r.Unit, strings.Join(others, ", "))
+		ours := r.Contenders[0]
+		fmt.Fprintf(&b, "| %s | %d | %s %s [%s–%s] | %s |\n", r.Name, r.Rounds, number(ours.Median), r.Unit, number(ours.Low), number(ours.P90),
+			strings.Join(others, ", "))
 	}
 	return []byte(b.String())
 }

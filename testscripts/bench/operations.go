@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"pidbox/lib/applet"
 	"pidbox/testscripts/lab"
 )
 
@@ -184,10 +185,10 @@ func kill(after time.Duration) operation {
 // growthOperations show how the cost grows; pidbox alone.
 func growthOperations() (ops []operation) {
 	for _, n := range []int{1, 10, 100, 1000} {
-		ops = append(ops, operation{fmt.Sprintf("%d concurrent claims of one file", n), "ms", "200 within 2 s", 3, []contender{{"pid-claim", "", func(l *bench) (float64, error) { return claims(l, n) }}}})
+		ops = append(ops, operation{applet.Count(n, "concurrent claim") + " of one file", "ms", "200 within 2 s", 3, []contender{{"pid-claim", "", func(l *bench) (float64, error) { return claims(l, n) }}}})
 	}
 	for _, n := range []int{1, 100, 10000} {
-		ops = append(ops, operation{fmt.Sprintf("pid-alive of %d pidfiles", n), "ms", "linear", 3, []contender{{"pid-alive", "", func(l *bench) (float64, error) { return manyFiles(l, n) }}}})
+		ops = append(ops, operation{"pid-alive of " + applet.Count(n, "pidfile"), "ms", "linear", 3, []contender{{"pid-alive", "", func(l *bench) (float64, error) { return manyFiles(l, n) }}}})
 	}
 	return ops
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"pidbox/lib/applet"
 	"pidbox/testscripts/lab"
 )
 
@@ -85,7 +86,7 @@ func supervisorOperations() []operation {
 	}
 	ops := []operation{after(50 * time.Millisecond), after(1500 * time.Millisecond), memory}
 	for _, n := range []int{1, 10, 200} {
-		ops = append(ops, operation{fmt.Sprintf("start of %d supervisors at once", n), "ms", "200 within 5 s", 3,
+		ops = append(ops, operation{"start of " + applet.Count(n, "supervisor") + " at once", "ms", "200 within 5 s", 3,
 			[]contender{{"keep-alive", "", func(l *bench) (float64, error) { return many(l, n) }}}})
 	}
 	return ops
