@@ -55,7 +55,7 @@ func daemonize() *applet.Applet {
 				see it.
 				0 is for a COMMAND that exits, or goes to the background, by itself.`},
 			{Name: "ready-url", Text: `
-				For programs that tell nobody when they are ready.
+				For programs that do not report when they are ready.
 				An old instance that still answers at URL is not believed, see CAVEATS.`},
 			{Name: "lock-file", Text: `
 				As in daemonize(1): a second daemonize with the same FILE fails with 75, whatever its pidfile is.

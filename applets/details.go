@@ -7,7 +7,7 @@ import "pidbox/lib/applet"
 
 func budgetDetail() applet.Item {
 	return applet.Item{Name: "budget", Text: `
-		A supervisor that runs a stop script kills it at its limit, as Monit does after 30 seconds, and then nobody sees whether
+		A supervisor that runs a stop script kills it at its limit, as Monit does after 30 seconds, and then it is not seen whether
 		the service has stopped.
 		With a D below that limit the waits are shortened in proportion, so that KILL is sent in time and what came of it is
 		still seen; the wait for the pidfile's lock counts as well.`}
@@ -31,8 +31,8 @@ func cgroupDetail() applet.Item {
 	return applet.Item{Name: "cgroup", Text: `
 		A process leaves its process group by setpgid(2), its session by setsid(2) and its parent by a double fork, but never its
 		control group by a fork.
-		That takes version 2 of control groups and the right to make one below the caller's: root has it, and a user to whom
-		it was delegated.`}
+		That takes version 2 of control groups and the right to make one below the caller's: root has it, and a user who
+		got it by delegation.`}
 }
 
 func readyDetails() []applet.Item {
@@ -44,7 +44,7 @@ func readyDetails() []applet.Item {
 		{Name: "notify-fd", Text: `
 			The way of s6 and of programs that have an option for it: COMMAND writes a line to the descriptor when it is ready,
 			and closes it.
-			COMMAND must be told the number, for example by an option of its own.`},
+			COMMAND must know the number, for example by an option of its own.`},
 	}
 }
 
