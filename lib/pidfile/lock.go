@@ -53,7 +53,7 @@ var errTaken = errors.New("taken")
 // for without the other lock; before each try check must agree: a claim that was waited for may keep its file locked for
 // its lifetime.
 func takeLocks(ctx context.Context, h *Holder, file bool, check ...func() error) (l locks, err error) {
-	bounded, cancel := context.WithTimeout(ctx, lockWait)
+	bounded, cancel := limited(ctx, lockWait)
 	defer cancel()
 	defer func() {
 		if err == nil {
@@ -93,7 +93,7 @@ func takeLocks(ctx context.Context, h *Holder, file bool, check ...func() error)
 // Lock takes the lock that a claim of a pidfile at p would take beside it, for a file that is not one: a socket, a record. It
 // ends with ErrBusy as a claim does. Where the caller can make no file, there is nothing to lock either.
 func Lock(ctx context.Context, p *resolve.Place) (unlock func(), err error) {
-	bounded, cancel := context.WithTimeout(ctx, lockWait)
+	bounded, cancel := limited(ctx, lockWait)
 	defer cancel()
 	own, err := lockBeside(bounded, p)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -36,6 +37,7 @@ func TestUseAfterClose(t *testing.T) {
 			"Signal":      func() error { return h.Signal(unix.SIGKILL) },
 			"Resume":      func() error { return h.Resume() },
 			"Wait":        func() error { return h.Wait(context.Background()) },
+			"WaitFor":     func() error { _, err := h.WaitFor(context.Background(), time.Hour); return err },
 			"Identity":    func() error { _, err := h.Identity(); return err },
 			"Info":        func() error { _, err := h.Info(); return err },
 			"State":       func() error { _, err := h.State(); return err },

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -144,6 +145,14 @@ func (p *pidfd) signal(s syscall.Signal) error {
 
 func (p *pidfd) wait(ctx context.Context) error {
 	return p.with(func(fd int) error { return pollUntil(ctx, []int{fd}) })
+}
+
+func (p *pidfd) waitFor(ctx context.Context, d time.Duration) (gone bool, err error) {
+	err = p.with(func(fd int) error {
+		gone, err = pollWithin(ctx, []int{fd}, d)
+		return err
+	})
+	return gone, err
 }
 
 // inode is the process's number in pidfs, 0 where all pidfds share one anonymous inode.

@@ -15,39 +15,48 @@ import (
 // pollUntil blocks in poll(2) until one of the pidfds is ready: one thread, and no ticking. The end of ctx wakes it
 // through an eventfd, which is made only if none is ready yet.
 func pollUntil(ctx context.Context, fds []int) error {
-	if ready, err := poll(fds, -1, 0); err != nil || ready {
-		return err
+	_, err := pollWithin(ctx, fds, forever)
+	return err
+}
+
+// forever is no limit.
+const forever time.Duration = -1
+
+// pollWithin is pollUntil, and false when none was ready within the limit.
+func pollWithin(ctx context.Context, fds []int, limit time.Duration) (bool, error) {
+	if ready, err := poll(fds, -1, 0); err != nil || ready || limit == 0 {
+		return ready, err
 	}
 	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
 	if err != nil {
-		return os.NewSyscallError("eventfd", err)
+		return false, os.NewSyscallError("eventfd", err)
 	}
 	woken := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		unix.Write(wake, []byte{1, 1, 1, 1, 1, 1, 1, 1}) // any number but 0; it cannot fail on a fresh counter
 		close(woken)
 	})
-	ready, err := poll(fds, wake, -1)
+	ready, err := poll(fds, wake, limit)
 	if !stop() {
 		<-woken // before its number is another file's
 	}
 	unix.Close(wake)
-	if err == nil && !ready {
-		return context.Cause(ctx)
+	if err == nil && !ready && ctx.Err() != nil {
+		return false, context.Cause(ctx)
 	}
-	return err
+	return ready, err
 }
 
-// poll reports whether one of fds became ready before wake, which may be -1, or the timeout in milliseconds, -1 for none.
-// That is believed when it stays so: while a thread that is not the first executes a program, it takes the place of the
-// first, which has ended, and Linux 6.18 may show its pidfd as ready for an instant, though the process goes on.
-func poll(fds []int, wake, timeout int) (bool, error) {
+// poll reports whether one of fds became ready before wake, which may be -1, or the limit. That is believed when it stays so:
+// while a thread that is not the first executes a program, it takes the place of the first, which has ended, and Linux 6.18
+// may show its pidfd as ready for an instant, though the process goes on.
+func poll(fds []int, wake int, limit time.Duration) (bool, error) {
 	all := make([]unix.PollFd, 0, len(fds)+1)
 	for _, fd := range append(fds, wake) {
 		all = append(all, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
 	}
-	for {
-		n, err := unix.Poll(all, timeout)
+	for began := time.Now(); ; {
+		_, err := unix.Poll(all, milliseconds(limit, began))
 		switch {
 		case errors.Is(err, unix.EINTR):
 			continue
@@ -62,10 +71,20 @@ func poll(fds []int, wake, timeout int) (bool, error) {
 				return stays, err
 			}
 		}
-		if n == 0 || timeout == 0 || all[len(fds)].Revents != 0 {
+		if all[len(fds)].Revents != 0 || limit != forever && time.Since(began) >= limit {
 			return false, nil
 		}
 	}
+}
+
+// milliseconds is what is left of a limit, rounded up, as poll(2) takes it: -1 for none. A longer one than it takes is waited
+// for in parts.
+func milliseconds(limit time.Duration, began time.Time) int {
+	if limit <= 0 {
+		return int(limit)
+	}
+	left := min(max(0, limit-time.Since(began)), math.MaxInt32*time.Millisecond)
+	return int((left + time.Millisecond - 1) / time.Millisecond)
 }
 
 // stays looks at one that was ready twice more.

@@ -18,6 +18,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 
 	"pidbox/lib/proc/procfs"
 )
@@ -121,6 +122,27 @@ func (h *Handle) Wait(ctx context.Context) error {
 	ctx, stop := until(ctx, h.life)
 	defer stop()
 	return h.wrap(h.link.wait(ctx))
+}
+
+// WaitFor is Wait for d at most: not gone says that the process is alive still. It is for pidfds, errors.ErrUnsupported
+// elsewhere. The kernel keeps the time: the first timer of a Go program costs two descriptors and a thread that watches them.
+func (h *Handle) WaitFor(ctx context.Context, d time.Duration) (gone bool, err error) {
+	if err := h.usable(); err != nil {
+		return false, err
+	}
+	link, is := h.link.(timed)
+	if !is {
+		return false, errors.ErrUnsupported
+	}
+	ctx, stop := until(ctx, h.life)
+	defer stop()
+	gone, err = link.waitFor(ctx, max(0, d))
+	return gone, h.wrap(err)
+}
+
+// timed is a link whose kernel keeps the time of a wait.
+type timed interface {
+	waitFor(context.Context, time.Duration) (gone bool, err error)
 }
 
 // until is ctx, which ends with each of the lives as well, for the same cause.

@@ -3,6 +3,7 @@ package proc
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"runtime"
@@ -94,6 +95,55 @@ func TestWaitSleeps(t *testing.T) {
 		if err := <-waited; err != context.Canceled {
 			t.Error(err)
 		}
+	}
+}
+
+// A wait for a time ends by the process, by the time, by its context or by Close, and each is told from the others.
+func TestWaitFor(t *testing.T) {
+	p := lab.Own(t)
+	h := mustOpen(t, p.PID)
+	if forced != "" {
+		if gone, err := h.WaitFor(context.Background(), 0); gone || !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("%t, %v", gone, err)
+		}
+		return
+	}
+	const short = 20 * time.Millisecond
+	for _, d := range []time.Duration{short, short + time.Microsecond, time.Nanosecond, 0, -1, -time.Hour} {
+		began := time.Now()
+		if gone, err := h.WaitFor(context.Background(), d); gone || err != nil || time.Since(began) < d {
+			t.Errorf("%v: %t, %v after %v", d, gone, err, time.Since(began))
+		}
+	}
+	cause := errors.New("enough")
+	ended, end := context.WithCancelCause(context.Background())
+	waited := make(chan error, 1)
+	go func() { _, err := h.WaitFor(ended, 1<<63-1); waited <- err }()
+	end(cause)
+	if err := <-waited; !errors.Is(err, cause) {
+		t.Error(err)
+	}
+	again := mustOpen(t, p.PID)
+	go func() { _, err := again.WaitFor(context.Background(), time.Hour); waited <- err }()
+	again.Close()
+	if err := <-waited; !errors.Is(err, os.ErrClosed) {
+		t.Error(err)
+	}
+	go func() {
+		gone, err := h.WaitFor(context.Background(), time.Hour)
+		if !gone && err == nil {
+			err = errors.New("not gone")
+		}
+		waited <- err
+	}()
+	if err := h.Signal(unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-waited; err != nil {
+		t.Error(err)
+	}
+	if gone, err := h.WaitFor(ended, 0); !gone || err != nil {
+		t.Errorf("%t, %v", gone, err)
 	}
 }
 

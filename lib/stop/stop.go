@@ -20,7 +20,8 @@ var ErrSurvived = errors.New("it is still alive")
 // where ctx has ended, and the cause of ctx if that ends first.
 //
 // A target may be more than that. One with Resume, which sends CONT to those that are stopped, has that done after each
-// signal, for a stopped process sees none. One with SignalContext has its Signal ended with the run.
+// signal, for a stopped process sees none. One with SignalContext has its Signal ended with the run. One with WaitFor waits
+// for a time without a context that ends then, or says errors.ErrUnsupported.
 type Target interface {
 	Signal(syscall.Signal) error
 	Wait(context.Context) error
@@ -30,6 +31,10 @@ type resumer interface{ Resume() error }
 
 type interruptible interface {
 	SignalContext(context.Context, syscall.Signal) error
+}
+
+type timed interface {
+	WaitFor(context.Context, time.Duration) (gone bool, err error)
 }
 
 // Outcome is how a stop ended.
@@ -100,6 +105,15 @@ func send(ctx context.Context, t Target, s syscall.Signal) error {
 
 // wait reports whether the target is gone within d.
 func wait(ctx context.Context, t Target, d time.Duration) (gone bool, err error) {
+	if w, is := t.(timed); is {
+		gone, err := w.WaitFor(ctx, d)
+		if !gone && ctx.Err() != nil {
+			return false, context.Cause(ctx)
+		}
+		if !errors.Is(err, errors.ErrUnsupported) {
+			return gone, err
+		}
+	}
 	bounded, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	err = t.Wait(bounded)
