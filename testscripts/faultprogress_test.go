@@ -40,7 +40,7 @@ func TestFaultProgress(t *testing.T) {
 	plan := fmt.Sprintf(`members: [{name: m1, agent: "unix:%s/s", health: {exec: "true"}}]
 defaults: {stable: 0s}
 cases:
-- {name: quick, fault: kill, on: m1, hold: 1500ms}
+- {name: quick, fault: kill, on: m1, hold: 10s}
 - {name: long, fault: pause, on: m1, hold: 4m}
 `, dir)
 	if err := os.WriteFile(filepath.Join(dir, "plan.yaml"), []byte(plan), 0o644); err != nil {

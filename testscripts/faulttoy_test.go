@@ -110,6 +110,12 @@ func newToy(t *testing.T, bug string, own bool) *toyWorld {
 	if bug == "forgets" || bug == "rejoins" { // what all have lost is certain to be read only by who writes that key alone
 		keys, least = keys+", -own, -again", "20" // of five clients, each of which begins with a read
 	}
+	switch bug { // however slow it is, there are so many operations that the bug shows
+	case "stale":
+		least = "400"
+	case "early", "corrupt", "double":
+		least = "100"
+	}
 	if own {
 		keys += ", -own"
 		two = "held: \"fault-tester do -c " + w.plan + " --hold 2m pause m2\", until: {exec: [toyload, -dir, \"" + w.dir + "\", -seen, answered], timeout: 1m}, " +

@@ -182,7 +182,7 @@ func TestKilledWhileItFreezes(t *testing.T) {
 					}
 					return left
 				}
-				for end := time.Now().Add(5 * time.Second); len(stopped()) > 0 && time.Now().Before(end); {
+				for end := time.Now().Add(patience); len(stopped()) > 0 && time.Now().Before(end); {
 					time.Sleep(time.Millisecond)
 				}
 				left := stopped()

@@ -40,9 +40,11 @@ func TestProgress(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			file := filepath.Join(dir, "x.pid")
-			if out, err := exec.Command("daemonize", "-q", "-p", file, "stubborn").CombinedOutput(); err != nil {
+			ready := filepath.Join(dir, "ready")
+			if out, err := exec.Command("daemonize", "-q", "-p", file, "stubborn", ready).CombinedOutput(); err != nil {
 				t.Fatalf("%v: %s", err, out)
 			}
+			eventually(t, "the process is deaf", func() bool { _, err := os.Stat(ready); return err == nil })
 			text, _ := os.ReadFile(file)
 			pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
 			defer syscall.Kill(pid, syscall.SIGKILL)

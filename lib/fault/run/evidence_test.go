@@ -55,6 +55,7 @@ func TestNotHealed(t *testing.T) {
 
 // A member that is healthy by turns has not recovered.
 func TestFlapping(t *testing.T) {
+	t.Parallel()
 	w, count := newCluster(t), filepath.Join(t.TempDir(), "n")
 	w.head = strings.Replace(w.head, "[192.0.2.3], health: {exec: 'true'}",
 		`[192.0.2.3], health: {exec: 'if [ ! -e `+count+`.ill ]; then exit 0; fi; echo >>`+count+`; [ $(($(wc -l <`+count+`) % 2)) != 0 ]'}`, 1)
@@ -67,7 +68,7 @@ func TestFlapping(t *testing.T) {
 		}
 		return 0, nil
 	}
-	got := w.one("on_failure: {archive: true}\ncases: [{fault: kill, on: m2, stable: 3s, recover: 4s}]")
+	got := w.one("on_failure: {archive: true}\ncases: [{fault: kill, on: m2, stable: 3s, recover: 30s}]")
 	if got.Outcome != report.Fail || !strings.Contains(got.Reason, "after the fault: not healthy ") {
 		t.Errorf("got %s %q", got.Outcome, got.Reason)
 	}
