@@ -279,8 +279,7 @@ func ask(limit time.Duration, socket, path string) (string, error) {
 }
 
 // toyload -of 3 -dir D [-clients N] [-keys N] [-own]: reads and writes, and prints the history. Keys begin with $FAULT_RUN,
-// $FAULT_CASE and $FAULT_ROUND. With -own each client has a key of its own, and reads what it has written before it writes again;
-// with -again also what it may have written.
+// $FAULT_CASE and $FAULT_ROUND. With -own each client has keys of its own, and does not write one again that it has not read since.
 //
 // With -seen answered or read it says whether a write that met a member alone was answered, and whether its key was read after
 // that, by the history in $FAULT_DIR.
@@ -290,7 +289,6 @@ func toyload() {
 	clients := flag.Int("clients", 5, "")
 	keys := flag.Int("keys", 5, "")
 	own := flag.Bool("own", false, "")
-	again := flag.Bool("again", false, "")
 	seen := flag.String("seen", "", "")
 	flag.Parse()
 	time.AfterFunc(lifetime, func() { os.Exit(0) })
@@ -304,44 +302,76 @@ func toyload() {
 	}
 	log := history.NewLog(os.Stdout, *clients)
 	for mine := range *clients {
-		p := int64(mine)
+		c := &toyClient{toy: s, log: log, limit: limit, process: int64(mine)}
+		space := fmt.Sprintf("%s-%s-%s-", os.Getenv("FAULT_RUN"), os.Getenv("FAULT_CASE"), os.Getenv("FAULT_ROUND"))
 		go func() {
-			read := false // what was written
-			for ; ; time.Sleep(time.Duration(rand.IntN(100)) * time.Millisecond) {
-				key := fmt.Sprintf("%s-%s-%s-%d", os.Getenv("FAULT_RUN"), os.Getenv("FAULT_CASE"), os.Getenv("FAULT_ROUND"), rand.IntN(*keys))
-				reads := rand.IntN(2) == 0
-				if *own {
-					key, reads = fmt.Sprintf("%s-%s-%s-%d", os.Getenv("FAULT_RUN"), os.Getenv("FAULT_CASE"), os.Getenv("FAULT_ROUND"), mine), !read
+			for n := 0; ; time.Sleep(time.Duration(rand.IntN(100)) * time.Millisecond) {
+				key, reads := fmt.Sprint(space, rand.IntN(*keys)), rand.IntN(2) == 0
+				switch {
+				case !*own:
+				case reads && len(c.unread) > 0:
+					key = c.unread[rand.IntN(len(c.unread))]
+				case len(c.written) > 0 && rand.IntN(4) == 0:
+					key, reads = c.written[rand.IntN(len(c.written))], true
+				default:
+					if key, reads = fmt.Sprint(space, mine), false; slices.Contains(c.unread, key) {
+						n++ // what cannot be read now must not keep it from writing
+						key = fmt.Sprint(key, "-", n)
+					}
 				}
 				socket := s.socket(1 + rand.IntN(*of))
 				if reads {
-					log.Print(history.Invoke, p, "read", key, nil)
-					switch got, err := ask(limit, socket, "/get?key="+key); {
-					case err != nil:
-						log.Print(history.Fail, p, "read", key, nil)
-					case got == "":
-						log.Print(history.OK, p, "read", key, nil)
-						read = true
-					default:
-						log.Print(history.OK, p, "read", key, got)
-						read = true
-					}
-					continue
+					c.read(socket, key)
+				} else {
+					c.write(socket, key)
 				}
-				v := log.Value()
-				log.Print(history.Invoke, p, "write", key, v)
-				if _, err := ask(limit, socket, "/put?key="+key+"&value="+v); err == nil {
-					log.Print(history.OK, p, "write", key, v)
-					read = false
-					continue
-				}
-				log.Print(history.Info, p, "write", key, v)
-				read = !*again
-				p = log.Process()
 			}
 		}()
 	}
 	select {}
+}
+
+// toyClient does one operation after the other, and knows which keys it has written and not read since.
+type toyClient struct {
+	*toy
+	log     *history.Log
+	limit   time.Duration
+	process int64
+	unread  []string
+	written []string
+}
+
+func (c *toyClient) read(socket, key string) {
+	c.log.Print(history.Invoke, c.process, "read", key, nil)
+	got, err := ask(c.limit, socket, "/get?key="+key)
+	if err != nil {
+		c.log.Print(history.Fail, c.process, "read", key, nil)
+		return
+	}
+	var value any
+	if got != "" {
+		value = got
+	}
+	c.log.Print(history.OK, c.process, "read", key, value)
+	c.unread = slices.DeleteFunc(c.unread, func(k string) bool { return k == key })
+}
+
+func (c *toyClient) write(socket, key string) {
+	v := c.log.Value()
+	c.log.Print(history.Invoke, c.process, "write", key, v)
+	_, err := ask(c.limit, socket, "/put?key="+key+"&value="+v)
+	if err != nil {
+		c.log.Print(history.Info, c.process, "write", key, v)
+		c.process = c.log.Process()
+	} else {
+		c.log.Print(history.OK, c.process, "write", key, v)
+		if !slices.Contains(c.written, key) {
+			c.written = append(c.written, key)
+		}
+	}
+	if !slices.Contains(c.unread, key) { // it may have been written
+		c.unread = append(c.unread, key)
+	}
 }
 
 func toySeen(dir string, read bool) (status int) {

@@ -113,7 +113,8 @@ type Status struct {
 	Reach       string          `json:"reach,omitempty"`     // cgroup or tree: by what they are found
 	Since       time.Time       `json:"since"`
 	Exit        *Exit           `json:"exit,omitempty"` // of the last process that ended
-	Unexpected  int             `json:"unexpected"`     // exits that nobody asked for
+	Unexpected  int             `json:"unexpected"`     // exits that nobody asked for, since Began
+	Began       time.Time       `json:"began,omitzero"` // when this agent was started
 	Faults      []Active        `json:"faults"`
 	Unsupported map[Kind]string `json:"unsupported"` // faults that cannot be had here, and why
 	Dir         bool            `json:"dir"`         // there is a directory to wipe, archive and fill

@@ -55,6 +55,7 @@ type Agent struct {
 	unsupported map[fault.Kind]string
 	group       *group         // for members that are started here; nil: their tree is followed
 	orphans     *child.Orphans // of that tree
+	began       time.Time
 
 	order  sync.Mutex // held by whoever changes the member or its faults
 	closed bool       // guarded by order: nothing is started any more
@@ -86,7 +87,7 @@ func refuse(status int, format string, args ...any) error {
 // New makes the agent, removes what a killed one has left, and takes over the member if its pidfile names a live
 // process, which it resumes.
 func New(c Config) (_ *Agent, err error) {
-	a := &Agent{Config: c, state: fault.New, since: time.Now(), faults: map[string]*active{}, helpers: map[int]bool{}}
+	a := &Agent{Config: c, state: fault.New, began: time.Now(), since: time.Now(), faults: map[string]*active{}, helpers: map[int]bool{}}
 	if a.Attach == nil {
 		if err := a.prepare(); err != nil {
 			return nil, err
@@ -160,7 +161,7 @@ func (a *Agent) Status() fault.Status {
 func (a *Agent) noted() (fault.Status, *member) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	s := fault.Status{State: a.state, Since: a.since, Exit: a.exit, Unexpected: a.unexpected, Faults: []fault.Active{},
+	s := fault.Status{State: a.state, Since: a.since, Exit: a.exit, Unexpected: a.unexpected, Began: a.began, Faults: []fault.Active{},
 		Unsupported: a.unsupported, Dir: a.root != nil, MaxHold: fault.Duration(a.MaxHold), Lease: a.lease.owner(), Archive: a.archive, Lost: a.lost}
 	m := a.member
 	if m != nil && m.guard != nil {

@@ -47,7 +47,8 @@ type Op struct {
 	F            string
 	Key          string
 	In           []string // what it was given, as JSON: one value, or those of a list
-	Out          []string // what an OK answered
+	Out          []string // what an OK answered: one value, or those of a list
+	List         bool     // it was a list
 	Call, Return int64    // Return is never for Info
 	Line         int      // of the invoke
 	Last         int      // of its end; 0: none
@@ -187,11 +188,20 @@ func pair(events []Event) ([]Op, error) {
 			continue
 		}
 		o.Return = at
-		if e.Type == OK {
-			o.Out = answered(o.F, e.Value)
+		if e.Type != OK {
+			continue
+		}
+		o.Out, o.List = answered(o.F, e.Value)
+		if what, err := given(e); echoes(o.F) && e.Value != nil && (err != nil || !slices.Equal(what, o.In)) {
+			return nil, &FormatError{e.Line, fmt.Sprintf("process %d ends %s %s, but invoked it with %s in line %d", e.Process, o.F, Text(e.Value), list(o.In), o.Line)}
 		}
 	}
 	return ops, nil
+}
+
+// echoes says whether the end of an operation has the value that it was invoked with, or none.
+func echoes(f string) bool {
+	return slices.Contains([]string{"write", "put", "cas", "enqueue", "append"}, f)
 }
 
 func rank(t Type) int64 {

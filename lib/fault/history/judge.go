@@ -127,7 +127,21 @@ func Judge(h *History, model string, limits Limits) Verdict {
 			return v
 		}
 	}
+	if n := h.instant(); n*10 > len(h.Ops) {
+		return v.unsure("%d of %d operations took no time: the clock of the history is too coarse to put them into order", n, len(h.Ops))
+	}
 	return v
+}
+
+// instant is how many operations began and ended at one time, by the history's own clock. What does so overlaps all else of that
+// time, and explains more than it should.
+func (h *History) instant() (n int) {
+	for i := range h.Ops {
+		if h.Timed && h.Ops[i].Call == h.Ops[i].Return {
+			n++
+		}
+	}
+	return n
 }
 
 func (v Verdict) unsure(format string, args ...any) Verdict {

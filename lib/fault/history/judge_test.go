@@ -55,6 +55,11 @@ func TestModels(t *testing.T) {
 		{"a failed write is read", Register, []string{"0 invoke write a 1", "0 fail write a 1", "1 invoke read a", "1 ok read a 1"}, Violated, "never written"},
 		{"an unknown write comes late", Register, []string{"0 invoke write a 1", "0 info write a 1", "1 invoke read a", "1 ok read a", "1 invoke read a", "1 ok read a 1"}, Holds, ""},
 		{"an unknown write comes and goes", Register, []string{"0 invoke write a 1", "1 invoke read a", "1 ok read a 1", "1 invoke read a", "1 ok read a"}, Violated, "line 5"},
+		{"a list is a value", Register, []string{"0 invoke write a [1,2]", "0 ok write a [1,2]", "0 invoke read a", "0 ok read a [1,2]"}, Holds, ""},
+		{"a list of one is not the one", Register, []string{"0 invoke write a 5", "0 ok write a 5", "0 invoke read a", "0 ok read a [5]"}, Violated, "[5] was never written"},
+		{"an empty list is not nothing", Register, []string{"0 invoke read a", "0 ok read a []"}, Violated, "[] was never written"},
+		{"put and get", Register, []string{"0 invoke put a 5", "0 ok put a 5", "0 invoke get a", "0 ok get a 5"}, Holds, ""},
+		{"get shows what was lost", Register, []string{"0 invoke put a 5", "0 ok put a 5", "0 invoke get a", "0 ok get a"}, Violated, "line 4"},
 		{"keys are apart", Register, []string{"0 invoke write a 1", "0 ok write a 1", "0 invoke read b", "0 ok read b"}, Holds, ""},
 		{"cas", CAS, []string{"0 invoke write a 1", "0 ok write a 1", "0 invoke cas a [1,2]", "1 invoke cas a [1,3]", "0 ok cas a", "1 ok cas a"}, Violated, "key a: line 6"},
 		{"set", Set, []string{"0 invoke add s 1", "0 ok add s 1", "1 invoke add s 2", "1 info add s 2", "0 invoke read s", "0 ok read s [1,2]"}, Holds, ""},
@@ -93,30 +98,60 @@ func TestModels(t *testing.T) {
 	}
 }
 
+// A clock that does not move, or only now and then, puts nothing into order: what it hides is not called fine. What is wrong by
+// it for all that is wrong.
+func TestCoarseClock(t *testing.T) {
+	lost := []string{"0 invoke write a 1", "0 ok write a 1", "0 invoke write a 2", "0 ok write a 2", "1 invoke read a", "1 ok read a 1"}
+	for name, c := range map[string]struct {
+		times  []int
+		answer Answer
+	}{
+		"none":   {nil, Violated},
+		"fine":   {[]int{1, 2, 3, 4, 5, 6}, Violated},
+		"stands": {[]int{7, 7, 7, 7, 7, 7}, CannotTell},
+		"coarse": {[]int{1, 1, 1, 2, 2, 2}, CannotTell},
+		"steps":  {[]int{1, 1, 2, 2, 3, 3}, Violated},
+	} {
+		lines := strings.SplitAfter(text(lost...), "\n")
+		for i, at := range c.times {
+			lines[i] = strings.Replace(lines[i], "{", fmt.Sprintf(`{"time":%d,`, at), 1)
+		}
+		h, err := Read(strings.NewReader(strings.Join(lines, "")), 0)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if v := Judge(h, Register, Limits{Time: time.Minute}); v.Answer != c.answer {
+			t.Errorf("%s: %v %s", name, v.Answer, v.Reason)
+		}
+	}
+}
+
 // What is no history is refused with its line; what its writer could not finish is left out.
 func TestBadHistories(t *testing.T) {
 	ok := text("0 invoke write a 1", "0 ok write a 1")
 	for name, c := range map[string]struct{ in, want string }{
-		"empty":        {"", ""},
-		"cut":          {ok + `{"type":"inv`, ""},
-		"blank lines":  {"\n\n" + ok + "\r\n", ""},
-		"interleaved":  {`{"type":"inv{"type":"ok"}` + "\n" + ok, "line 1: it is not a JSON object"},
-		"two in one":   {strings.ReplaceAll(ok, "\n", " ") + "\n", "line 1: there is more than one"},
-		"binary":       {"\x7fELF\x00\x01\n" + ok, "line 1: it is not a JSON object"},
-		"text":         {"hello\n", "line 1: it is not a JSON object"},
-		"an array":     {"[1]\n", "line 1: it is not an EDN map"},
-		"order":        {text("0 ok write a 1", "0 invoke write a 1"), "line 1: process 0 ends write, but has not invoked it"},
-		"twice":        {text("0 invoke write a 1", "0 invoke write a 2"), "line 2: process 0 invokes write, but its operation of line 1 has not ended"},
-		"type":         {`{"type":"done","process":0,"f":"write"}` + "\n", `line 1: type "done" is not`},
-		"no f":         {`{"type":"invoke","process":0}` + "\n", "line 1: f, the operation, is missing"},
-		"process":      {`{"type":"invoke","process":"x","f":"read"}` + "\n", `line 1: process "x" is not a whole number`},
-		"another f":    {text("0 invoke write a 1", "0 ok read a 1"), "line 2: process 0 ends read a, but invoked write a in line 1"},
-		"half timed":   {`{"type":"invoke","process":0,"f":"read","time":1}` + "\n" + `{"type":"ok","process":0,"f":"read"}` + "\n", "line 2: some lines have a time"},
-		"bad time":     {`{"type":"invoke","process":0,"f":"read","time":1.5}` + "\n", "line 1: time 1.5 is not a whole number"},
-		"cas":          {text("0 invoke cas a 1"), "line 1: the value of cas must be [old, new]"},
-		"edn":          {"{:type :invoke :process 0 :f }", "a key of a map has no value"},
-		"edn brackets": {"{:type :invoke :value [1}", "is wanted"},
-		"edn depth":    {"{:type " + strings.Repeat("[", 1000), "nested too deeply"},
+		"empty":         {"", ""},
+		"cut":           {ok + `{"type":"inv`, ""},
+		"blank lines":   {"\n\n" + ok + "\r\n", ""},
+		"interleaved":   {`{"type":"inv{"type":"ok"}` + "\n" + ok, "line 1: it is not a JSON object"},
+		"two in one":    {strings.ReplaceAll(ok, "\n", " ") + "\n", "line 1: there is more than one"},
+		"binary":        {"\x7fELF\x00\x01\n" + ok, "line 1: it is not a JSON object"},
+		"text":          {"hello\n", "line 1: it is not a JSON object"},
+		"an array":      {"[1]\n", "line 1: it is not an EDN map"},
+		"order":         {text("0 ok write a 1", "0 invoke write a 1"), "line 1: process 0 ends write, but has not invoked it"},
+		"twice":         {text("0 invoke write a 1", "0 invoke write a 2"), "line 2: process 0 invokes write, but its operation of line 1 has not ended"},
+		"type":          {`{"type":"done","process":0,"f":"write"}` + "\n", `line 1: type "done" is not`},
+		"no f":          {`{"type":"invoke","process":0}` + "\n", "line 1: f, the operation, is missing"},
+		"process":       {`{"type":"invoke","process":"x","f":"read"}` + "\n", `line 1: process "x" is not a whole number`},
+		"another f":     {text("0 invoke write a 1", "0 ok read a 1"), "line 2: process 0 ends read a, but invoked write a in line 1"},
+		"another value": {text("0 invoke write a 1", "0 ok write a 2"), "line 2: process 0 ends write 2, but invoked it with 1 in line 1"},
+		"another cas":   {text("0 invoke cas a [1,2]", "0 ok cas a [1,3]"), "line 2: process 0 ends cas [1,3], but invoked it with [1 2] in line 1"},
+		"half timed":    {`{"type":"invoke","process":0,"f":"read","time":1}` + "\n" + `{"type":"ok","process":0,"f":"read"}` + "\n", "line 2: some lines have a time"},
+		"bad time":      {`{"type":"invoke","process":0,"f":"read","time":1.5}` + "\n", "line 1: time 1.5 is not a whole number"},
+		"cas":           {text("0 invoke cas a 1"), "line 1: the value of cas must be [old, new]"},
+		"edn":           {"{:type :invoke :process 0 :f }", "a key of a map has no value"},
+		"edn brackets":  {"{:type :invoke :value [1}", "is wanted"},
+		"edn depth":     {"{:type " + strings.Repeat("[", 1000), "nested too deeply"},
 	} {
 		_, err := Read(strings.NewReader(c.in), 0)
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {

@@ -207,7 +207,7 @@ func Text(v any) string {
 // given is what an operation was given.
 func given(e *Event) ([]string, error) {
 	if e.F != "cas" {
-		if e.F == "read" || e.F == "dequeue" || e.Value == nil {
+		if e.F == "read" || e.F == "get" || e.F == "dequeue" || e.Value == nil {
 			return nil, nil
 		}
 		return []string{Text(e.Value)}, nil
@@ -219,17 +219,18 @@ func given(e *Event) ([]string, error) {
 	return []string{Text(both[0]), Text(both[1])}, nil
 }
 
-func answered(f string, v any) []string {
-	if f != "read" && f != "dequeue" {
-		return nil
+// answered is what an operation has read: a value, or those of a list.
+func answered(f string, v any) (out []string, isList bool) {
+	if f != "read" && f != "get" && f != "dequeue" {
+		return nil, false
 	}
 	all, isList := v.([]any)
 	if !isList {
-		return []string{Text(v)}
+		return []string{Text(v)}, false
 	}
-	out := make([]string, len(all))
+	out = make([]string, len(all))
 	for i, one := range all {
 		out[i] = Text(one)
 	}
-	return out
+	return out, true
 }

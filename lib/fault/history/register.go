@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"sort"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -53,6 +54,8 @@ func (w *work) register(ops []Op) Verdict {
 // read is what an operation has seen.
 func read(o *Op) string {
 	switch {
+	case o.F == "read" && o.List: // a register may hold one
+		return "[" + strings.Join(o.Out, ",") + "]"
 	case o.F == "read" && len(o.Out) == 1:
 		return o.Out[0]
 	case o.F == "cas":

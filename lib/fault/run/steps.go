@@ -271,7 +271,9 @@ func (t *trial) strangers(ctx context.Context) error {
 		if t.MayExit != "" && slices.Contains(t.result.Targets, n) {
 			continue
 		}
-		if s := after[n]; s.Unexpected > t.before[n].Unexpected {
+		if s := after[n]; !s.Began.Equal(t.before[n].Began) {
+			return unsure{fmt.Sprintf("the agent of %s was started again during the case: whether the member exited by itself is not known", n)}
+		} else if s.Unexpected > t.before[n].Unexpected {
 			how := ""
 			if s.Exit != nil {
 				how = ": " + s.Exit.String()
