@@ -146,15 +146,7 @@ func pair(events []Event) ([]Op, error) {
 		}
 	}
 	if timed > 0 {
-		slices.SortStableFunc(events, func(a, b Event) int {
-			switch {
-			case a.Time != b.Time:
-				return compare(a.Time, b.Time)
-			case a.Type != b.Type && a.Process != b.Process: // what meets at one moment overlaps
-				return compare(rank(a.Type), rank(b.Type))
-			}
-			return 0
-		})
+		slices.SortStableFunc(events, func(a, b Event) int { return compare(a.Time, b.Time) })
 	}
 	var ops []Op
 	open := map[int64]int{}
@@ -202,11 +194,4 @@ func pair(events []Event) ([]Op, error) {
 // echoes says whether the end of an operation has the value that it was invoked with, or none.
 func echoes(f string) bool {
 	return slices.Contains([]string{"write", "put", "cas", "enqueue", "append"}, f)
-}
-
-func rank(t Type) int64 {
-	if t == Invoke {
-		return 0
-	}
-	return 1
 }

@@ -128,7 +128,7 @@ func Judge(h *History, model string, limits Limits) Verdict {
 		}
 	}
 	if n := h.instant(); n*10 > len(h.Ops) {
-		return v.unsure("%d of %d operations took no time: the clock of the history is too coarse to put them into order", n, len(h.Ops))
+		return v.unsure("%d of %d operations began and ended at one moment: the clock of the history is too coarse to put them into order", n, len(h.Ops))
 	}
 	return v
 }

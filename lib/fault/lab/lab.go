@@ -181,9 +181,24 @@ func (l *Lab) await(ctx context.Context) error {
 			case <-l.agents[i].Done():
 				return fmt.Errorf("the agent of %s has exited", m.Name)
 			case <-ctx.Done():
+				if err := l.exited(); err != nil { // says more
+					return err
+				}
 				return fmt.Errorf("the agent of %s: %w", m.Name, context.Cause(ctx))
 			case <-time.After(20 * time.Millisecond):
 			}
+		}
+	}
+	return nil
+}
+
+// exited names an agent that has, of those that were started; nil for none.
+func (l *Lab) exited() error {
+	for i, a := range l.agents {
+		select {
+		case <-a.Done():
+			return fmt.Errorf("the agent of %s has exited", l.plan.Members[i].Name)
+		default:
 		}
 	}
 	return nil

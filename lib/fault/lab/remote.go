@@ -53,6 +53,9 @@ func Remote(ctx context.Context, p *plan.Plan, binary string, out *os.File) (_ *
 		if err := l.connect(p.Members[i], binary, out); err != nil {
 			return nil, fmt.Errorf("agent of %s: %w", p.Members[i].Name, err)
 		}
+		if err := l.exited(); err != nil { // no copy goes to the others
+			return nil, err
+		}
 	}
 	return l, l.await(ctx)
 }

@@ -79,6 +79,14 @@ cases:
 	}
 }
 
+// What a case does not say about its availability is half of its hold.
+func TestLimit(t *testing.T) {
+	p := parse(t, members+"load: echo ok\ncases: [{fault: kill, on: one, during: available, hold: 4s}, {fault: kill, on: m2, during: available, hold: 4s, limit: 1s}]\n")
+	if a, b := p.LimitOf(p.Cases[0]), p.LimitOf(p.Cases[1]); a != 2*time.Second || b != time.Second {
+		t.Errorf("%v, %v", a, b)
+	}
+}
+
 func TestFlaws(t *testing.T) {
 	one := "cases:\n- {name: a, fault: kill, on: one}\n"
 	for _, c := range []struct{ text, want string }{

@@ -172,6 +172,7 @@ func TestVerdicts(t *testing.T) {
 		"check":     {"check: {exec: 'echo bad >&2; exit 4', tries: 2, pause: 1ms}\ncases: [{fault: none}]", nil, report.Fail, "check: exit status 4: bad"},
 		"load": {"load: ['echo $$ >$FAULT_DIR/pid; exit 5']\ncases: [{fault: none, effect: 'until [ -s $FAULT_DIR/pid ] && ! kill -0 $(cat $FAULT_DIR/pid) 2>/dev/null; do sleep 0.01; done'}]",
 			nil, report.Fail, "load 1 failed: exit status 5"},
+		"load that fails at once": {"load: ['echo bad >&2; exit 5']\ncases: [{fault: none, warmup: 10ms}]", nil, report.Fail, "load 1 failed: exit status 5: bad"},
 		"stubborn load": {"load: ['trap \"\" TERM; touch $FAULT_DIR/ready; while :; do sleep 1; done']\ncases: [{fault: none, effect: 'until [ -e $FAULT_DIR/ready ]; do sleep 0.01; done'}]",
 			nil, report.Pass, ""},
 		"on_failure": {"check: {exec: 'false'}\non_failure: {archive: true, exec: 'exit 6'}\ncases: [{fault: none}]", nil, report.Fail, "; on_failure: exit status 6"},
