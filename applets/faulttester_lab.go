@@ -4,7 +4,9 @@ package applets
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"pidbox/lib/applet"
@@ -19,13 +21,9 @@ import (
 func (o *faultTesterOptions) lab(c *applet.Call, p *plan.Plan) (err error) {
 	ctx, stop := signals.Until(context.Background())
 	defer stop()
-	agent := []string{"fault-agent"}
-	if _, err := spawn.LookPath(agent[0], os.Getenv("PATH"), ""); err != nil { // there is no link to it
-		self, err := os.Executable()
-		if err != nil {
-			return err
-		}
-		agent = []string{self, agent[0]}
+	agent, err := agentCommand()
+	if err != nil {
+		return err
 	}
 	said, _ := c.Stderr.(*os.File)
 	l, err := lab.Up(ctx, o.file, p, agent, said)
@@ -36,6 +34,26 @@ func (o *faultTesterOptions) lab(c *applet.Call, p *plan.Plan) (err error) {
 		return err
 	}
 	return o.within(ctx, c, l, "the lab is up; enter it with "+strings.Join(l.Within([]string{"sh"}), " "))
+}
+
+// agentCommand is fault-agent, or what is it by another name: a link to it may be missing, or not in PATH.
+func agentCommand() ([]string, error) {
+	const name = "fault-agent"
+	if _, err := spawn.LookPath(name, os.Getenv("PATH"), ""); err == nil {
+		return []string{name}, nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	beside := filepath.Join(filepath.Dir(self), name)
+	if _, err := os.Stat(beside); err == nil {
+		return []string{beside}, nil
+	}
+	if filepath.Base(self) == "fault-tester" { // a copy, which is that whatever follows
+		return nil, fmt.Errorf("there is no %s in PATH, nor beside %s", name, self)
+	}
+	return []string{self, name}, nil
 }
 
 // up starts the agents of the plan on the machines of their members, and ends them when the command has, or on a signal.

@@ -77,7 +77,7 @@ func (a *Agent) Server(token string) *http.Server {
 	return &http.Server{
 		Handler:           a.guarding(token, mux),
 		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return meet(ctx, c, token != "" || a.Certified) },
-		ReadHeaderTimeout: 10 * time.Second,
+		ReadHeaderTimeout: 20 * time.Second, // for longer than a tester keeps a connection in reserve
 		ReadTimeout:       30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,

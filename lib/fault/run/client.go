@@ -69,7 +69,7 @@ const (
 var ErrHung = errors.New("no answer")
 
 func newClient(m plan.Member, token string, secure *tls.Config) *client {
-	transport := &http.Transport{TLSClientConfig: secure, DisableCompression: true, MaxIdleConns: 4, IdleConnTimeout: 30 * time.Second}
+	transport := &http.Transport{TLSClientConfig: secure, DisableCompression: true, MaxIdleConns: 4, IdleConnTimeout: 5 * time.Second}
 	c := &client{member: m.Name, base: m.Agent, token: token, http: &http.Client{Transport: transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	if path, ok := strings.CutPrefix(m.Agent, "unix:"); ok {
@@ -165,13 +165,14 @@ func (c *client) do(ctx context.Context, method, path string, body any) (fault.S
 	return s, nil
 }
 
-// status asks how the member is: twice, if need be, since on a busy machine one answer may be late.
+// status asks how the member is: twice, if need be, since on a busy machine one answer may be late, or the agent gives a
+// connection up that was made in reserve and not used.
 func (c *client) status(ctx context.Context) (s fault.Status, err error) {
 	for range 2 {
 		limited, cancel := context.WithTimeout(ctx, askTimeout)
 		s, err = c.do(limited, "GET", "status", nil)
 		cancel()
-		if !errors.Is(err, ErrHung) || ctx.Err() != nil {
+		if !errors.Is(err, ErrHung) && !errors.Is(err, io.EOF) || ctx.Err() != nil {
 			break
 		}
 	}

@@ -76,3 +76,21 @@ func TestLeaveAfterRenewal(t *testing.T) {
 		t.Error("the lease was given back while it was being renewed")
 	}
 }
+
+// An agent that closes a connection without an answer is asked again, once.
+func TestClosedConnection(t *testing.T) {
+	for closed, well := range map[int]bool{0: true, 1: true, 2: false} {
+		asked := 0
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if asked++; asked <= closed {
+				panic(http.ErrAbortHandler)
+			}
+			io.WriteString(w, `{"state":"running"}`)
+		}))
+		_, err := newClient(plan.Member{Name: "m1", Agent: server.URL}, "", nil).status(context.Background())
+		server.Close()
+		if (err == nil) != well {
+			t.Errorf("closed %d times: %v", closed, err)
+		}
+	}
+}
