@@ -8,7 +8,10 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
+
+	"golang.org/x/net/dns/dnsmessage"
 )
 
 // remote asks the name servers. That a name does not exist, or has no address, is an answer only if nothing failed on
@@ -37,20 +40,20 @@ func (r resolver) remote(ctx context.Context, host string) ([]netip.Addr, error)
 // both asks for the addresses of both families at once, and waits a moment for the second answer if the first has some.
 func (r resolver) both(ctx context.Context, s *servers, name string) ([]netip.Addr, error) {
 	type answer struct {
-		kind record
+		kind dnsmessage.Type
 		all  []netip.Addr
 		err  error
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	answers := make(chan answer, 2)
-	for _, kind := range []record{recordAAAA, recordA} {
+	for _, kind := range []dnsmessage.Type{dnsmessage.TypeAAAA, dnsmessage.TypeA} {
 		go func() {
 			all, err := r.one(ctx, s, name, kind)
 			answers <- answer{kind, all, err}
 		}()
 	}
-	found := map[record][]netip.Addr{}
+	found := map[dnsmessage.Type][]netip.Addr{}
 	var failed error
 	var late <-chan time.Time
 	for range 2 {
@@ -66,7 +69,7 @@ func (r resolver) both(ctx context.Context, s *servers, name string) ([]netip.Ad
 		case <-late:
 		}
 	}
-	six, four := found[recordAAAA], found[recordA]
+	six, four := found[dnsmessage.TypeAAAA], found[dnsmessage.TypeA]
 	var all []netip.Addr
 	for i := range max(len(six), len(four)) {
 		if i < len(six) {
@@ -80,9 +83,9 @@ func (r resolver) both(ctx context.Context, s *servers, name string) ([]netip.Ad
 }
 
 // one asks for the addresses of one family, of the next server when one has failed or has been silent for a while.
-func (r resolver) one(ctx context.Context, s *servers, name string, kind record) ([]netip.Addr, error) {
-	query, is := question(uint16(rand.Uint32()), name, kind)
-	if !is {
+func (r resolver) one(ctx context.Context, s *servers, name string, kind dnsmessage.Type) ([]netip.Addr, error) {
+	query, err := question(name, kind)
+	if err != nil {
 		return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
 	}
 	const patience = time.Second
@@ -106,6 +109,24 @@ func (r resolver) one(ctx context.Context, s *servers, name string, kind record)
 	return all, nil
 }
 
+func question(name string, kind dnsmessage.Type) ([]byte, error) {
+	n, err := dnsmessage.NewName(name)
+	if err != nil {
+		return nil, err
+	}
+	m := dnsmessage.Message{
+		Header:    dnsmessage.Header{ID: uint16(rand.Uint32()), RecursionDesired: true},
+		Questions: []dnsmessage.Question{{Name: n, Type: kind, Class: dnsmessage.ClassINET}},
+	}
+	var large dnsmessage.ResourceHeader
+	const payload = 1232 // bytes of an answer that no network splits
+	if err := large.SetEDNS0(payload, dnsmessage.RCodeSuccess, false); err != nil {
+		return nil, err
+	}
+	m.Additionals = []dnsmessage.Resource{{Header: large, Body: &dnsmessage.OPTResource{}}}
+	return m.Pack()
+}
+
 // exchange sends a question and reads its answer; what is none is read over. A long answer is asked for again, over TCP.
 func (r resolver) exchange(ctx context.Context, overTCP bool, server string, query []byte) ([]netip.Addr, error) {
 	network := "udp"
@@ -119,26 +140,24 @@ func (r resolver) exchange(ctx context.Context, overTCP bool, server string, que
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	for sent := false; ; sent = true {
-		text, err := roundTrip(conn, query, !sent)
+		reply, err := roundTrip(conn, query, !sent)
 		if err != nil {
 			if ctx.Err() != nil {
 				err = ctx.Err()
 			}
 			return nil, err
 		}
-		answer := reply(text)
-		if !answer.answers(query) {
+		var m dnsmessage.Message
+		if m.Unpack(reply) != nil || !answers(&m, query) {
 			continue
 		}
-		if answer.truncated() && !overTCP {
+		switch {
+		case m.Truncated && !overTCP:
 			return r.exchange(ctx, true, server, query)
+		case m.RCode != dnsmessage.RCodeSuccess && m.RCode != dnsmessage.RCodeNameError:
+			return nil, fmt.Errorf("it answered %s", strings.TrimPrefix(m.RCode.String(), "RCode"))
 		}
-		if why := answer.failure(); why != "" {
-			return nil, fmt.Errorf("it answered %s", why)
-		}
-		if all, ok := answer.addresses(query); ok {
-			return all, nil
-		}
+		return addresses(&m), nil
 	}
 }
 
@@ -166,4 +185,26 @@ func roundTrip(conn net.Conn, query []byte, send bool) ([]byte, error) {
 	reply = reply[:binary.BigEndian.Uint16(reply)]
 	_, err := io.ReadFull(conn, reply)
 	return reply, err
+}
+
+// answers says that a message is the answer to a question.
+func answers(m *dnsmessage.Message, query []byte) bool {
+	var q dnsmessage.Message
+	if q.Unpack(query) != nil || len(m.Questions) != 1 {
+		return false
+	}
+	asked, said := q.Questions[0], m.Questions[0]
+	return m.Response && m.ID == q.ID && said.Type == asked.Type && strings.EqualFold(said.Name.String(), asked.Name.String())
+}
+
+func addresses(m *dnsmessage.Message) (all []netip.Addr) {
+	for _, a := range m.Answers {
+		switch body := a.Body.(type) {
+		case *dnsmessage.AResource:
+			all = append(all, netip.AddrFrom4(body.A))
+		case *dnsmessage.AAAAResource:
+			all = append(all, netip.AddrFrom16(body.AAAA))
+		}
+	}
+	return all
 }
