@@ -120,6 +120,10 @@ func waitHealthy() *applet.Applet {
 			A value of @FILE keeps a secret off the command line, which every user can read.
 			Messages show URLs without password and query.
 
+			There are servers that cannot be asked with --insecure either: those with a certificate that cannot be read or has a
+			key for RSA-PSS only, and those that exchange keys by DHE only.
+			exec:'curl -kfsS URL' asks them.
+
 			Each attempt opens a new connection and leaves none behind.
 			Of a body at most 1 MiB is read, of headers 64 KiB.
 			A body of up to 64 KiB whose length is announced must be complete.

@@ -205,11 +205,26 @@ func TestMakeOnlyForTheTrusted(t *testing.T) {
 	if _, err := os.Stat(d + "/web/new"); err == nil {
 		t.Error("it was made")
 	}
+	dir(t, d+"/group", 0, 2004, 0o775) // whose members gain nothing
+	mustWalk(t, d+"/group/new/f", Policy{Make: 0o755})
 	p := mustWalk(t, d+"/web/new/f", Policy{Make: 0o755, Trust: []int{web1}})
 	if err := p.Word().May(Create, p.Entry(nil, -1)); err == nil {
 		t.Error("web1 could not have made a file in there")
 	}
 	try(t, p.Word().May(Create, p.Entry(nil, -1), web1))
+}
+
+// Who could lead a path elsewhere before its directory makes it unsteady, who is trusted with that directory does not.
+func TestSteady(t *testing.T) {
+	d := privileged(t)
+	dir(t, d+"/web", web1, web1, 0o755)
+	dir(t, d+"/web/ours", 0, 0, 0o755)
+	if err := mustWalk(t, d+"/web/s", Policy{}).Steady(); err != nil {
+		t.Error(err)
+	}
+	if err := mustWalk(t, d+"/web/ours/s", Policy{}).Steady(); !strings.HasPrefix(said(err), d+"/web: is owned by web1") {
+		t.Error(err)
+	}
 }
 
 func TestOpenLog(t *testing.T) {
