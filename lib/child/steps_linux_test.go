@@ -122,6 +122,18 @@ func TestCalledOff(t *testing.T) {
 	again.Close()
 }
 
+// One that its owner gives up while it is held is ended, unrun.
+func TestGivenUpWhileHeld(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "x.pid")
+	o := &Orphans{own: map[int]bool{}, wake: make(chan struct{}, 1)}
+	c := reserve(t, Spec{PIDFile: file, Orphans: o, Held: func() error { return errEnough }})
+	if err := c.Hold(context.Background(), shell("exec sleep 300")); !errors.Is(err, errEnough) || exists(file) || len(o.own) > 0 {
+		t.Error(err, exists(file), o.own)
+	}
+	gonePID(t, c.PID())
+	c.Close()
+}
+
 // With the end of ctx a child that is being let go is ended, whether it was executed or not.
 func TestCalledOffWhileLetGo(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "x.pid")

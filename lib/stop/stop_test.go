@@ -129,6 +129,22 @@ func TestGoneAndDenied(t *testing.T) {
 	}
 }
 
+// blind cannot tell whether it is gone.
+type blind struct{ fake }
+
+func (*blind) Wait(ctx context.Context) error {
+	<-ctx.Done()
+	return syscall.EMFILE
+}
+
+// Who could not be waited for has not been seen to survive.
+func TestCannotTell(t *testing.T) {
+	b := &blind{fake{end: make(chan struct{})}}
+	if _, err := Run(t.Context(), b, parse(t, "TERM/0/KILL/0"), nil); !errors.Is(err, syscall.EMFILE) || len(b.got) != 1 {
+		t.Errorf("%v after %v", err, b.got)
+	}
+}
+
 func TestRealProcess(t *testing.T) {
 	p := lab.Stubborn(t)
 	h, err := proc.Open(p.PID)
