@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -213,5 +214,49 @@ func TestResume(t *testing.T) {
 			t.Fatal(err)
 		}
 		expectStopped(t, h, false)
+	}
+}
+
+// Who must not be signalled is not let go either.
+func TestResumeOnlyTheAllowed(t *testing.T) {
+	needsProc(t)
+	b := startBranches(t)
+	f, err := mustOpen(t, b.Process.Pid).Family(Session, func(pid, _, _ int) error {
+		if pid == b.plain {
+			return unix.EPERM
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	left, resumed := mustOpen(t, b.plain), mustOpen(t, b.group)
+	for _, h := range []*Handle{left, resumed} {
+		if err := h.Signal(unix.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		expectStopped(t, h, true)
+	}
+	var refused *Refused
+	if err := f.Signal(0); !errors.As(err, &refused) {
+		t.Fatal(err)
+	}
+	if err := f.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	expectStopped(t, resumed, false)
+	expectStopped(t, left, true)
+}
+
+// A process that has the number of one that got the signal is not that one.
+func TestSignalGoesToANewBearer(t *testing.T) {
+	needsProc(t)
+	b := startBranches(t)
+	d := mustFamily(t, b.Process.Pid, Session).deliver()
+	d.sent[b.plain] = Identity{PID: b.plain, Start: 1}
+	fresh, err := d.fresh()
+	if err != nil || !slices.ContainsFunc(fresh, func(m *member) bool { return m.id.PID == b.plain }) {
+		t.Error(fresh, err)
 	}
 }
