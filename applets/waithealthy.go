@@ -121,7 +121,7 @@ func waitHealthy() *applet.Applet {
 			Messages show URLs without password and query.
 
 			There are servers that cannot be asked with --insecure either: those with a certificate that cannot be read or has a
-			key for RSA-PSS only, and those that exchange keys by DHE only.
+			key for RSA-PSS only, and those that agree on keys by DHE only.
 			exec:'curl -kfsS URL' asks them.
 
 			Each attempt opens a new connection and leaves none behind.
