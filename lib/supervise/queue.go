@@ -15,6 +15,7 @@ type queue struct {
 	lost    func(n int64)
 	lines   chan line
 	dropped atomic.Int64
+	early   atomic.Pointer[func()]
 	ending  sync.Once
 	over    chan struct{} // closed at the end
 	done    chan struct{} // closed when all was written
@@ -63,10 +64,14 @@ func (q *queue) run() {
 }
 
 func (q *queue) take(l line) {
-	if l.do != nil {
+	switch {
+	case l.do != nil:
 		l.do()
-	} else {
+	case l.text != nil:
 		_, _ = q.to.Write(l.text) // nowhere is left to report a failure to
+	}
+	if do := q.early.Swap(nil); do != nil {
+		(*do)()
 	}
 	if n := q.dropped.Load(); n > 0 && len(q.lines) < queueLength/2 {
 		q.dropped.Add(-n)
@@ -84,12 +89,18 @@ func (q *queue) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// Do has something done between two lines, such as opening the file anew; not at all while there is no room.
+// Do has something done between two lines, such as opening the file anew. Where there is no room for it, it is done before its
+// turn, as soon as any line is taken, and once only.
 func (q *queue) Do(what func()) {
 	select {
 	case q.lines <- line{do: what}:
+		return
 	default:
-		q.dropped.Add(1)
+	}
+	q.early.Store(&what)
+	select {
+	case q.lines <- line{}: // all may have been taken meanwhile
+	default:
 	}
 }
 

@@ -74,3 +74,17 @@ func TestQueueEndsWithoutAReader(t *testing.T) {
 		t.Error(n, err)
 	}
 }
+
+// What is to be done is not dropped with the lines, though no room is left for it.
+func TestQueueDoesWhatFindsNoRoom(t *testing.T) {
+	to := &stalled{free: make(chan struct{})}
+	q := newQueue(to, func(int64) {})
+	for range 2 * queueLength {
+		_, _ = q.Write([]byte("line\n"))
+	}
+	did := make(chan struct{})
+	q.Do(func() { close(did) })
+	close(to.free)
+	<-did
+	q.Close()
+}
