@@ -42,6 +42,9 @@ type fake struct {
 	heirs      int         // so many that exit leave another one in their place
 	looks      time.Duration
 	blind      int // so many looks find no descriptor
+	preparing  time.Duration
+	stopping   func() // called when a stop begins
+	astray     int
 }
 
 type run struct {
@@ -64,7 +67,7 @@ func (f *fake) Adopt() (Child, error) {
 	return f.adopt, f.adoptErr
 }
 
-func (f *fake) Prepare() error { return f.unprepared }
+func (f *fake) Prepare() error { time.Sleep(f.preparing); return f.unprepared }
 
 func (f *fake) Start(ctx context.Context) (Child, error) {
 	f.starts = append(f.starts, time.Now())
@@ -125,7 +128,7 @@ func (r *run) Adopted() bool         { return r == r.of.adopt }
 func (r *run) Began() time.Time      { return r.began }
 func (r *run) Done() <-chan struct{} { return r.ended }
 func (r *run) Close()                {}
-func (r *run) Astray() int           { return 0 }
+func (r *run) Astray() int           { return r.of.astray }
 
 func (r *run) Events() <-chan ready.Event { return r.events }
 
@@ -143,7 +146,9 @@ func (r *run) Signal(sig syscall.Signal) error {
 }
 
 func (r *run) Stop(_ signals.Schedule, begun func(), hasten <-chan struct{}) error {
-	r.of.stops = append(r.of.stops, time.Now())
+	if r.of.stops = append(r.of.stops, time.Now()); r.of.stopping != nil {
+		r.of.stopping()
+	}
 	if len(r.of.stops) <= r.of.scarce {
 		return syscall.EMFILE
 	}

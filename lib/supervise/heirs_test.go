@@ -61,6 +61,9 @@ func TestSupervisorIsAskedDuringTheLook(t *testing.T) {
 			if took := time.Since(began); outcome != c.outcome || err != nil || took != c.took || len(f.starts) != c.starts {
 				t.Error(c.kind, c.heirs, outcome, err, took, len(f.starts))
 			}
+			if c.heirs == 0 && c.kind == Leave && len(f.stops) != 1 {
+				t.Error("what the one that is followed by none left of its scope was not ended")
+			}
 			if c.heirs == 1 && over(f.children[1]) != (c.kind != Leave) {
 				t.Error(c.kind, "the one that follows")
 			}
