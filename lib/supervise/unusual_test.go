@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -117,5 +118,36 @@ func TestSupervisorIsReadyThoughACheckFailedMeanwhile(t *testing.T) {
 		if _, err := s.Run(); err != nil || ready != 2300*time.Millisecond {
 			t.Error(err, ready)
 		}
+	})
+}
+
+// A second stop of a PID 1 does not hasten what has not begun: timeout(1), for one, sends its TERM twice in a row.
+func TestSupervisorDoesNotHastenASweepThatHasNotBegun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, began := &fake{}, time.Now()
+		s := of(f, standard, nil)
+		s.Sweep = func(begun func(), hasten <-chan struct{}) error {
+			time.Sleep(5 * time.Second)
+			select {
+			case <-hasten:
+				t.Error("hastened")
+			default:
+			}
+			begun()
+			<-hasten
+			return nil
+		}
+		var asker sync.WaitGroup
+		asker.Go(func() {
+			time.Sleep(time.Second)
+			for range 3 { // the stop, and one before and one after the beginning
+				askStop(s)
+				time.Sleep(3 * time.Second)
+			}
+		})
+		if _, err := s.Run(); err != nil || time.Since(began) != 7*time.Second {
+			t.Error(err, time.Since(began))
+		}
+		asker.Wait()
 	})
 }

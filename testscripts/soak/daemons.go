@@ -4,6 +4,8 @@ package main
 
 import (
 	"net"
+	"os/exec"
+	"syscall"
 	"time"
 
 	"pidbox/testscripts/lab"
@@ -82,7 +84,7 @@ func (s *service) daemonizeKilled() {
 }
 
 func (s *service) keepAlive() {
-	argv := append([]string{"keep-alive", "-p", s.file, "--free-restarts", "100000", "--"}, s.owner()...)
+	argv := append([]string{"keep-alive", "-p", s.file, "--free-restarts", "100000", "--leave-on", "USR2", "--"}, s.owner()...)
 	child := s.dir + "/x.child.pid"
 	runs := func() (pid int) { // one that has ended is no owner; the next may have its number, for numbers are forced here
 		s.eventually("a child of keep-alive", func() bool {
@@ -95,6 +97,11 @@ func (s *service) keepAlive() {
 	if cmd == nil {
 		return
 	}
+	serves := func() bool { // and not its predecessor of the same, forced number
+		return s.eventually("keep-alive has the pidfile", func() bool {
+			return named(s.file) == cmd.Process.Pid && s.tool("pid-alive", "-q", "-p", s.file).status == 0
+		})
+	}
 	pid := runs()
 	for range s.rand.IntN(4) {
 		if err := lab.End(pid); err != nil {
@@ -105,30 +112,58 @@ func (s *service) keepAlive() {
 	}
 	s.names(cmd.Process.Pid)
 	s.want(1, argv...)
-	if s.rand.IntN(2) == 0 {
-		_ = cmd.Process.Kill()
-		s.killed()
-		<-ended
+	if how := s.rand.IntN(4); how < 2 {
+		if how == 0 {
+			_ = cmd.Process.Kill()
+			s.killed()
+			<-ended
+		} else {
+			_ = cmd.Process.Signal(syscall.SIGUSR2)
+			if r := <-ended; r.status != 0 {
+				s.violation("%v: wanted 0 from a leave", r)
+			}
+			s.count("keep-alive, leave")
+		}
 		if cmd, ended = s.begin(argv...); cmd == nil {
 			return
 		}
-		s.eventually("the next keep-alive has the pidfile", func() bool { // and not its predecessor of the same, forced number
-			return named(s.file) == cmd.Process.Pid && s.tool("pid-alive", "-q", "-p", s.file).status == 0
-		})
+		serves()
 		if now := runs(); now != pid {
 			s.violation("%s: the child %d was not adopted, %d runs", s.dir, pid, now)
 		}
 		s.count("keep-alive, adoption")
+	} else if how == 2 {
+		s.want(0, "keep-alive", "-q", "--restart", "-p", s.file)
+		pid = runs()
+		s.count("keep-alive, restart on request")
 	}
-	s.want(0, "pid-kill", "-p", s.file)
-	if r := <-ended; r.status != 0 {
-		s.violation("%v: wanted 0", r)
-	}
+	s.keepAliveEnds(cmd, ended)
 	if left := s.owners(); len(left) > 0 {
 		s.violation("%s: keep-alive left %v", s.dir, left)
 	}
 	s.missing(s.file)
 	s.missing(child)
+}
+
+// keepAliveEnds stops it in one way or another.
+func (s *service) keepAliveEnds(cmd *exec.Cmd, ended <-chan result) {
+	switch s.rand.IntN(3) {
+	case 0:
+		s.want(0, "pid-kill", "-p", s.file)
+	case 1:
+		s.want(0, "keep-alive", "--stop", "-p", s.file)
+		s.count("keep-alive, --stop")
+	case 2: // which finds what a killed one left
+		_ = cmd.Process.Kill()
+		s.killed()
+		<-ended
+		s.want(0, "keep-alive", "--stop", "-p", s.file)
+		s.count("keep-alive, killed and --stop")
+		return
+	}
+	if r := <-ended; r.status != 0 {
+		s.violation("%v: wanted 0", r)
+	}
 }
 
 func (s *service) waitHealthy() {
