@@ -25,6 +25,11 @@ type operation struct {
 	contenders       []contender
 }
 
+// single says that each contender is one short call and nothing else, of which the page faults can be counted.
+func (o operation) single() bool {
+	return slices.Contains([]string{"start-up", "status of a pidfile", "claim of a pidfile"}, o.name)
+}
+
 // contender does the operation once and is what it needed, in the operation's unit.
 type contender struct {
 	name  string
@@ -182,13 +187,16 @@ func kill(after time.Duration) operation {
 	}}
 }
 
-// growthOperations show how the cost grows; pidbox alone.
+// growthOperations show how the cost grows.
 func growthOperations() (ops []operation) {
 	for _, n := range []int{1, 10, 100, 1000} {
-		ops = append(ops, operation{applet.Count(n, "concurrent claim") + " of one file", "ms", "200 within 2 s", 3, []contender{{"pid-claim", "", func(l *bench) (float64, error) { return claims(l, n) }}}})
+		ops = append(ops, operation{applet.Count(n, "concurrent claim") + " of one file", "ms", "at most twice flock's", 10, []contender{
+			{"pid-claim", "", func(l *bench) (float64, error) { return claims(l, n) }},
+			{"flock FILE true", "flock", func(l *bench) (float64, error) { return flocks(l, n) }},
+		}})
 	}
 	for _, n := range []int{1, 100, 10000} {
-		ops = append(ops, operation{"pid-alive of " + applet.Count(n, "pidfile"), "ms", "linear", 3, []contender{{"pid-alive", "", func(l *bench) (float64, error) { return manyFiles(l, n) }}}})
+		ops = append(ops, operation{"pid-alive of " + applet.Count(n, "pidfile"), "ms", "40 us each beyond the start", 10, []contender{{"pid-alive", "", func(l *bench) (float64, error) { return manyFiles(l, n) }}}})
 	}
 	return ops
 }
@@ -233,6 +241,27 @@ func claims(l *bench, n int) (float64, error) {
 			return 0, err
 		}
 	}
+	if len(failed) > 0 {
+		return 0, <-failed
+	}
+	return took, nil
+}
+
+// flocks has as many wait for one lock, each for its turn.
+func flocks(l *bench, n int) (float64, error) {
+	file := l.file("lock")
+	var all sync.WaitGroup
+	failed := make(chan error, n)
+	begin := now()
+	for range n {
+		all.Go(func() {
+			if err := exec.Command("flock", file, "true").Run(); err != nil {
+				failed <- err
+			}
+		})
+	}
+	all.Wait()
+	took := ms(now() - begin)
 	if len(failed) > 0 {
 		return 0, <-failed
 	}
