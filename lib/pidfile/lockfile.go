@@ -109,7 +109,7 @@ func openLock(ctx context.Context, p *resolve.Place, name string) (int, error) {
 			return fd, nil
 		}
 		if err == unix.ENOENT && !removed(p) { // what is there by itself, as in /proc, is all that there can be
-			return -1, &fs.PathError{Op: "make a file in", Path: p.Dir(), Err: unix.EOPNOTSUPP}
+			return -1, &fs.PathError{Op: "make", Path: p.Path, Err: unix.EOPNOTSUPP}
 		}
 		if err == unix.EEXIST {
 			fd, err = unix.Openat(p.Fd(), name, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
