@@ -7,18 +7,21 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
 
 	"pidbox/testscripts/lab"
 )
 
 // waitfor [-t D] exists FILE | alive PID | gone PID | none NAME | watched PID N | grep RE FILE: waits until it is so; with !
-// until it is not so. None is for processes of the script, by the name that they were called by. A process is watched by those who have a pidfd of it: the suite has one of each that it started.
+// until it is not so. None is for processes of the script, by the name that they were called by. A process is watched by those
+// who wait for its end: the suite is none of them.
 // PID is a number or a pidfile; a zombie is gone.
 func waitfor(ts *testscript.TestScript, neg bool, args []string) {
 	const usage = "waitfor [-t duration] exists file | alive pid | gone pid | none name | watched pid n | grep regexp file"
@@ -81,11 +84,11 @@ func called(ts *testscript.TestScript, names []string) (pids []int) {
 	return pids
 }
 
-// watchers is how many processes have a pidfd of one.
+// watchers is how many other processes wait in poll(2) and have a pidfd of one, as those that wait for its end.
 func watchers(pid int) (n int) {
 	for _, of := range lab.PIDs() {
 		infos, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fdinfo/*", of))
-		if slices.ContainsFunc(infos, func(info string) bool {
+		if of != os.Getpid() && polls(of) && slices.ContainsFunc(infos, func(info string) bool {
 			text, _ := os.ReadFile(info)
 			return strings.Contains(string(text), fmt.Sprintf("\nPid:\t%d\n", pid))
 		}) {
@@ -93,6 +96,17 @@ func watchers(pid int) (n int) {
 		}
 	}
 	return n
+}
+
+// polls says that a thread of the process waits in poll(2), or in ppoll(2) where there is no other.
+func polls(pid int) bool {
+	calls, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", pid))
+	poll := map[string]string{"amd64": "7", "386": "168", "arm": "168"}[runtime.GOARCH]
+	return slices.ContainsFunc(calls, func(call string) bool {
+		text, _ := os.ReadFile(call)
+		number, _, _ := strings.Cut(string(text), " ")
+		return number == poll || number == strconv.Itoa(unix.SYS_PPOLL)
+	})
 }
 
 // pidOf is a number, or the one in a pidfile.

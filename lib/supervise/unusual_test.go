@@ -36,20 +36,6 @@ func TestSupervisorKeepsTheOneThatFollows(t *testing.T) {
 	})
 }
 
-// A stop finds the descriptors that were held for it.
-func TestSupervisorStopsWithItsReserve(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := &fake{}
-		s := of(f, standard, nil)
-		held := -1
-		f.stopping = func() { held = len(s.reserve.files) }
-		go func() { time.Sleep(time.Second); askStop(s) }()
-		if _, err := s.Run(); err != nil || held != 0 {
-			t.Error(err, held)
-		}
-	})
-}
-
 // A stop that is asked for while it is found out whether a restart can be made is done, though the restart is refused.
 func TestSupervisorStopsDuringARefusedRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
