@@ -44,6 +44,15 @@ type tracer struct {
 	forks  bool // wait for that
 	count  int  // of calls that it may still make
 	twice  map[int]bool
+	struck bool // the victim was killed at its call
+}
+
+// status is 0 if the victim made as many calls.
+func (t *tracer) status() int {
+	if t.struck {
+		return 0
+	}
+	return 1
 }
 
 func (t *tracer) run() int {
@@ -65,16 +74,13 @@ func (t *tracer) run() int {
 		switch {
 		case err == syscall.EINTR:
 		case err != nil:
-			return 1 // all have ended
+			return t.status() // all have ended
 		case !status.Stopped() && thread == t.victim:
-			if t.count <= 0 {
-				return 0
+			if t.struck = t.count <= 0; !t.forks {
+				return t.status()
 			}
-			if !t.forks {
-				return 1
-			}
-		case !status.Stopped() && thread == t.main:
-			return 1
+		case !status.Stopped() && thread == t.main: // not before: a child that was just forked stops for us
+			return t.status()
 		case status.Stopped():
 			t.stopped(thread, status)
 		}
