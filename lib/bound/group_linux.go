@@ -183,7 +183,7 @@ func (g *group) members() ([]int, error) {
 		more, _ := f.Members()
 		pids = append(pids, more...)
 	}
-	return living(pids), nil
+	return pids, nil
 }
 
 // strays are our descendants outside of the group: proc.ErrNotFound says that there is none, without a search of /proc.
@@ -199,7 +199,11 @@ func (g *group) other(pid int) bool {
 	return g.keeper != nil && pid == g.keeper.PID() || g.keeping.stranger(pid, 0) || g.Holds(pid)
 }
 
-func (g *group) childless() bool { return childless("/proc/self/task", g.other) }
+// childless collects zombies first: there may be a thousand.
+func (g *group) childless() bool {
+	g.keeping.orphans.Collect()
+	return childless("/proc/self/task", g.other)
+}
 
 func (g *group) close() (err error) {
 	if !g.emptied {
@@ -230,19 +234,4 @@ func (g *group) killAll() error {
 		err = errors.Join(err, g.Wait(limited))
 	}
 	return err
-}
-
-// living leaves out zombies.
-func living(pids []int) (all []int) {
-	for _, pid := range pids {
-		h, err := proc.Open(pid)
-		if err != nil {
-			continue
-		}
-		if alive, err := h.Alive(); err != nil || alive {
-			all = append(all, pid)
-		}
-		h.Close()
-	}
-	return all
 }

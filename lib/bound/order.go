@@ -54,12 +54,15 @@ func (e *SurvivedError) Error() string {
 
 func (e *SurvivedError) Unwrap() error { return e.Err }
 
+// joined is how many names of many Join lists.
+const joined = 5
+
 // Join lists names, the first of many.
 func Join(names []string) string {
 	text := ""
 	for i, name := range names {
 		switch {
-		case i == 5 && len(names) > 6:
+		case i == joined && len(names) > joined+1:
 			return fmt.Sprintf("%s and %d more", text, len(names)-i)
 		case i > 0:
 			text += ", "

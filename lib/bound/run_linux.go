@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os/signal"
 	"runtime"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -324,9 +325,13 @@ func (r *run) survived(why error) error {
 	return &SurvivedError{named(pids), why}
 }
 
-// named is each process with its name.
+// named is each process with its name, or, of those that Join leaves out, its PID: KILL is not to wait for a thousand looks.
 func named(pids []int) (all []string) {
 	for _, pid := range pids {
+		if len(all) > joined {
+			all = append(all, strconv.Itoa(pid))
+			continue
+		}
 		h, err := proc.Open(pid)
 		if err != nil {
 			continue

@@ -200,7 +200,8 @@ func (g *Group) each(sig syscall.Signal, allow proc.Allow) (refused map[int]erro
 
 // holds says that a process is in the group or below.
 func (g *Group) holds(pid int) bool {
-	dir, err := of(strconv.Itoa(pid), g.legacy)
+	g.mapping.Do(func() { g.mounts = mounts(g.hierarchy()) })
+	dir, err := within(strconv.Itoa(pid), g.hierarchy(), g.mounts)
 	return err == nil && (dir == g.path || strings.HasPrefix(dir, g.path+"/"))
 }
 

@@ -13,6 +13,7 @@ package cgroup
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"pidbox/lib/proc"
 )
@@ -24,7 +25,13 @@ type Group struct {
 	owner  int    // and its user
 	legacy bool   // of the version 1 freezer
 	why    error
+
+	mapping sync.Once
+	mounts  []mount // of its hierarchy: where a group is that /proc names
 }
+
+// mount is one of a hierarchy: the group that is seen at its root, and where.
+type mount struct{ root, point string }
 
 // Why is, of a group of version 1 that was made here, what keeps it from being one of version 2; else nil.
 func (g *Group) Why() error { return g.why }

@@ -119,11 +119,15 @@ func Of(pid int, legacy bool) (*Group, error) {
 }
 
 // of is the directory of the group that a process is in.
-func of(who string, legacy bool) (string, error) {
+func of(who string, legacy bool) (string, error) { return under(who, hierarchy(legacy)) }
+
+func (g *Group) hierarchy() string { return hierarchy(g.legacy) }
+
+func hierarchy(legacy bool) string {
 	if legacy {
-		return under(who, freezer)
+		return freezer
 	}
-	return under(who, unified)
+	return unified
 }
 
 // The hierarchies: that of version 2, and those of version 1 by a controller.
@@ -133,7 +137,9 @@ const (
 )
 
 // under is the directory of the group of a hierarchy that a process is in.
-func under(who, hierarchy string) (string, error) {
+func under(who, hierarchy string) (string, error) { return within(who, hierarchy, mounts(hierarchy)) }
+
+func within(who, hierarchy string, mounts []mount) (string, error) {
 	text, err := procfs.Whole("/proc/" + who + "/cgroup")
 	if err != nil {
 		return "", err
@@ -142,7 +148,7 @@ func under(who, hierarchy string) (string, error) {
 	if !found {
 		return "", none("it is not mounted")
 	}
-	for _, m := range mounts(hierarchy) {
+	for _, m := range mounts {
 		if dir, is := m.dir(path); is {
 			if _, err := os.Stat(filepath.Join(dir, "cgroup.procs")); err == nil {
 				return dir, nil
@@ -165,9 +171,6 @@ func membership(text, hierarchy string) (path string, found bool) {
 	}
 	return "", false
 }
-
-// mount is one of a hierarchy: the group that is seen at its root, and where.
-type mount struct{ root, point string }
 
 // dir is where the group is seen by this mount.
 func (m mount) dir(path string) (string, bool) {

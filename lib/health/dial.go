@@ -225,9 +225,10 @@ func (r resolver) refused(err error, by []netip.AddrPort, address string, hosts 
 		return err
 	}
 	host, _, _ := net.SplitHostPort(address)
+	_, literal := listener.Literal(host)
 	still := func() bool { return hosts != fileState{} && hosts == stateOf(r.hosts) }
 	switch {
-	case isLiteral(host):
+	case literal:
 		still = func() bool { return true }
 	case len(r.known(host)) == 0: // a name server told
 		still = func() bool { return false }

@@ -58,7 +58,7 @@ func checkProxies() error {
 
 // isOwn says that a host is this machine: one of its addresses, its name, or a name of one of its addresses.
 func (h *httpClient) isOwn(ctx context.Context, host string) bool {
-	if ip, is := literal(host); is {
+	if ip, is := listener.Literal(host); is {
 		return listener.Own(ip)
 	}
 	name := strings.TrimSuffix(strings.ToLower(host), ".")
@@ -82,7 +82,7 @@ func (h *httpClient) isOwn(ctx context.Context, host string) bool {
 // isLoopback also holds for 0.0.0.0 and ::, which connect to this machine, also where such an address is
 // written in an old way: of 127.1 the proxy would make one of its own machine.
 func isLoopback(host string) bool {
-	if ip, is := literal(host); is {
+	if ip, is := listener.Literal(host); is {
 		return ip.IsLoopback() || ip.IsUnspecified()
 	}
 	return isLocalhost(host) || strings.EqualFold(host, "ip6-localhost") || strings.EqualFold(host, "ip6-loopback")

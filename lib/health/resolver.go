@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"pidbox/lib/listener"
 )
 
 // resolver finds the addresses of a name, in its file of hosts first and then at the name servers of its file for
@@ -43,7 +45,7 @@ func (r resolver) lookup(ctx context.Context, host string) ([]netip.Addr, error)
 
 // known are the addresses for which no name server is asked.
 func (r resolver) known(host string) []netip.Addr {
-	if ip, is := literal(host); is {
+	if ip, is := listener.Literal(host); is {
 		return []netip.Addr{ip}
 	}
 	name := strings.TrimSuffix(strings.ToLower(host), ".")

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 
+	"pidbox/lib/listener"
 	"pidbox/lib/spawn"
 )
 
@@ -54,14 +55,31 @@ func Parse(s string) (Address, error) {
 		return a, err
 	}
 	a.Text = strings.TrimPrefix(strings.TrimPrefix(a.Text, "tcp:"), "//")
-	_, port, err := net.SplitHostPort(a.Text)
-	if err != nil {
+	host, port, err := net.SplitHostPort(a.Text)
+	switch {
+	case err == nil:
+	case strings.Count(a.Text, ":") > 1 && !strings.Contains(a.Text, "["):
+		return a, fmt.Errorf("%q: an IPv6 address is written in brackets, [ADDRESS]:PORT", s)
+	case isNumber(a.Text):
+		return a, fmt.Errorf("%q is a port alone; write :%[1]s for all addresses, or 127.0.0.1:%[1]s", a.Text)
+	default:
 		return a, fmt.Errorf("%q is neither HOST:PORT nor unix:PATH", s)
 	}
 	if _, err := net.LookupPort("tcp", port); err != nil || port == "" {
 		return a, fmt.Errorf("%q is no port", port)
 	}
+	if ip, is := listener.Literal(host); is { // 127.1, as other programs take it
+		a.Text = net.JoinHostPort(ip.String(), port)
+	}
+	if host == "*" {
+		a.Text = ":" + port
+	}
 	return a, nil
+}
+
+func isNumber(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 16)
+	return err == nil
 }
 
 // String is the address without its name.

@@ -24,6 +24,10 @@ func TestParse(t *testing.T) {
 		"unix:/run/a=b.sock":  {"unix", "/run/a=b.sock", "unknown"},
 		"x=unix:/run/a b":     {"unix", "/run/a b", "x"},
 		"[fe80::1%25lo]:8080": {"tcp", "[fe80::1%25lo]:8080", "unknown"},
+		"127.1:80":            {"tcp", "127.0.0.1:80", "unknown"},
+		"web=0x7f000001:80":   {"tcp", "127.0.0.1:80", "web"},
+		"0:http":              {"tcp", "0.0.0.0:http", "unknown"},
+		"*:80":                {"tcp", ":80", "unknown"},
 	} {
 		if got, err := Parse(text); err != nil || got != want {
 			t.Errorf("%q: %+v, %v", text, got, err)

@@ -1,4 +1,4 @@
-package health
+package listener
 
 import (
 	"net/netip"
@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// literal is the address that a host is, if it is none by name: as netip has it, or in a way of inet_aton(3), which is what
+// Literal is the address that a host is, if it is none by name: as netip has it, or in a way of inet_aton(3), which is what
 // other programs take: 127.1, 0x7f000001.
-func literal(host string) (netip.Addr, bool) {
+func Literal(host string) (netip.Addr, bool) {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		return ip, true
 	}
@@ -37,9 +37,4 @@ func literal(host string) (netip.Addr, bool) {
 		all = all<<room | n
 	}
 	return netip.AddrFrom4([bytes]byte{byte(all >> 24), byte(all >> 16), byte(all >> 8), byte(all)}), true
-}
-
-func isLiteral(host string) bool {
-	_, is := literal(host)
-	return is
 }
