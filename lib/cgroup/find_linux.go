@@ -27,16 +27,24 @@ func makeEither(name string, fresh bool) (*Group, error) {
 			g.why = errors.Join(whys...)
 			return g, nil
 		}
-		whys = append(whys, err)
+		whys = append(whys, bare(err))
 	}
 	return nil, none("version 2: %v; version 1: %v", whys[0], whys[1])
+}
+
+// bare is an error without the words that none puts before another one.
+func bare(err error) error {
+	if is := (*NoneError)(nil); errors.As(err, &is) {
+		return errors.New(is.Why)
+	}
+	return err
 }
 
 // MakeKillable is Make for a group that the kernel kills as one: of version 2, and Linux 5.14.
 func MakeKillable(name string) (*Group, error) {
 	g, err := makeBelow(name, false, true)
 	if err != nil {
-		return nil, none("%v", err)
+		return nil, none("%v", bare(err))
 	}
 	if _, err := os.Stat(filepath.Join(g.path, "cgroup.kill")); err != nil {
 		_ = os.Remove(g.path)
