@@ -3,9 +3,6 @@
 package applets
 
 import (
-	"errors"
-	"syscall"
-
 	"pidbox/lib/applet"
 	"pidbox/lib/fault/run"
 )
@@ -23,7 +20,7 @@ func testerStatus(err error) applet.Status {
 
 func testerHint(err error) string {
 	silent := as[*run.UnreachableError](err)
-	if silent == nil || !errors.Is(err, syscall.ENOENT) && !errors.Is(err, syscall.ECONNREFUSED) {
+	if silent == nil || !silent.Absent() {
 		return ""
 	}
 	return "no agent listens there; start one beside the member: fault-agent -p FILE --listen ADDRESS -- COMMAND"

@@ -134,7 +134,7 @@ func (s *service) keepAlive() {
 		s.count("keep-alive, adoption")
 	} else if how == 2 {
 		s.want(0, "keep-alive", "-q", "--restart", "-p", s.file)
-		pid = runs()
+		runs()
 		s.count("keep-alive, restart on request")
 	}
 	s.keepAliveEnds(cmd, ended)

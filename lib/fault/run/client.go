@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"pidbox/lib/fault"
@@ -48,6 +49,11 @@ type UnreachableError struct {
 
 func (e *UnreachableError) Error() string { return fmt.Sprintf("agent of %s: %v", e.Member, e.Err) }
 func (e *UnreachableError) Unwrap() error { return e.Err }
+
+// Absent says that nobody listens at its address.
+func (e *UnreachableError) Absent() bool {
+	return errors.Is(e.Err, syscall.ENOENT) || errors.Is(e.Err, syscall.ECONNREFUSED)
+}
 
 // client speaks with one member's agent.
 type client struct {
