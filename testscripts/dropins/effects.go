@@ -81,6 +81,7 @@ func (s *scene) heard() string {
 		}
 		time.Sleep(time.Millisecond)
 	}
+	rest(pid) // another of its threads may be at what was sent before the barrier
 	text, _ := os.ReadFile(name)
 	var got []string
 	for _, number := range strings.Fields(string(text)) {
@@ -99,6 +100,41 @@ func (s *scene) heard() string {
 		return "it gets KILL"
 	}
 	return "it is left alone"
+}
+
+// rest waits until a process has dealt with what it was sent: none of its threads has a signal, or ran between two looks.
+func rest(pid int) {
+	for before := ""; lab.Running(pid); time.Sleep(time.Millisecond) {
+		now := still(pid)
+		if now != "" && now == before {
+			return
+		}
+		before = now
+	}
+}
+
+// still is how often each thread of a process has slept, or "" while one runs or has a signal.
+func still(pid int) (slept string) {
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
+	for _, task := range tasks {
+		text, _ := os.ReadFile(task)
+		for line := range strings.Lines(string(text)) {
+			name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+			switch value = strings.TrimSpace(value); name {
+			case "State":
+				if value[0] != 'S' {
+					return ""
+				}
+			case "SigPnd", "ShdPnd":
+				if strings.Trim(value, "0") != "" {
+					return ""
+				}
+			case "Pid", "voluntary_ctxt_switches", "nonvoluntary_ctxt_switches":
+				slept += value + " "
+			}
+		}
+	}
+	return slept
 }
 
 // others are the processes of this namespace but for its init, this one and zombies.
