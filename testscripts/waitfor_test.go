@@ -7,14 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"golang.org/x/sys/unix"
 
 	"pidbox/testscripts/lab"
 )
@@ -98,14 +96,12 @@ func watchers(pid int) (n int) {
 	return n
 }
 
-// polls says that a thread of the process waits in poll(2), or in ppoll(2) where there is no other.
+// polls says that a thread of the process waits in poll(2).
 func polls(pid int) bool {
-	calls, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", pid))
-	poll := map[string]string{"amd64": "7", "386": "168", "arm": "168"}[runtime.GOARCH]
-	return slices.ContainsFunc(calls, func(call string) bool {
-		text, _ := os.ReadFile(call)
-		number, _, _ := strings.Cut(string(text), " ")
-		return number == poll || number == strconv.Itoa(unix.SYS_PPOLL)
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
+	return slices.ContainsFunc(tasks, func(task string) bool {
+		is, err := lab.Polls(task)
+		return err == nil && is
 	})
 }
 

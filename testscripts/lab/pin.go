@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,6 +30,17 @@ func State(pid int) byte {
 		return fields[0][0]
 	}
 	return 0
+}
+
+// Polls says that a thread waits in poll(2), or in ppoll(2) where there is no other. Its directory is under /proc/PID/task.
+func Polls(task string) (bool, error) {
+	call, err := os.ReadFile(task + "/syscall")
+	if err != nil {
+		return false, err
+	}
+	poll := map[string]string{"amd64": "7", "386": "168", "arm": "168"}[runtime.GOARCH]
+	number, _, _ := strings.Cut(string(call), " ")
+	return number == poll || number == strconv.Itoa(unix.SYS_PPOLL), nil
 }
 
 // Running reports whether there is a process of that number that has not ended. Of one with threads the first may be a
