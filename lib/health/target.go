@@ -34,6 +34,10 @@ func ParseAll(targets []string, o Options) ([]Check, error) {
 	return checks, nil
 }
 
+func overNetwork(scheme string) bool {
+	return slices.Contains([]string{"http", "https", "h2c", "grpc", "grpcs", "tcp", "tls"}, strings.ToLower(scheme))
+}
+
 const schemes = "http, https, h2c, grpc, grpcs, tcp, tls, unix, file or exec"
 
 // Scheme is that of a target, in lower case, tcp for HOST:PORT, and "" for what is neither.
@@ -51,7 +55,10 @@ func Scheme(target string) string {
 
 func (h *httpClient) parse(s string) (Check, error) {
 	scheme := Scheme(s)
-	_, rest, _ := strings.Cut(s, ":")
+	first, rest, _ := strings.Cut(s, ":")
+	if overNetwork(first) && !strings.HasPrefix(rest, "//") && (scheme == "" || strings.Contains(rest, ":")) {
+		return nil, fmt.Errorf("two slashes are missing: %s://HOST:PORT", strings.ToLower(first))
+	}
 	switch scheme {
 	case "unix":
 		return h.unixTarget(strings.TrimPrefix(rest, "//"))
@@ -69,13 +76,14 @@ func (h *httpClient) parse(s string) (Check, error) {
 			s = "tcp://" + s
 		}
 	}
+	if strings.TrimSpace(s) != s {
+		return nil, errors.New("white space before or after it")
+	}
 	u, err := url.Parse(zoned(s))
 	if err != nil {
 		return nil, plainURLError(err)
 	}
-	switch u.Scheme {
-	case "http", "https", "h2c", "grpc", "grpcs", "tcp", "tls":
-	default:
+	if !overNetwork(u.Scheme) {
 		return nil, fmt.Errorf("scheme %q is not %s; for other protocols there is tcp://HOST:PORT", u.Scheme, schemes)
 	}
 	switch port := u.Port(); {
@@ -159,7 +167,10 @@ func plainURLError(err error) error {
 func bare(s string) string {
 	switch scheme, rest, _ := strings.Cut(s, ":"); strings.ToLower(scheme) {
 	case "exec":
-		return "exec:" + firstWord(rest)
+		if strings.TrimSpace(rest) != "" {
+			rest = firstWord(rest)
+		}
+		return "exec:" + rest
 	case "unix", "file":
 		return s
 	}
