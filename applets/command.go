@@ -2,7 +2,9 @@ package applets
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
+	"strings"
 
 	"pidbox/lib/applet"
 	"pidbox/lib/spawn"
@@ -17,6 +19,15 @@ func needCommand(c *applet.Call) error {
 		return applet.Usage("the COMMAND is empty")
 	}
 	return nil
+}
+
+// errorFile is the file of -e, by which docker run means a variable.
+func errorFile(s string) (string, error) {
+	name, _, assigned := strings.Cut(s, "=")
+	if assigned && name != "" && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") == "" {
+		return "", fmt.Errorf("%q is a variable, for which there is -E; write ./%s for a file of that name", s, s)
+	}
+	return applet.FileName(s)
 }
 
 func userOption(to **spawn.User) applet.Option {

@@ -32,7 +32,7 @@ func (o *daemonizeOptions) options() []applet.Option {
 		applet.Parsed(&o.order.Stdout, "stdout o", "FILE", "append standard output to FILE (default /dev/null; - for daemonize's own)",
 			applet.FileName).As(applet.File),
 		applet.Parsed(&o.order.Stderr, "stderr e", "FILE", "append standard error to FILE; may be the same",
-			applet.FileName).As(applet.File),
+			errorFile).As(applet.File),
 		applet.Switch(&o.appended, "append a", "append to the files of -o and -e: the default, for daemonize(1)'s users"),
 		applet.Switch(&o.order.Truncate, "truncate", "empty the files of -o and -e first"),
 		applet.Parsed(&cmd.Dir, "chdir c", "DIR", "run COMMAND in DIR instead of /", directory).As(applet.Dir),

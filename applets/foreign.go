@@ -52,6 +52,13 @@ func foreignOptions(name string) []foreignOption {
 			{"other programs", "--children --recursive -r", "write --tree"},
 			{"systemctl(1)", "--reload", "write --no-wait --signal HUP"},
 			{"systemctl(1)", "--restart", "use keep-alive --restart, or start it again by daemonize"},
+			{"other programs", "--process --pids", "pid-kill takes a pidfile; claim one for a running process by pid-claim --pid PID -p FILE"},
+			{"other programs", "--silent", "write --quiet"},
+			{"other programs", "--no-kill --nokill", "write --retry with TERM alone, for example TERM/20"},
+			{"other programs", "--after", "write --grace D"},
+			{"other programs", "--interactive -i", "leave it out; --dry-run says what would be stopped"},
+			{"pkill(1)", "-P --parent", "write --tree, with the pidfile of the parent"},
+			{"kill(1)", "--list", "signals are written as TERM, SIGTERM or 15"},
 		}
 	case "pid-alive":
 		return []foreignOption{
@@ -65,6 +72,11 @@ func foreignOptions(name string) []foreignOption {
 			{"other programs", "--kill --stop", "use pid-kill"},
 			{"other programs", "--port", "use wait-healthy --once HOST:PORT"},
 			{"pidof(1)", "-s -c", "pid-alive asks about a pidfile or a PID, not about a program's name"},
+			{"kill(1)", "-0", "leave it out; no signal is sent"},
+			{"other programs", "--is-running --running --is-active --check --exists", "leave it out; pid-alive always asks"},
+			{"other programs", "--watch --follow", "write --wait-exit D, which waits for the end"},
+			{"other programs", "--once", "leave it out; pid-alive asks once, except with --wait-exit"},
+			{"pidof(1)", "-l --all -a", "pid-alive asks about a pidfile or a PID, not about a program's name"},
 		}
 	case "pid-bound":
 		return []foreignOption{
@@ -85,7 +97,8 @@ func foreignOptions(name string) []foreignOption {
 			{"other applets", "--env -E --chdir -c", "begin COMMAND with env: env -C DIR K=V COMMAND"},
 			{"other applets", "-u", "begin COMMAND with chpst -u USER, or another program that changes it"},
 			{"systemd-run(1)", "--memory --cpu --limit", "begin COMMAND with a program that sets it, for example prlimit or nice"},
-			{"unshare(1)", "--pid --fork --kill-child", "write --scope namespace"},
+			{"unshare(1)", "--fork --kill-child", "write --scope namespace"},
+			{"other applets", "--pid", "write --owner PID; for a PID namespace, --scope namespace"},
 			{"unshare(1)", "--mount-proc", "leave it out; a PID namespace gets a /proc of its own"},
 			{"setpriv(1)", "--pdeathsig", "leave it out; COMMAND is always ended with pid-bound"},
 			{"systemd-run(1)", "--user", "leave it out, as no service manager is needed; to become a user, begin COMMAND with chpst -u USER"},
@@ -113,6 +126,8 @@ func foreignOptions(name string) []foreignOption {
 			{"flock(1)", "--nonblock --nb", "leave it out; only --wait waits for a live holder"},
 			{"chpst(8)", "-l -L", "the pidfile is the lock"},
 			{"other programs", "--force -f", "nothing claims over a live process; stop it by pid-kill first"},
+			{"flock(1)", "--exclusive --shared", "leave it out; one process at a time holds a pidfile"},
+			{"other programs", "--write --create", "leave it out; the pidfile is always written"},
 		}
 	case "daemonize":
 		return []foreignOption{
@@ -129,7 +144,7 @@ func foreignOptions(name string) []foreignOption {
 			{ssd, "--stop -K --kill -k", "use pid-kill"},
 			{ssd, "--group -g --uid --gid", "write --user USER:GROUP"},
 			{ssd, "--chroot", "begin COMMAND with chroot DIR"},
-			{"systemd.service", "--workdir --working-directory --cwd --dir", "write -c DIR"},
+			{"systemd.service", "--workdir --working-directory --cwd --dir --directory", "write -c DIR"},
 			{"other programs", "--priority", "write --nice N"},
 			{"other programs", "--timeout", "write --ready-timeout D"},
 			{ssd, "--status -T", "use pid-alive"},
@@ -140,25 +155,29 @@ func foreignOptions(name string) []foreignOption {
 			{"other programs", "--log --logfile -L", "write -o FILE -e FILE"},
 			{"systemd.service", "--restart", "use keep-alive"},
 			{"setsid(1)", "--fork -f", "leave it out; daemonize always forks"},
+			{"other programs", "--running --is-running", "use pid-alive"},
+			{"systemd.service", "--notify --type", "write --notify-await for a COMMAND that sends READY=1, as with Type=notify"},
+			{"other programs", "--delay --sleep", "write --min-uptime D, or --ready-url URL"},
+			{"other programs", "--environment", "write -E K=V"},
 		}
 	case "keep-alive":
 		return []foreignOption{
 			{"daemon(1)", "--respawn -r", "leave it out; keep-alive always restarts"},
 			{"daemon(1)", "--name", "write -p FILE"},
 			{"other programs", "--daemon --background --fork -d -D -b", "write --detach"},
-			{"other programs", "--foreground -F", "leave it out; keep-alive stays in the foreground, except with --detach"},
-			{"other programs", "--once --never", "write --max-restarts 0"},
+			{"other programs", "--foreground -F --nodaemon --no-daemon", "leave it out; keep-alive stays in the foreground, except with --detach"},
+			{"other programs", "--once --never --no", "write --max-restarts 0"},
 			{"other programs", "--on-failure --exit-code", "write --no-restart-codes 0"},
 			{"other programs", "--times", "write --max-restarts N"},
 			{"other programs", "--kill", "write --stop"},
 			{"other programs", "--interval", "write --backoff-max D, or --health-interval D for --health"},
 			{"watchexec", "--watch -w", "keep-alive looks at COMMAND, not at files; keep-alive -p FILE --restart restarts it"},
-			{"systemd.service", "--workdir --working-directory --cwd --dir", "write -c DIR"},
+			{"systemd.service", "--workdir --working-directory --cwd --dir --directory", "write -c DIR"},
 			{ssd, "--group -g --uid --gid", "write --user USER:GROUP"},
-			{"other programs", "--always --autorestart", "leave it out; keep-alive always restarts, except with --no-restart-codes"},
+			{"other programs", "--always --autorestart --forever --unless-stopped", "leave it out; keep-alive always restarts, except with --no-restart-codes"},
 			{"systemctl(1)", "--reload", "write pid-kill --no-wait --signal HUP -p FILE, which keep-alive passes on"},
 			{"systemctl(1)", "--start", "leave it out; keep-alive starts COMMAND"},
-			{"supervisord", "--numprocs", "leave it out; each COMMAND has a keep-alive of its own"},
+			{"supervisord", "--numprocs --instances", "leave it out; each COMMAND has a keep-alive of its own"},
 			{"tini", "--init -g -s", "leave it out; as PID 1 keep-alive does this anyway"},
 			{"pidbox 1.0", "--jitter", "it is gone; services that are started apart stay apart"},
 			{"pidbox 1.0", "--health-grace", "it is gone; until its first success COMMAND has N times D of --health-interval D/N"},
@@ -175,9 +194,16 @@ func foreignOptions(name string) []foreignOption {
 			{"supervisord", "--startretries --max-retries --retries", "write --max-restarts N/D"},
 			{"supervisord", "--startsecs", "write --healthy-after D"},
 			{"supervisord", "--stopsignal --stop-signal", "write --stop-schedule SIGNAL/D/KILL/D"},
-			{"supervisord", "--stopwaitsecs --stop-timeout", "write --stop-schedule INT/D/KILL/D"},
+			{"supervisord", "--stopwaitsecs --stop-timeout --stop-grace --kill-after --time", "write --stop-schedule INT/D/KILL/D"},
 			{"daemonize", "--limit --nice --capabilities --oom-score-adj --no-new-privs",
 				"COMMAND can begin with a program that does it, for example nice, prlimit or chpst"},
+			{ssd, "--exec -x --startas --command --program", command},
+			{"supervisord", "--environment", "write --env K=V"},
+			{"supervisord", "--stdout-logfile --stdout_logfile --logfile --output", "write -o FILE"},
+			{"supervisord", "--stderr-logfile --stderr_logfile --redirect-stderr --redirect_stderr", "write -e FILE, which may be that of -o"},
+			{"other programs", "--sleep --backoff --wait-restart", "write --backoff-max D"},
+			{"docker run", "--rm -it -i -t --tty", "leave it out; keep-alive runs COMMAND without a terminal"},
+			{"systemctl(1)", "--is-active --info", "write --status"},
 		}
 	case "wait-healthy":
 		return []foreignOption{
@@ -217,6 +243,11 @@ func foreignOptions(name string) []foreignOption {
 			{"curl(1)", "--method", "write --request METHOD"},
 			{"curl(1)", "--output -o --compressed", "leave it out"},
 			{"curl(1)", "--proxy -x", "set HTTP_PROXY or HTTPS_PROXY"},
+			{"other programs", "--expect-status --expected-status --status-code --code --until", "write --status N"},
+			{"other programs", "--sleep --every --period --poll", "write --interval D"},
+			{"docker run", "--start-period", "write --initial-delay D"},
+			{"other programs", "--file --path", "write file:PATH"},
+			{"other programs", "--socket", "write unix:PATH"},
 		}
 	case "fault-tester":
 		return []foreignOption{

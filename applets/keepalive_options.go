@@ -58,7 +58,7 @@ func (o *keepAliveOptions) commandOptions() []applet.Option {
 	return []applet.Option{
 		applet.String(&o.Command.Output.Stdout, "stdout o", "FILE",
 			"append COMMAND's output to FILE; - is keep-alive's own (default /dev/null)").As(applet.File),
-		applet.String(&o.Command.Output.Stderr, "stderr e", "FILE", "append COMMAND's errors to FILE, which may be the same").As(applet.File),
+		applet.Parsed(&o.Command.Output.Stderr, "stderr e", "FILE", "append COMMAND's errors to FILE, which may be the same", errorFile).As(applet.File),
 		envOption(&o.Command.Env),
 		envFileOption(&o.Command.EnvFiles),
 		userOption(&o.Command.User),

@@ -81,7 +81,7 @@ func (o *pidBoundOptions) open() (*bound.Owner, error) {
 	id, err := parseProcess(o.owner)
 	if err != nil && !strings.Contains(o.owner, "/") {
 		if _, missing := os.Lstat(o.owner); missing != nil {
-			return nil, applet.Usage("--owner: %q is neither a PID, PID:INODE, a pidfile nor -", o.owner)
+			return nil, applet.Usage("--owner: %q is neither a PID, PID:INODE, a pidfile that is there, nor -", o.owner)
 		}
 	}
 	if err != nil {

@@ -48,8 +48,12 @@ func (o *pidClaimOptions) check(c *applet.Call) error {
 		return applet.Usage("unexpected operand %q: --pid is for a process that is already running", c.Args[0])
 	}
 	if len(c.Args) == 2 && o.file == "" && o.pid == 0 {
-		if _, err := applet.PID(c.Args[0]); err == nil {
-			return applet.Usage("no pidfile given (--pid-file FILE); did you mean --pid %s -p %s?", c.Args[0], c.Args[1])
+		pid, file := c.Args[0], c.Args[1]
+		if _, err := applet.PID(file); err == nil {
+			pid, file = file, pid
+		}
+		if _, err := applet.PID(pid); err == nil {
+			return applet.Usage("no pidfile given (--pid-file FILE); did you mean --pid %s -p %s?", pid, file)
 		}
 	}
 	if err := needPidfileBefore(c, o.file); err != nil {

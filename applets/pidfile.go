@@ -40,6 +40,9 @@ func pidfileOperand() applet.Operands {
 		if _, err := signals.Parse(s); err == nil && s == strings.ToUpper(s) {
 			return fmt.Errorf("a signal is given by --signal %s; write ./%s if a pidfile has that name", s, s)
 		}
+		if s == "kill" || s == "stop" {
+			return fmt.Errorf("pid-kill always stops; write ./%s if a pidfile has that name", s)
+		}
 		return nil
 	}}
 }

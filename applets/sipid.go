@@ -184,8 +184,12 @@ func runSipid(c *applet.Call, list []*sipidCommand) error {
 	if len(c.Args) == 0 {
 		return sipidUsage("no command given")
 	}
+	if c.Args[0] == "--version" {
+		return applet.ErrVersion
+	}
+	var names []string
 	for _, s := range list {
-		if s.name != c.Args[0] {
+		if names = append(names, s.name); s.name != c.Args[0] {
 			continue
 		}
 		c.Args = c.Args[1:]
@@ -198,7 +202,17 @@ func runSipid(c *applet.Call, list []*sipidCommand) error {
 		}
 		return failed(s.name, s.run(c))
 	}
-	return sipidUsage("no command %q", c.Args[0])
+	near := applet.Nearest(c.Args[0], names)
+	switch c.Args[0] {
+	case "stop", "pid-kill":
+		near = "kill"
+	case "wait", "wait-healthy", "healthy":
+		near = "wait-until-healthy"
+	}
+	if near != "" {
+		return sipidUsage("no command %q; did you mean %s?", c.Args[0], near)
+	}
+	return sipidUsage("no command %q: claim, kill or wait-until-healthy", c.Args[0])
 }
 
 // parse reads the options and wants all of those that are required.
@@ -208,7 +222,9 @@ func (s *sipidCommand) parse(c *applet.Call) error {
 		return err
 	}
 	for _, name := range s.required {
-		if !given[name] {
+		if meant := meantFor(name, operands); !given[name] && meant != "" {
+			return fmt.Errorf("--%s is missing; did you mean --%s %s?", name, name, meant)
+		} else if !given[name] {
 			return fmt.Errorf("--%s is missing", name)
 		}
 	}
@@ -216,6 +232,16 @@ func (s *sipidCommand) parse(c *applet.Call) error {
 		c.Say("%s: ignored: %s", s.name, strings.Join(operands, " "))
 	}
 	return nil
+}
+
+// meantFor is the first operand that can be the value of a required option, or "".
+func meantFor(option string, operands []string) string {
+	for _, s := range operands {
+		if _, err := applet.PID(s); (err == nil) == (option == "pid") && !strings.HasPrefix(s, "-") {
+			return s
+		}
+	}
+	return ""
 }
 
 // failed is err under the one status that sipid has for it.

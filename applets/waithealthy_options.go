@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pidbox/lib/applet"
+	"pidbox/lib/duration"
 	"pidbox/lib/health"
 	"pidbox/lib/pidfile"
 )
@@ -67,7 +68,7 @@ func (o *waitHealthyOptions) check(c *applet.Call) error {
 	case o.json && !o.exec && len(o.command) > 0:
 		return applet.Usage("--json cannot be combined with COMMAND, which would print behind the object")
 	case stray != "":
-		return applet.Usage("%q is neither a URL nor HOST:PORT; %s", stray, o.meant(stray))
+		return applet.Usage("%q is neither a URL nor HOST:PORT; %s", stray, o.meant(c, stray))
 	}
 	switch {
 	case o.pace.Once && o.pace.Successes > 1:
@@ -109,30 +110,37 @@ func (o *waitHealthyOptions) stray(c *applet.Call) string {
 }
 
 // meant is what a stray operand is likely to be, as a clause.
-func (o *waitHealthyOptions) meant(stray string) string {
+func (o *waitHealthyOptions) meant(c *applet.Call, stray string) string {
 	host, rest, _ := strings.Cut(stray, ":")
 	path := strings.IndexByte(rest, '/')
 	i := slices.Index(o.urls, stray)
 	number := func(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+	_, limit := duration.Parse(stray)
 	switch {
+	case i > 0 && limit == nil && !c.Given("timeout") && !(number(stray) && len(stray) > 3): // a port has more digits
+		return "a time limit is given by --timeout " + stray
 	case number(strings.TrimPrefix(stray, ":")):
 		return "did you mean localhost:" + strings.TrimPrefix(stray, ":") + "?"
 	case i == 0 && len(o.urls) > 1 && number(o.urls[1]):
 		return "did you mean " + stray + ":" + o.urls[i+1] + "?"
 	case strings.HasPrefix(stray, "/"), strings.HasPrefix(stray, "./"):
 		return "did you mean file:" + stray + " or unix:" + stray + "?"
-	case strings.HasPrefix(stray, "http:/"), strings.HasPrefix(stray, "https:/"):
+	case len(rest) > 1 && slices.Contains([]string{"http", "https", "tcp", "tls", "h2c", "grpc", "grpcs"}, host):
 		return "did you mean " + host + "://" + strings.TrimLeft(rest, "/") + "?"
 	case strings.HasPrefix(stray, "http//"), strings.HasPrefix(stray, "https//"):
 		return "did you mean " + strings.Replace(stray, "//", "://", 1) + "?"
-	case path > 0 && number(rest[:path]):
+	case path > 0 && number(rest[:path]), rest == "" && strings.Contains(stray, "/") && !strings.Contains(stray, " "):
 		return "did you mean http://" + stray + "?"
 	case strings.ContainsAny(stray, ", ") && strings.Contains(stray, ":"):
 		return "each target is an argument of its own"
 	case rest != "" && !strings.Contains(stray, "//"):
 		return "the port is a number"
-	case strings.Contains(stray, "."), stray == "localhost", strings.HasPrefix(stray, "["):
-		return "the port is missing: write " + stray + ":PORT"
+	case strings.Count(stray, ",") == 1 && number(stray[strings.IndexByte(stray, ',')+1:]):
+		return "did you mean " + strings.Replace(stray, ",", ":", 1) + "?"
+	case strings.ContainsAny(stray, " \t"):
+		return "a command that is the check follows --exec --, and one that is run afterwards --"
+	case strings.Contains(stray, "."), host == "localhost", strings.HasPrefix(stray, "["):
+		return "the port is missing: write " + host + ":PORT"
 	}
 	return "a command follows --"
 }

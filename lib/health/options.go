@@ -58,6 +58,9 @@ func ParseStatuses(list string) (Statuses, error) {
 			last = first
 		}
 		r := StatusRange{httpStatus(first), httpStatus(last)}
+		if class, is := strings.CutSuffix(strings.ToLower(first), "xx"); is && !isRange && httpStatus(class+"00") > 0 {
+			return nil, fmt.Errorf("%q is not a status; write %s00-%s99", item, class, class)
+		}
 		if r.First == 0 || r.Last == 0 {
 			return nil, fmt.Errorf("%q is not a status from 100 to 599 or a range such as 300-399", item)
 		}

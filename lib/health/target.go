@@ -80,23 +80,39 @@ func (h *httpClient) parse(s string) (Check, error) {
 		return nil, errors.New("white space before or after it")
 	}
 	u, err := url.Parse(zoned(s))
-	if err != nil {
+	if err != nil && strings.Contains(s, ",") {
+		return nil, errors.New("each target is an argument of its own")
+	} else if err != nil {
 		return nil, plainURLError(err)
 	}
-	if !overNetwork(u.Scheme) {
+	switch {
+	case u.Scheme == "udp":
+		return nil, errors.New("no connection shows whether a UDP service is well; write exec: with a command that asks it")
+	case !overNetwork(u.Scheme):
 		return nil, fmt.Errorf("scheme %q is not %s; for other protocols there is tcp://HOST:PORT", u.Scheme, schemes)
 	}
 	switch port := u.Port(); {
 	case u.Hostname() == "":
 		return nil, errors.New("no host")
 	case !strings.HasPrefix(u.Host, "[") && strings.Count(u.Host, ":") > 1:
-		return nil, errors.New("write an IPv6 address in brackets, for example " + u.Scheme + "://[::1]:8080")
+		return nil, tooManyColons(u)
 	case (port != "" || strings.HasSuffix(u.Host, ":")) && !isPort(port):
 		return nil, errors.New("the port is not a number from 1 to 65535")
 	case u.Scheme == "tcp" || u.Scheme == "tls":
 		return h.connTarget(u)
 	}
 	return h.web(u)
+}
+
+// tooManyColons says what is wrong with a host that has more than one.
+func tooManyColons(u *url.URL) error {
+	switch first, rest, _ := strings.Cut(u.Host, ":"); {
+	case first != "" && slices.Contains(strings.FieldsFunc(schemes, func(r rune) bool { return r == ',' || r == ' ' }), first):
+		return fmt.Errorf("did you mean %s://%s?", first, rest)
+	case strings.Trim(u.Host, "0123456789abcdefABCDEF:") != "":
+		return errors.New("there is more than one port")
+	}
+	return errors.New("write an IPv6 address in brackets, for example " + u.Scheme + "://[::1]:8080")
 }
 
 // zoned has the zone of an IPv6 address as a URL has it (RFC 6874), where it is written as ping(8) takes it: fe80::1%eth0.

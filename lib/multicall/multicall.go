@@ -70,7 +70,8 @@ func choose(args []string, list []applet.Entry) (string, func() *applet.Applet, 
 	if len(args) > 2 && args[1] == "--" {
 		args = args[1:]
 	}
-	helped := len(args) > 1 && (args[1] == "help" || args[1] == "--help" && len(args) > 2 && !strings.HasPrefix(args[2], "-"))
+	asked := len(args) > 2 && (args[1] == "--help" || args[1] == "-h") && !strings.HasPrefix(args[2], "-")
+	helped := asked || len(args) > 1 && args[1] == "help"
 	if len(args) < 2 || strings.HasPrefix(args[1], "-") && !helped {
 		return "pidbox", own, args[1:]
 	}
@@ -105,17 +106,19 @@ func unknownApplet(name string, list []applet.Entry) error {
 		near = "--" + word
 	case "ls", "applets":
 		near = "--list"
-	case "claim", "lock", "flock":
+	case "man":
+		near = "help"
+	case "claim", "lock", "flock", "lockf":
 		near = "pid-claim"
-	case "kill", "stop", "killproc":
+	case "kill", "stop", "killproc", "pkill", "killall":
 		near = "pid-kill"
-	case "alive", "status", "pidof", "check":
+	case "alive", "status", "pidof", "pidofproc", "pgrep", "ps", "check":
 		near = "pid-alive"
 	case "bound", "timeout":
 		near = "pid-bound"
-	case "start", "daemon", "background":
+	case "start", "daemon", "background", "setsid", "nohup":
 		near = "daemonize"
-	case "restart", "supervise", "respawn", "monitor":
+	case "restart", "supervise", "supervisord", "supervisorctl", "runsv", "respawn", "monitor", "run", "init", "tini":
 		near = "keep-alive"
 	case "wait", "health", "healthcheck", "wait-for", "wait-for-it":
 		near = "wait-healthy"

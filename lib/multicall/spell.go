@@ -27,6 +27,9 @@ func (s speller) spell(args []string) ([]string, error) {
 	var open *applet.Option // the last word, if it is an option whose value can be left out
 	for len(args) > 0 {
 		arg := args[0]
+		if typed := typeset(arg); typed != "" {
+			return nil, applet.Usage("%q begins with a typographic dash; write %s", arg, typed)
+		}
 		last := arg == "--" || !dashed(arg) && (!s.applet.Operands.Amid || s.until(words))
 		if commands && last && arg != "--" && len(operands) > 0 {
 			return nil, applet.Usage("%q stands behind the option --%s and before it %q: write -- before the command", arg, s.applet.Operands.Until, operands[0])
@@ -80,7 +83,7 @@ func (s speller) spell(args []string) ([]string, error) {
 // valueOf says whether an operand must have been meant as the value of the option before it, which takes one only behind an
 // equals sign: it is a number, or a word that stands in the option's meaning with the sign.
 func valueOf(o *applet.Option, arg string) bool {
-	return arg != "" && arg[0] >= '0' && arg[0] <= '9' || strings.Contains(o.Text, "--"+longest(o)+"="+arg+" ")
+	return arg != "" && arg[0] >= '0' && arg[0] <= '9' && o.Value.Set(arg) == nil || strings.Contains(o.Text, "--"+longest(o)+"="+arg+" ")
 }
 
 // until says whether words have the option behind which all else is a command.
@@ -116,6 +119,18 @@ func (s speller) option(arg string, alone bool, words, args []string) (_, rest [
 		return nil, nil, nil, applet.Usage("%s needs a value (%s)", arg, o.Arg)
 	}
 	return append(words, arg+"="+args[0]), args[1:], nil, nil
+}
+
+// typeset is an option as it is typed whose dashes a word processor or a web page has changed, or "" for what is none.
+func typeset(arg string) string {
+	name := strings.TrimLeft(arg, "-\u2010\u2011\u2012\u2013\u2014\u2212")
+	if dashes := arg[:len(arg)-len(name)]; name == "" || strings.Trim(dashes, "-") == "" {
+		return ""
+	}
+	if letter, _, _ := strings.Cut(name, "="); len(letter) == 1 {
+		return "-" + name
+	}
+	return "--" + name
 }
 
 func dashed(arg string) bool { return arg != "-" && strings.HasPrefix(arg, "-") }
