@@ -106,10 +106,7 @@ func (h *httpClient) parse(s string) (Check, error) {
 
 // tooManyColons says what is wrong with a host that has more than one.
 func tooManyColons(u *url.URL) error {
-	switch first, rest, _ := strings.Cut(u.Host, ":"); {
-	case first != "" && slices.Contains(strings.FieldsFunc(schemes, func(r rune) bool { return r == ',' || r == ' ' }), first):
-		return fmt.Errorf("did you mean %s://%s?", first, rest)
-	case strings.Trim(u.Host, "0123456789abcdefABCDEF:") != "":
+	if strings.Trim(u.Host, "0123456789abcdefABCDEF:") != "" {
 		return errors.New("there is more than one port")
 	}
 	return errors.New("write an IPv6 address in brackets, for example " + u.Scheme + "://[::1]:8080")
