@@ -40,6 +40,7 @@ func listenWhileKilled(t *testing.T, kills, rate int, command ...string) {
 	var got counts
 	var clients sync.WaitGroup
 	over := make(chan struct{})
+	room := make(chan struct{}, mostClients)
 	clients.Go(func() {
 		pace, began := time.NewTicker(5*time.Millisecond), time.Now()
 		defer pace.Stop()
@@ -48,8 +49,16 @@ func listenWhileKilled(t *testing.T, kills, rate int, command ...string) {
 			case <-over:
 				return
 			case <-pace.C:
-				for ; sent < int(time.Since(began).Seconds()*float64(rate)); sent++ { // as many as are due, on a busy machine too
-					clients.Go(func() { got.add(request(address)) })
+				for due := int(time.Since(began).Seconds() * float64(rate)); sent < due; sent++ { // as many as are due, on a busy machine too
+					select {
+					case room <- struct{}{}:
+					case <-over:
+						return
+					}
+					clients.Go(func() {
+						got.add(request(address))
+						<-room
+					})
 				}
 			}
 		}
@@ -68,6 +77,7 @@ func listenWhileKilled(t *testing.T, kills, rate int, command ...string) {
 			l.start()
 			l.answers()
 		}
+		l.until("an answer", func() bool { return request(address) == nil }) // it comes after those of all that wait
 	}
 	took := time.Since(began)
 	close(over)
@@ -79,6 +89,10 @@ func listenWhileKilled(t *testing.T, kills, rate int, command ...string) {
 		t.Error("a client was refused, or none was answered")
 	}
 }
+
+// mostClients is how many wait for an answer at once, a descriptor each; those that are due wait for one of them. The queue of
+// the socket holds as many, and to this process it leaves descriptors to start a server with.
+const mostClients = 4000
 
 type counts struct {
 	all, answered, refused, broken, late atomic.Int64

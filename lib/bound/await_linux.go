@@ -36,9 +36,23 @@ func (r *run) after(c <-chan struct{}) {
 	}()
 }
 
+// awaitExit waits for a process, by its descriptor, for so long at most. The kernel keeps the time: the first timer of a Go program
+// costs two descriptors and a thread that watches them.
+func awaitExit(fd int, limit time.Duration) {
+	for end := time.Now().Add(limit); !gone(readable(fd)) && !passed(end); {
+		left := unix.NsecToTimespec(max(0, time.Until(end)).Nanoseconds())
+		_, _ = unix.Ppoll([]unix.PollFd{readable(fd)}, &left, nil)
+	}
+}
+
+// gone says that a descriptor stays ready: see proc.Handle.FD.
 func gone(owner unix.PollFd) bool {
-	n, err := unix.Poll([]unix.PollFd{owner}, 0)
-	return err == nil && n > 0
+	for range 2 {
+		if n, err := unix.Poll([]unix.PollFd{owner}, 0); err != nil || n == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func passed(t time.Time) bool { return !t.IsZero() && !time.Now().Before(t) }

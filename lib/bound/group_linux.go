@@ -28,7 +28,6 @@ type group struct {
 	above   *os.File
 	self    *proc.Handle
 	keeper  *proc.Handle
-	watch   *os.File // its pidfd
 	killed  bool
 	emptied bool
 }
@@ -88,7 +87,7 @@ func (g *group) admit(c *child.Child) error {
 	return g.Add(c.PID())
 }
 
-func (g *group) keeperFD() int { return int(g.watch.Fd()) }
+func (g *group) keeperFD() int { return g.keeper.FD() }
 
 // guard starts a keeper: it kills the group when we are gone, and then removes it, for which those that were killed may need
 // a moment.
@@ -109,15 +108,14 @@ func (g *group) guard() error {
 		p.last(unix.SYS_UNLINKAT, above, name, unix.AT_REMOVEDIR)
 		p.do(unix.SYS_NANOSLEEP, address(p, &rest), 0)
 	}
-	keeper, watch, err := p.run(g.keeping.orphans)
+	keeper, err := p.run(g.keeping.orphans)
 	if err != nil {
 		return err
 	}
 	if g.keeper != nil {
 		g.keeper.Close()
 	}
-	g.watch.Close() // a nil file may be closed
-	g.keeper, g.watch = keeper, watch
+	g.keeper = keeper
 	return nil
 }
 
@@ -214,7 +212,7 @@ func (g *group) close() (err error) {
 		err = g.Remove()
 	}
 	ended()
-	for _, f := range []*os.File{g.dir, g.kill, g.above, g.watch} {
+	for _, f := range []*os.File{g.dir, g.kill, g.above} {
 		f.Close() // a nil file may be closed
 	}
 	if g.self != nil {

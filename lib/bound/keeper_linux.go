@@ -1,7 +1,7 @@
 package bound
 
 import (
-	"context"
+	"errors"
 	"os"
 	"runtime"
 	"slices"
@@ -58,6 +58,13 @@ func (p *program) last(number uintptr, args ...uintptr) {
 	p.Calls[len(p.Calls)-1].How = fork.Last
 }
 
+// unready is do for a call after whose result of 0 that step is the next.
+func (p *program) unready(step int32, number uintptr, args ...uintptr) {
+	p.do(number, args...)
+	last := &p.Calls[len(p.Calls)-1]
+	last.How, last.Step = fork.Unless, step
+}
+
 // alone leaves what is ours: the session and with it the terminal, the directory, the descriptors but those.
 func (p *program) alone(name string, keep ...*os.File) {
 	p.do(unix.SYS_SETSID)
@@ -83,7 +90,7 @@ func (p *program) closeBut(fds ...int) {
 }
 
 // await returns when this process has exited with all of its threads; or when the owner has, or the time is up, and this
-// process has not done what it should have in time.
+// process has not done what it should have in time. That the owner has is believed when it stays so: see proc.Handle.FD.
 func (p *program) await(k keeping) {
 	fds := &[2]unix.PollFd{{Fd: int32(p.self.Fd()), Events: unix.POLLIN}, {Fd: -1}}
 	if k.owner != nil {
@@ -99,7 +106,11 @@ func (p *program) await(k keeping) {
 		limit = address(p, &left)
 	}
 	late := unix.NsecToTimespec(k.late.Nanoseconds())
-	p.do(unix.SYS_PPOLL, address(p, fds), 2, limit, 0)
+	first := int32(len(p.Calls))
+	p.unready(first+3, unix.SYS_PPOLL, address(p, fds), 2, limit, 0) // the kernel writes down what is left of it
+	for range 2 {
+		p.unready(first, unix.SYS_PPOLL, address(p, fds), 2, address(p, &unix.Timespec{}), 0)
+	}
 	p.do(unix.SYS_PPOLL, address(p, fds), 1, address(p, &late), 0)
 }
 
@@ -111,8 +122,8 @@ func (k keeping) files() (all []*os.File) {
 	return all
 }
 
-// run starts it, and gives a handle and a pidfd of it. It is never taken for an orphan before there are those.
-func (p *program) run(o *child.Orphans) (h *proc.Handle, watch *os.File, err error) {
+// run starts it, and gives a handle of it, by a pidfd. It is never taken for an orphan before there is that.
+func (p *program) run(o *child.Orphans) (h *proc.Handle, err error) {
 	defer p.self.Close()
 	err = o.Guard(func() error {
 		syscall.ForkLock.Lock()
@@ -125,15 +136,14 @@ func (p *program) run(o *child.Orphans) (h *proc.Handle, watch *os.File, err err
 		if h, err = proc.Open(int(pid)); err != nil {
 			return err
 		}
-		fd, err := unix.PidfdOpen(int(pid), 0)
-		if err != nil {
+		if h.FD() < 0 {
+			_ = h.Signal(syscall.SIGKILL)
 			h.Close()
-			return os.NewSyscallError("pidfd_open", err)
+			return os.NewSyscallError("pidfd_open", errors.ErrUnsupported)
 		}
-		watch = os.NewFile(uintptr(fd), "pidfd")
 		return nil
 	})
-	return h, watch, err
+	return h, err
 }
 
 // over ends a keeper: nothing is to be done for us any more. What it returns waits for that. Its zombie is collected as an
@@ -144,10 +154,8 @@ func over(h *proc.Handle) (ended func()) {
 	}
 	err := h.Signal(syscall.SIGKILL)
 	return func() {
-		limited, cancel := context.WithTimeout(context.Background(), killWait)
-		defer cancel()
 		if err == nil {
-			_ = h.Wait(limited)
+			awaitExit(h.FD(), killWait)
 		}
 		h.Close()
 	}

@@ -19,7 +19,6 @@ import (
 type namespace struct {
 	keeping keeping
 	init    *proc.Handle
-	pidfd   *os.File
 	user    bool
 	self    *proc.Handle
 	command *child.Child
@@ -46,7 +45,7 @@ func newNamespace(k keeping) (*namespace, error) {
 func newInit(k keeping, user bool) (_ *namespace, err error) {
 	n := &namespace{keeping: k, user: user}
 	for _, bound := range []bool{true, false} {
-		if n.init, n.pidfd, err = n.start(bound); err == nil {
+		if n.init, err = n.start(bound); err == nil {
 			break
 		}
 	}
@@ -69,10 +68,10 @@ func newInit(k keeping, user bool) (_ *namespace, err error) {
 
 // start forks the first process of the namespace. It has the kernel collect the orphans that come to it. One that is bound is
 // killed by the kernel with us, from Linux 7.1 on, whatever has stopped it.
-func (n *namespace) start(bound bool) (*proc.Handle, *os.File, error) {
+func (n *namespace) start(bound bool) (*proc.Handle, error) {
 	p, err := newProgram()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	p.Flags, p.Bound = unix.CLONE_NEWPID, bound
 	if n.user {
@@ -118,7 +117,7 @@ func (*namespace) guard() error  { return nil }
 
 // place does not make the command mortal: what enters the namespace for it exits before it runs. The first process is.
 func (n *namespace) place(cmd *spawn.Command) {
-	cmd.Within = &spawn.Init{Pidfd: n.pidfd, User: n.user}
+	cmd.Within = &spawn.Init{Process: n.init, User: n.user}
 }
 
 func (n *namespace) admit(c *child.Child) error {
@@ -217,9 +216,6 @@ func (n *namespace) close() error {
 		err = n.init.Wait(limited)
 	}
 	n.init.Close()
-	if n.pidfd != nil {
-		n.pidfd.Close()
-	}
 	if n.self != nil {
 		n.self.Close()
 	}

@@ -62,10 +62,7 @@ func Run(o Order) (out Outcome, err error) {
 	}
 	r.Command.Ignored = ignored
 	tty := openTerminal() // before the command can have taken it
-	defer func() {
-		r.keeping.orphans.Collect()
-		tty.restore(r.keeping.orphans.Collect)
-	}()
+	defer tty.restore(r.keeping.orphans.Collect)
 	if tty != nil && r.Upper == nil { // job control is the affair of the one that the shell knows
 		r.witness = newWitness(r.keeping.orphans)
 	}
@@ -203,7 +200,7 @@ func (r *run) follow() error {
 			over = true
 		case passed(late):
 			r.out.Late, over = true, true
-		case ready[1]:
+		case ready[1] && gone(owner):
 			r.out.Orphan, over = true, true
 		case closed(upper):
 			return nil // all that is left is killed at once

@@ -40,8 +40,9 @@ func (t *terminal) foreground() int {
 }
 
 // restore takes the terminal back from a group that is no more: a shell that was killed has left it to one of its jobs, whose
-// zombies collect collects.
+// zombies collect collects, as it does the others of this process.
 func (t *terminal) restore(collect func()) {
+	collect()
 	if t == nil {
 		return
 	}
@@ -59,7 +60,6 @@ func (t *terminal) restore(collect func()) {
 // abandoned says that no process is in its foreground, once the last zombie of those that were has been collected.
 func (t *terminal) abandoned(collect func()) bool {
 	for range 100 {
-		collect()
 		group := t.foreground()
 		if group == unix.Getpgrp() || group <= 0 { // 0 is one of another PID namespace
 			return false
@@ -68,6 +68,7 @@ func (t *terminal) abandoned(collect func()) bool {
 			return true
 		}
 		time.Sleep(time.Millisecond)
+		collect()
 	}
 	return false
 }

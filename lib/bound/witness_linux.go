@@ -2,7 +2,6 @@ package bound
 
 import (
 	"encoding/binary"
-	"os"
 	"syscall"
 	"unsafe"
 
@@ -63,9 +62,7 @@ func newWitness(o *child.Orphans) *witness {
 	p.do(unix.SYS_WRITE, uintptr(answer[1]), at+unsafe.Offsetof(q.info), 4)
 	last := &p.Calls[len(p.Calls)-1]
 	last.How, last.Step = fork.Again, int32(first)
-	var watch *os.File
-	if w.handle, watch, err = p.run(o); err == nil {
-		watch.Close()
+	if w.handle, err = p.run(o); err == nil {
 		err = w.handle.Signal(unix.SIGCONT)
 	}
 	if had, knows := w.had(unix.SIGCONT); err != nil || !had || !knows { // a filter, another kernel

@@ -49,6 +49,7 @@ const (
 	Pass          // a fork into another PID namespace: the parent reports the PID by which its own knows it, and ends
 	Myself        // the result is the PID to report
 	Again         // an error ends the child, silently; without one the call with the number in Step is the next
+	Unless        // a result of 0 makes the call with the number in Step the next; errors do not matter
 	Gated         // a letter: anything but one byte ends the child, silently; descriptors that do not fit are fatal
 )
 
@@ -133,13 +134,15 @@ func walk(p *Program) {
 			leave(1)
 		case c.How == Again:
 			i = int(c.Step) - 1
+		case c.How == Unless && errno == 0 && result == 0:
+			i = int(c.Step) - 1
 		case c.How == Gated && (errno != 0 || result != 1):
 			leave(1)
 		case c.How == Gated && p.Letter.Flags&unix.MSG_CTRUNC != 0:
 			fail(p, c.Step, unix.EMFILE)
 		case errno == 0 && c.How == Last:
 			leave(0)
-		case errno != 0 && c.How != May && c.How != Last:
+		case errno != 0 && c.How != May && c.How != Last && c.How != Unless:
 			fail(p, c.Step, errno)
 		case c.How == Divide && result != 0:
 			leave(0)

@@ -77,6 +77,8 @@ func (d *descriptor) close() error {
 	return d.file.Close()
 }
 
+func (d *descriptor) number() int { return d.fd }
+
 // with lends the descriptor to f.
 func (d *descriptor) with(f func(fd int) error) error {
 	fd, back, err := d.lend()

@@ -172,6 +172,18 @@ func (h *Handle) Done() <-chan struct{} {
 	return h.done
 }
 
+// FD is a descriptor for poll(2), which is readable once the process is no longer alive, until Close; -1 where there is none.
+// See Wait for what may show it as that for an instant.
+func (h *Handle) FD() int {
+	if link, is := h.link.(polled); is {
+		return link.number()
+	}
+	return -1
+}
+
+// polled is a link that has a descriptor.
+type polled interface{ number() int }
+
 // Identity is who the process is, for a record. What cannot be found out is left zero; ErrNotFound if it was reaped.
 func (h *Handle) Identity() (Identity, error) {
 	if err := h.usable(); err != nil {

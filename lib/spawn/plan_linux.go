@@ -109,7 +109,7 @@ func compose(cmd Command, ends *ends, session, detach bool) (*plan, error) {
 // within goes on in another PID namespace: what enters one is not in it, but its children are. The mounts are its own for the
 // sake of /proc, and what is mounted outside later is seen.
 func (p *plan) within(init *Init) error {
-	p.Keep = append(p.Keep, init.Pidfd)
+	p.Keep = append(p.Keep, init.Process)
 	flags := uintptr(unix.CLONE_NEWPID)
 	if init.User {
 		flags |= unix.CLONE_NEWUSER
@@ -117,7 +117,7 @@ func (p *plan) within(init *Init) error {
 	root, err1 := p.text("/")
 	proc, err2 := p.text("proc")
 	dir, err3 := p.text("/proc")
-	p.do("enter the PID namespace", fork.Must, unix.SYS_SETNS, init.Pidfd.Fd(), flags)
+	p.do("enter the PID namespace", fork.Must, unix.SYS_SETNS, uintptr(init.Process.FD()), flags)
 	if !mounted("/") { // below a chroot(2) what is mounted could come up outside
 		p.do("fork", fork.Pass, 0)
 		return nil

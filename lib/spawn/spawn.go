@@ -44,11 +44,11 @@ type Command struct {
 	Capabilities          *[]string        // keep only these, as "net_bind_service" or "CAP_NET_BIND_SERVICE"; nil keeps all
 }
 
-// Init is the first process of a PID namespace, by its pidfd, and whether a user namespace was made for it, which is joined
+// Init is the first process of a PID namespace, which has a descriptor, and whether a user namespace was made for it, which is joined
 // as well. What is started within has a /proc of its own there, where one can be mounted.
 type Init struct {
-	Pidfd *os.File
-	User  bool
+	Process *proc.Handle
+	User    bool
 }
 
 // ErrReaped says that somebody else has collected the exit status of the process.
