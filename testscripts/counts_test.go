@@ -41,8 +41,8 @@ func TestCounts(t *testing.T) {
 		{"core", "pid-alive", 268, 230, 4, 24},
 		{"core", "pid-claim", 287, 268, 4, 24},
 		{"core", "pid-kill", 272, 275, 4, 24},
-		{"core", "daemonize", 430, 462, 16, 24},
-		{"core", "keep-alive", 820, 880, 17, 48},  // threads that a stop may need; it executes itself once more, see decision 0037
+		{"core", "daemonize", 362, 462, 16, 24},
+		{"core", "keep-alive", 722, 880, 17, 48},  // threads that a stop may need; it executes itself once more, see decision 0037
 		{"core", "pid-bound", 1083, 1810, 31, 48}, // two of them, and the command
 		{"core", "sipid", 280, 309, 5, 24},
 		{"core", "start-stop-daemon", 265, 233, 5, 24},

@@ -29,8 +29,9 @@ func TestGuardHoldsNobodyUp(t *testing.T) {
 	done := make(chan error, 1)
 	go func() {
 		o.died(1)
-		done <- o.birth(func() (int, error) { return 2, nil })
+		err := o.birth(func() (int, error) { return 2, nil })
 		o.Collect() // not the check's process, which may have ended by now
+		done <- err
 	}()
 	select {
 	case err := <-done:

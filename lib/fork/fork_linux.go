@@ -23,6 +23,11 @@ type Program struct {
 	Keep   []any     // what only the calls point to
 	Digits *[16]byte // where the child writes its PID in decimal, and a NUL; nil for nowhere
 
+	// Shares has the child use the memory of this process, not a copy, if that can be: Do says so here. Then all of the
+	// program must be left alone until the child has executed something or is gone. Of the Hows there are no Last, Pass and
+	// Again, and no Digits.
+	Shares bool
+
 	Flags uint64 // namespaces of the new process: clone(2)
 	Group int32  // descriptor of the control group that it is born in; 0 for the caller's
 	Bound bool   // it is killed when the last descriptor in Pidfd is closed, and never a zombie
@@ -73,9 +78,15 @@ func Do(p *Program) (uintptr, syscall.Errno) {
 	syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&p.all)), uintptr(unsafe.Pointer(&p.old)), 8, 0, 0)
 	var pid uintptr
 	var errno syscall.Errno
-	if p.Group != 0 || p.Bound {
+	if p.Shares {
+		pid, errno = share(p)
+		p.Shares = errno == 0
+	}
+	switch {
+	case p.Shares: // only the parent comes here
+	case p.Group != 0 || p.Bound:
 		pid, errno = clone3(p)
-	} else {
+	default:
 		pid, errno = clone(uintptr(p.Flags))
 	}
 	if pid == 0 && errno == 0 {

@@ -29,6 +29,7 @@ func (p *plan) launch(detach bool) (int, syscall.Errno) {
 	if p.cmd.Group != nil {
 		p.Group = int32(p.cmd.Group.Fd())
 	}
+	p.Shares = p.shareable()
 	pid, errno := fork.Do(&p.Program)
 	if errno != 0 && p.Group != 0 { // a kernel before 5.7, a filter, a group that may be entered in the old way only
 		p.Group = 0

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -20,7 +21,8 @@ type Process struct {
 	pid    int
 	plan   *plan
 	handle *proc.Handle
-	line   *os.File // the child reports on it, a byte lets it exec, a close ends it; the exec closes the other end
+	over   atomic.Bool // nothing of the plan is read any more
+	line   *os.File    // the child reports on it, a byte lets it exec, a close ends it; the exec closes the other end
 }
 
 // Start runs cmd as a direct child, held, in a session of its own if asked, else in this process's group. With the end of
@@ -71,6 +73,8 @@ func startWith(ctx context.Context, cmd Command, ends *ends, session, detach boo
 		return nil, err
 	}
 	if p.handle, err = proc.Open(p.pid); err != nil {
+		_ = unix.Kill(p.pid, unix.SIGKILL) // our child, and not reaped
+		_, _ = p.collect()
 		return nil, err
 	}
 	return p, nil
@@ -82,17 +86,17 @@ func (p *Process) drop(ctx context.Context) {
 		return
 	}
 	if ctx.Err() == nil {
-		reap(p.pid)
+		_, _ = p.collect()
 		return
 	}
 	_ = unix.Kill(p.pid, unix.SIGKILL) // our child, and not reaped
-	go reap(p.pid)
+	go func() { _, _ = p.collect() }()
 }
 
 // held waits for the report of the child that it is ready to exec.
 func (p *Process) held(ctx context.Context) error {
 	line := int(p.line.Fd())
-	hangUp := context.AfterFunc(ctx, func() { _ = unix.Shutdown(line, unix.SHUT_RDWR) })
+	forget := context.AfterFunc(ctx, func() { _ = unix.Shutdown(line, unix.SHUT_RDWR) })
 	word, err := p.read()
 	if err == nil && p.plan.cmd.Within != nil && word.Errno == 0 { // two words, in any order
 		var other fork.Message
@@ -101,7 +105,7 @@ func (p *Process) held(ctx context.Context) error {
 		}
 		word.PID = other.PID
 	}
-	switch called := !hangUp(); {
+	switch called := !forget(); {
 	case called:
 		p.pid = int(word.PID)
 		return context.Cause(ctx)
@@ -148,11 +152,13 @@ func (p *Process) Executed() error {
 	word, err := p.read()
 	switch {
 	case err == nil:
-		reap(p.pid)
+		_, _ = p.collect()
 		return p.plan.failure(word)
 	case !errors.Is(err, io.EOF):
 		return err
-	case p.neverRan():
+	}
+	p.over.Store(true)
+	if p.neverRan() {
 		end, _ := p.collect()
 		return &StepError{"run " + p.plan.cmd.Path, fmt.Errorf("killed by %v before it began", end)}
 	}
@@ -176,7 +182,7 @@ func (p *Process) Wait(ctx context.Context) (Ending, error) {
 
 // Abort ends a child that is still held, and has it gone when it returns.
 func (p *Process) Abort() error {
-	p.line.Close()
+	p.hangUp()
 	if err := p.handle.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, proc.ErrNotFound) {
 		return err
 	}
@@ -186,7 +192,7 @@ func (p *Process) Abort() error {
 
 // Close gives up the child: one still held ends, one let go runs on.
 func (p *Process) Close() {
-	p.line.Close()
+	p.leave()
 	if p.handle != nil {
 		p.handle.Close()
 	}
@@ -194,6 +200,7 @@ func (p *Process) Close() {
 
 func (p *Process) collect() (Ending, error) {
 	status, err := reap(p.pid)
+	p.over.Store(true)
 	switch {
 	case err != nil:
 		return Ending{}, fmt.Errorf("process %d: %w", p.pid, ErrReaped)
