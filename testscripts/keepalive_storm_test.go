@@ -141,8 +141,8 @@ func limitOfProcesses(t *testing.T) (func(int, string), error) {
 		return nil, err
 	}
 	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
-	group := filepath.Join(dir, "test"+strconv.Itoa(os.Getpid()))
-	if err := os.Mkdir(group, 0o755); err != nil {
+	group, err := os.MkdirTemp(dir, "test") // PIDs are those of other namespaces too
+	if err != nil {
 		return nil, err
 	}
 	t.Cleanup(func() { os.Remove(group) })

@@ -3,9 +3,11 @@
 package testscripts
 
 import (
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,6 +39,17 @@ func TestKeepAliveUsedUp(t *testing.T) {
 	} else {
 		takers["processes"] = func(pid int) { limit(pid, "1") }
 	}
+	takers[ofUser] = func(pid int) { // by the user himself, for which root may lack CAP_SYS_RESOURCE
+		info, err := os.Stat("/proc/" + strconv.Itoa(pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		prlimit := exec.Command("prlimit", "--nproc=1:1", "--pid", strconv.Itoa(pid))
+		prlimit.SysProcAttr = asUser(info.Sys().(*syscall.Stat_t).Uid)
+		if out, err := prlimit.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
 	for what, take := range takers {
 		for phase, try := range map[string]func(*usedUp){
 			"following": (*usedUp).following, "leaving": (*usedUp).leaving, "stopping by its own command": (*usedUp).byCommand,
@@ -46,6 +59,9 @@ func TestKeepAliveUsedUp(t *testing.T) {
 		}
 	}
 }
+
+// ofUser is what RLIMIT_NPROC counts.
+const ofUser = "processes of a user"
 
 // usedUp is a keep-alive from which something is taken.
 type usedUp struct {
@@ -62,11 +78,33 @@ func (u *usedUp) start(args ...string) {
 	u.Helper()
 	u.cmd = exec.Command("keep-alive", append([]string{"-p", "x.pid", "--log", "log"}, args...)...)
 	u.cmd.Dir = u.dir
+	if u.what == ofUser {
+		u.cmd.SysProcAttr = asUser(u.alone())
+	}
 	if err := u.cmd.Start(); err != nil {
 		u.Fatal(err)
 	}
 	u.Cleanup(func() { u.cmd.Process.Kill(); u.cmd.Wait() })
 	u.says("msg=started")
+}
+
+// alone is a user whom nobody else is, so that the kernel's count of his processes is of this keep-alive's; the directory is his.
+func (u *usedUp) alone() uint32 {
+	u.Helper()
+	user := 1<<30 + rand.Uint32N(1<<30)
+	if err := os.Chown(u.dir, int(user), int(user)); err != nil {
+		u.Fatal(err)
+	}
+	for dir := u.dir; len(dir) > len(os.TempDir()); dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			u.Fatal(err)
+		}
+	}
+	return user
+}
+
+func asUser(user uint32) *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}}
 }
 
 // await waits for what must come.
@@ -164,7 +202,7 @@ func (u *usedUp) restarting() {
 	u.start("--", "sleeper", "ready")
 	pid := u.pid("ready")
 	u.take(u.cmd.Process.Pid)
-	if u.what == "processes" { // without a descriptor no request is heard
+	if u.what != "descriptors" { // without a descriptor no request is heard
 		status, said := applet("keep-alive", "--restart", "-p", u.path("x.pid"))
 		if status != 4 || !strings.Contains(said, "cannot fork: resource temporarily unavailable") {
 			u.Errorf("--restart: %d: %s", status, said)

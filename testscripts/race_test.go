@@ -17,7 +17,8 @@ import (
 
 // race N [-hold K] STATUS=COUNT... COMMAND...: runs N copies of COMMAND at once; so many of them must exit with each
 // status. %n in an argument is the copy's number from 1. With -hold K the last K copies are ended by TERM (143) as soon
-// as all others have ended: winners that stay.
+// as all others have ended: winners that stay. A copy that exits with 75 begins anew, as that status asks for: how many of
+// them get a lock within the seconds for which each waits is the machine's doing.
 func race(ts *testscript.TestScript, args []string) {
 	needArgs(ts, args, 3, "race n [-hold k] status=count... command...")
 	n, err := strconv.Atoi(args[0])
@@ -54,16 +55,27 @@ func runRace(ts *testscript.TestScript, n, hold int, args []string) (map[int]int
 		for j, arg := range args {
 			own[j] = strings.ReplaceAll(arg, "%n", strconv.Itoa(i+1))
 		}
-		cmd := exec.Command(own[0], own[1:]...)
-		cmd.Dir, cmd.Env = ts.MkAbs("."), of(ts).env
 		var out bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &out, &out
-		ts.Check(cmd.Start())
-		mu.Lock()
-		running[cmd] = true
-		mu.Unlock()
+		begin := func() (*exec.Cmd, error) {
+			cmd := exec.Command(own[0], own[1:]...)
+			cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = ts.MkAbs("."), of(ts).env, &out, &out
+			mu.Lock()
+			defer mu.Unlock()
+			running[cmd] = true
+			return cmd, cmd.Start()
+		}
+		cmd, err := begin()
+		ts.Check(err)
 		go func() {
 			code, err := exitStatus(cmd.Wait())
+			for code == 75 && err == nil {
+				mu.Lock()
+				delete(running, cmd)
+				mu.Unlock()
+				if cmd, err = begin(); err == nil {
+					code, err = exitStatus(cmd.Wait())
+				}
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			counts[code]++

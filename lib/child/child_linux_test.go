@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
 	"pidbox/lib/spawn"
@@ -221,6 +223,38 @@ func TestCalledOffWithItsGroup(t *testing.T) {
 			_ = lab.End(pid)
 			t.Fatalf("process %d of the group runs on", pid)
 		}
+	}
+}
+
+// Called off between the command's exec and the news of it, one that lasts runs on, and any other is ended.
+func TestCalledOffAfterItsExec(t *testing.T) {
+	for _, lasts := range []bool{false, true} {
+		ctx, cancel := context.WithCancel(t.Context())
+		s := Spec{Session: true, Scope: proc.Group, Lasting: lasts}
+		s.Meanwhile = func(line int) {
+			if _, err := unix.Poll([]unix.PollFd{{Fd: int32(line), Events: unix.POLLIN}}, -1); err != nil { // it was executed
+				t.Error(err)
+			}
+			cancel()
+		}
+		c, err := Start(ctx, shell("exec sleep 300"), s)
+		if !lasts {
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("%v, %v", c, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if alive, err := c.Handle().Alive(); !alive || err != nil {
+			t.Error("it was ended: ", err)
+		}
+		if err := c.Stop(t.Context(), Kill(), nil); err != nil {
+			t.Error(err)
+		}
+		_, _ = c.Reap()
+		c.Close()
 	}
 }
 

@@ -117,6 +117,10 @@ func TestProof(t *testing.T) {
 	if h := read1(t, path, Rules{}); h.State != Running || h.Proof != RecordedStart {
 		t.Errorf("without an inode: %v by %v", h.State, h.Proof)
 	}
+	h = &Holder{seen: h.seen, Recorded: &proc.Identity{PID: 7, Inode: 5, Start: 3}, Proof: RecordedInode}
+	if must(t, h.compared(proc.Same, proc.Identity{PID: 7, Start: 3}, nil)); h.State != Running || h.Proof != RecordedStart {
+		t.Errorf("by a kernel that does not tell inodes: %v by %v", h.State, h.Proof)
+	}
 	rewriteRecord(t, path, func(r *record) { r.Start = 0 })
 	if h := read1(t, path, Rules{}); h.State != Running || h.Proof != NoRecord {
 		t.Errorf("without a start: %v by %v", h.State, h.Proof)

@@ -137,6 +137,39 @@ func TestWhoLeavesTheGroupStaysAMember(t *testing.T) {
 	}
 }
 
+// moving is the link of a leader whose group a member leaves just before the kernel is told to signal that.
+type moving struct {
+	link
+	move func()
+}
+
+func (m moving) signalGroup(s syscall.Signal) error {
+	if s == unix.SIGKILL {
+		m.move()
+	}
+	return m.link.signalGroup(s)
+}
+
+// So is one that leaves the group at the very moment of the signal.
+func TestWhoLeavesTheGroupAsItIsSignalledIsAMember(t *testing.T) {
+	needsProc(t)
+	m := startMovers(t)
+	f := mustFamily(t, m.leader, Group)
+	if !f.exact {
+		t.Skip("groups are not signalled as one here")
+	}
+	var moved *Handle
+	f.leader.link = moving{f.leader.link, func() { moved = m.move(t, "worker") }}
+	if err := f.Signal(unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Wait(patient(t)); err != nil {
+		t.Fatal(err)
+	}
+	expectAlive(t, moved, false)
+	m.reap()
+}
+
 // With an Allow nobody is signalled whom it forbids, all others are, and what is left is named.
 func TestForbiddenMembersAreLeftAlone(t *testing.T) {
 	needsProc(t)

@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	silence  = time.Second            // after READY=1 no barrier is to come
+	silence  = time.Second            // after READY=1 no barrier is to come, in turns of a pause, none of which passes while
+	turns    = 20                     // this process, and on a busy machine the sender, does not get to run
 	patience = 5 * time.Second        // nor after that, whatever else is said
 	overdue  = 100 * time.Millisecond // what came while this process did not run is heard before a watchdog is missed
 )
@@ -38,6 +39,7 @@ type watch struct {
 	reason   string    // why it is not ready yet
 	interval time.Duration
 	deferred int // how often a missed watchdog was put off
+	turns    int // of silence, until no barrier is to come
 }
 
 func (c *Course) run(since time.Time) {
@@ -75,7 +77,7 @@ func (c *Course) run(since time.Time) {
 		case <-w.late:
 			w.expire()
 		case <-w.quiet:
-			w.serve()
+			w.hush()
 		case <-w.enough:
 			w.serve()
 		case <-w.missed:
@@ -177,8 +179,18 @@ func (w *watch) progress(s notify.State) {
 	case s.Barrier:
 		w.serve()
 	default:
-		w.quiet = time.After(silence)
+		w.turns = turns
+		w.quiet = time.After(silence / turns)
 	}
+}
+
+// hush is the end of a turn of silence.
+func (w *watch) hush() {
+	if w.turns--; w.turns > 0 {
+		w.quiet = time.After(silence / turns)
+		return
+	}
+	w.serve()
 }
 
 // serve is for when no barrier is to be waited for any more.

@@ -80,6 +80,13 @@ func quiet(t *testing.T, w Want) *Course {
 	return c
 }
 
+// resting is a watch that nothing drives but the test.
+func resting(w Want) *watch {
+	return &watch{Course: &Course{
+		want: w, of: mine{&child.Child{}}, shows: make(chan signal), events: make(chan Event, 8), closed: make(chan struct{}),
+	}}
+}
+
 func TestNothingWanted(t *testing.T) {
 	c, _ := started(t, Want{}, "sleep 300")
 	next(t, c, Ready)
@@ -124,8 +131,12 @@ func (answer) String() string                { return "it" }
 func TestChecks(t *testing.T) {
 	c, _ := started(t, Want{Checks: []health.Check{answer{}}, Timeout: endless}, "sleep 300")
 	next(t, c, Ready)
-	c, _ = started(t, Want{Checks: []health.Check{answer{errors.New("no")}}, Timeout: time.Second}, "sleep 300")
-	if e := next(t, c, Late); e.Text != "it: no" {
+	w := resting(Want{Checks: []health.Check{answer{errors.New("no")}}, Shared: true})
+	go w.ask(t.Context())
+	w.show(<-w.shows)
+	w.pardoned = true
+	w.expire()
+	if e := <-w.events; e.Kind != Late || e.Text != "it: no" {
 		t.Errorf("%+v", e)
 	}
 }
@@ -181,25 +192,37 @@ func TestNoBarrier(t *testing.T) {
 
 // One that stops before it counts as ready has to say that it is ready again.
 func TestStopsFirst(t *testing.T) {
-	c := quiet(t, Want{Notify: true, MinUptime: time.Hour, Timeout: 3 * time.Second})
-	tell(t, c, "READY=1\nSTATUS=x")
-	next(t, c, Status)
-	tell(t, c, "STOPPING=1")
-	next(t, c, Stopping)
-	if e := next(t, c, Late); e.Text != "it says that it stops" {
+	w := resting(Want{Notify: true, MinUptime: time.Hour})
+	w.extend(time.Now().Add(time.Hour))
+	w.progress(notify.State{Ready: true})
+	if w.late != nil || len(w.events) > 0 {
+		t.Error("its time runs on, or it counts as ready")
+	}
+	w.progress(notify.State{Stopping: true})
+	if e := <-w.events; e.Kind != Stopping || w.late == nil || w.shown {
+		t.Errorf("%+v", e)
+	}
+	w.pardoned = true
+	w.expire()
+	if e := <-w.events; e.Kind != Late || e.Text != "it says that it stops" {
 		t.Errorf("%+v", e)
 	}
 }
 
 // More time is counted from the message, and never less than it had.
 func TestExtended(t *testing.T) {
-	c := quiet(t, Want{Notify: true, Timeout: time.Second})
+	w := resting(Want{Notify: true})
 	began := time.Now()
-	tell(t, c, "EXTEND_TIMEOUT_USEC=1500000")
-	tell(t, c, "EXTEND_TIMEOUT_USEC=1")
-	next(t, c, Late)
-	if took := time.Since(began); took < 1500*time.Millisecond {
-		t.Error(took)
+	w.extend(began.Add(time.Hour))
+	for _, us := range []string{"10800000000", "1"} {
+		self, err := proc.Self()
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.take(&notify.Message{PID: os.Getpid(), Process: self, Text: "EXTEND_TIMEOUT_USEC=" + us})
+		if more := w.due.Sub(began); more < 3*time.Hour || w.late == nil || len(w.events) > 0 {
+			t.Error(more)
+		}
 	}
 }
 
@@ -261,17 +284,19 @@ func TestWatchdog(t *testing.T) {
 
 // A stranger is not believed, whatever he says.
 func TestStranger(t *testing.T) {
-	c, _ := started(t, Want{Notify: true, Timeout: 3 * time.Second}, "exec sleep 300")
-	tell(t, c, "READY=1")
-	if e := next(t, c, Ignored); !strings.Contains(e.Text, "does not belong to the daemon") {
-		t.Errorf("%+v", e)
+	c, _ := started(t, Want{Notify: true}, "exec sleep 300")
+	for _, text := range []string{"READY=1", "STATUS=x"} {
+		tell(t, c, text)
+		if e := next(t, c, Ignored); !strings.Contains(e.Text, "does not belong to the daemon") {
+			t.Errorf("%+v", e)
+		}
 	}
-	next(t, c, Late)
 }
 
 // What came while this process did not run is heard before the time that passed meanwhile counts.
 func TestPardoned(t *testing.T) {
-	w := &watch{Course: &Course{events: make(chan Event, 1), closed: make(chan struct{})}, due: time.Now().Add(-time.Hour), reason: "it"}
+	w := resting(Want{})
+	w.due, w.reason = time.Now().Add(-time.Hour), "it"
 	w.expire()
 	if len(w.events) > 0 || w.late == nil {
 		t.Fatal("late at once")

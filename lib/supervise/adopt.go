@@ -80,7 +80,7 @@ func (s *Service) proven(h *pidfile.Holder) (record, error) {
 	r, err := s.beside().load()
 	switch {
 	case err == nil && r.child.Compare(now) == proc.Same:
-		if by, alive := supervised(r.supervisor, s.self); alive {
+		if by, alive := supervised(r.supervisor); alive {
 			occupied.Reason = fmt.Sprintf("which process %d supervises", by)
 			return record{}, occupied
 		}
@@ -95,10 +95,7 @@ func (s *Service) proven(h *pidfile.Holder) (record, error) {
 	return record{}, occupied
 }
 
-func supervised(by, self proc.Identity) (int, bool) {
-	if by.Compare(self) == proc.Same {
-		return 0, false
-	}
+func supervised(by proc.Identity) (int, bool) {
 	if by.Compare(proc.Here()) == proc.OtherNamespace {
 		return 0, false
 	}

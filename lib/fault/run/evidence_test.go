@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -114,11 +115,37 @@ func TestWaitsForTheLease(t *testing.T) {
 	}
 }
 
+// expiring is a context whose deadline comes when the test says so.
+type expiring struct {
+	context.Context
+	done chan struct{}
+}
+
+func (e expiring) Done() <-chan struct{} { return e.done }
+
+func (e expiring) Err() error {
+	select {
+	case <-e.done:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
 // A run has a limit, rounds have one too, and what was not run is named.
 func TestLimits(t *testing.T) {
-	w := newCluster(t)
-	r, err := Run(context.Background(), w.plan("rounds: 3\ncases: [{name: a, fault: none, hold: 60s}, {name: b, fault: none}]"),
-		Options{Limit: 3 * time.Second, Evidence: filepath.Join(t.TempDir(), "e")})
+	const three = "rounds: 3\ncases: [{name: a, fault: none, hold: 1h}, {name: b, fault: none}]"
+	r, err := Run(context.Background(), newCluster(t).plan(three), Options{Limit: 1, Evidence: filepath.Join(t.TempDir(), "e")})
+	if err == nil || len(r.Cases) != 0 {
+		t.Errorf("error %v, cases %+v", err, r.Cases)
+	}
+	under := expiring{t.Context(), make(chan struct{})}
+	expire := sync.OnceFunc(func() { close(under.done) })
+	r, err = Run(under, newCluster(t).plan(three), Options{Evidence: filepath.Join(t.TempDir(), "e"), Now: func(what string) {
+		if strings.HasSuffix(what, "a: none") {
+			expire()
+		}
+	}})
 	if !errors.Is(err, context.DeadlineExceeded) || strings.Join(r.NotRun, ", ") != "round 1 b, rounds 2 to 3" {
 		t.Errorf("error %v, not run %q", err, r.NotRun)
 	}
