@@ -56,14 +56,18 @@ func (c *asking) ask() bool { return c.askOn(nil) }
 func (c *asking) askOn(conn net.Conn) bool {
 	a := &attempt{knocked: conn}
 	defer a.drop()
+	slots := c.slots
+	if _, runs := c.target.Check.(*execCheck); runs {
+		slots = c.commands
+	}
 	select {
-	case c.slots <- struct{}{}:
+	case slots <- struct{}{}:
 	case <-c.ctx.Done():
 		return false
 	}
 	c.began = time.Now()
 	err := c.repeat(a)
-	<-c.slots
+	<-slots
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err != nil && over(c.ctx) && !c.last() {

@@ -12,6 +12,10 @@ import (
 // descriptors nor the memory of a thousand connections.
 const atOnce = 128
 
+// processesAtOnce bounds those that run a command: more of them than this machine can run only keep each other waiting, until
+// the time of each is up.
+func processesAtOnce() int { return max(16, 4*runtime.NumCPU()) }
+
 // Until asks all checks side by side until each has settled. Then it asks all of them once more, for the first may have
 // fallen ill while the last was waited for, and returns nil when all of these answers are as wanted: there was one
 // moment at which all were. Who fails is asked on. A single check, or one of Any, was just asked.
@@ -28,7 +32,7 @@ func Until(ctx context.Context, checks []Check, p Pace, progress func(Attempt)) 
 	defer stop()
 	w := &wait{
 		ctx: inner, pace: p, progress: progress, stop: stop, start: time.Now(),
-		slots: make(chan struct{}, atOnce), targets: make([]Target, len(checks)),
+		slots: make(chan struct{}, atOnce), commands: make(chan struct{}, processesAtOnce()), targets: make([]Target, len(checks)),
 	}
 	for i, c := range checks {
 		w.targets[i].Check = c
@@ -61,6 +65,7 @@ type wait struct {
 	stop     func()
 	start    time.Time
 	slots    chan struct{}
+	commands chan struct{} // slots of checks that run one
 
 	mu      sync.Mutex // of all below, and of progress
 	targets []Target

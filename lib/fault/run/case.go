@@ -36,7 +36,9 @@ type trial struct {
 	logged  map[string]int64   // how long the members' logs were before
 	company *company           // the faults beside this one; nil before it is set
 
-	flowing, struck, recoveredAt time.Time // since when the loads run, the fault is set, and all is well again
+	flowing, struck, recoveredAt time.Time     // since when the loads run, the fault is set, and all is well again
+	over                         time.Time     // the agents end the fault themselves
+	slowest                      time.Duration // turn of this machine while the fault held
 }
 
 // skip is a case that cannot be run here.
@@ -67,7 +69,11 @@ func (c *Cluster) runCase(ctx context.Context, one plan.Case, round, number int)
 		result = t.result
 	}()
 	t.markLogs(ctx)
+	lapses := c.lapses.Load()
 	err := t.judge(ctx)
+	if err != nil && c.lapses.Load() > lapses {
+		err = t.unheld(err)
+	}
 	t.stopLoads()
 	t.keepLogs(context.WithoutCancel(ctx))
 	t.count()
@@ -141,7 +147,9 @@ func (t *trial) judge(ctx context.Context) error {
 	if err := t.hook(ctx, "held", t.Held); err != nil {
 		return err
 	}
-	if err := t.holdOn(ctx); err != nil {
+	slowest := t.turn.pulse(ctx)
+	err := t.holdOn(ctx)
+	if t.slowest = slowest(); err != nil {
 		return err
 	}
 	t.meet()
@@ -192,6 +200,15 @@ func (t *trial) judge(ctx context.Context) error {
 	return t.strangers(ctx)
 }
 
+// unheld is a failure in a case in which the agents were without orders for longer than the lease, and healed by themselves.
+func (t *trial) unheld(err error) error {
+	gone := (*UnreachableError)(nil)
+	if errors.As(err, &gone) || errors.As(err, &skip{}) || errors.As(err, new(*violation)) {
+		return err
+	}
+	return unsure{fmt.Sprintf("%v; but this machine was too busy to renew the leases in time, and the agents may have ended the fault themselves", err)}
+}
+
 // hook runs a command of the plan's, which may give orders to the agents under this run's lease.
 func (t *trial) hook(ctx context.Context, name string, argv plan.Command) error {
 	if len(argv) == 0 {
@@ -199,7 +216,7 @@ func (t *trial) hook(ctx context.Context, name string, argv plan.Command) error 
 	}
 	to, done := t.log(name)
 	defer done()
-	if err := callKept(ctx, argv, t.env(), time.Duration(t.plan.Defaults.Timeout), to); err != nil {
+	if err := t.callKept(ctx, argv, t.env(), time.Duration(t.plan.Defaults.Timeout), to); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
@@ -226,7 +243,7 @@ func (t *trial) afterFailure(ctx context.Context) error {
 	on := t.plan.OnFailure
 	if len(on.Exec) > 0 {
 		to, done := t.log("on_failure")
-		t.also("on_failure", callKept(ctx, on.Exec, append(t.env(), "FAULT_REASON="+t.result.Reason), 5*time.Minute, to))
+		t.also("on_failure", t.callKept(ctx, on.Exec, append(t.env(), "FAULT_REASON="+t.result.Reason), 5*time.Minute, to))
 		done()
 	}
 	statuses, err := t.Statuses(ctx)

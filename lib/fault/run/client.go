@@ -62,6 +62,7 @@ type client struct {
 	token  string
 	lease  string
 	http   *http.Client
+	turn   turn
 }
 
 // An order may last, for a stop waits for its grace; but as long as it does, the agent answers other questions.
@@ -171,15 +172,21 @@ func (c *client) do(ctx context.Context, method, path string, body any) (fault.S
 	return s, nil
 }
 
-// status asks how the member is: twice, if need be, since on a busy machine one answer may be late, or the agent gives a
-// connection up that was made in reserve and not used.
+// status asks how the member is: twice, if need be, since one answer may be late, or the agent gives a connection up that was
+// made in reserve and not used; and on while this machine is too busy to hear it.
 func (c *client) status(ctx context.Context) (s fault.Status, err error) {
-	for range 2 {
-		limited, cancel := context.WithTimeout(ctx, askTimeout)
+	limit, more := askTimeout, true
+	for tries := 1; more; tries++ {
+		limited, cancel := context.WithTimeout(ctx, limit)
+		slowest := c.turn.pulse(limited)
 		s, err = c.do(limited, "GET", "status", nil)
+		took := slowest()
 		cancel()
 		if !errors.Is(err, ErrHung) && !errors.Is(err, io.EOF) || ctx.Err() != nil {
 			break
+		}
+		if tries > 1 {
+			limit, more = c.turn.late(ctx, took, limit)
 		}
 	}
 	return s, err

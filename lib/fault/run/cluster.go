@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"pidbox/lib/fault"
@@ -30,6 +31,8 @@ type Cluster struct {
 	evidence *evidence
 	across   []*load // that run from the first case to the last
 	doing    string  // which case; "" before the first
+	turn     turn
+	lapses   atomic.Int64 // how often the leases were not renewed in time
 }
 
 // Connect asks every agent how its member is, without taking it over.
@@ -161,11 +164,15 @@ func (c *Cluster) Take(ctx context.Context) error {
 	c.renewed.Go(func() {
 		ticker := time.NewTicker(leaseRenew)
 		defer ticker.Stop()
-		for {
+		for last := time.Now(); ; {
 			select {
 			case <-renewing.Done():
 				return
 			case <-ticker.C:
+				if now := time.Now(); now.Sub(last) >= leaseTTL {
+					c.lapses.Add(1)
+				}
+				last = time.Now()
 				// Not given up when the leases are given back: what is on its way would take them again after that.
 				limited, cancel := context.WithTimeout(context.Background(), leaseTTL/2)
 				_ = take(limited) // an agent that is gone shows in the case
@@ -228,57 +235,85 @@ func (c *Cluster) Healthy(ctx context.Context, limit, stable time.Duration) erro
 	return err
 }
 
-// healthyFor is Healthy, and says since when.
+// tryTimeout is that of one check, on a machine that has time for it.
+const tryTimeout = 2 * time.Second
+
+// healthyFor is Healthy, and says since when. What could not be asked in time because this machine is busy tells nothing: it
+// is asked again, with more time for each check and for all.
 func (c *Cluster) healthyFor(ctx context.Context, limit, stable time.Duration) (since time.Time, err error) {
 	const every = 100 * time.Millisecond
-	limited, cancel := context.WithTimeout(ctx, limit+stable)
-	defer cancel()
+	end, try := time.Now().Add(limit+stable), tryTimeout
+	busy := func(l look) (ours bool) {
+		if try, ours = c.turn.late(ctx, l.slowest, try); ours {
+			end = time.Now().Add(limit + stable)
+		}
+		return ours
+	}
 	fell := "" // who was not healthy for long enough
 	for {
-		within, done := context.WithTimeout(limited, limit)
-		ill, err := c.healthy(within, false)
+		within, done := context.WithDeadline(ctx, earlier(end, time.Now().Add(limit)))
+		l, err := c.healthy(within, try, false)
 		done()
-		if ctx.Err() != nil {
-			return since, context.Cause(ctx)
-		}
-		if err != nil && fell != "" { // what it was like while it could be asked says more
-			return since, &UnhealthyError{fmt.Sprintf("not healthy for %v at a time within %v: %s", stable, limit, fell)}
-		}
-		if err != nil {
-			return since, &UnhealthyError{fmt.Sprintf("not healthy within %v: %s", limit, ill)}
-		}
-		since = time.Now()
-		for ill = ""; time.Since(since) < stable; sleep(ctx, every) {
-			if ill, err = c.healthy(ctx, true); err != nil {
-				break
-			}
-		}
-		fell = ill
 		switch {
 		case ctx.Err() != nil:
 			return since, context.Cause(ctx)
-		case ill == "":
+		case err != nil && busy(l):
+			continue
+		case err != nil && fell != "": // what it was like while it could be asked says more
+			return since, &UnhealthyError{fmt.Sprintf("not healthy for %v at a time within %v: %s", stable, limit, fell)}
+		case err != nil:
+			return since, &UnhealthyError{fmt.Sprintf("not healthy within %v: %s", limit, l.ill)}
+		}
+		since = time.Now()
+		for l = (look{}); time.Since(since) < stable; sleep(ctx, every) {
+			if l, err = c.healthy(ctx, try, true); err != nil {
+				break
+			}
+		}
+		switch {
+		case ctx.Err() != nil:
+			return since, context.Cause(ctx)
+		case l.ill == "":
 			return since, nil
-		case limited.Err() != nil:
-			return since, &UnhealthyError{fmt.Sprintf("not healthy for %v at a time within %v: %s", stable, limit, ill)}
+		case l.mute && busy(l):
+			continue
+		}
+		if fell = l.ill; time.Now().After(end) && !busy(l) {
+			return since, &UnhealthyError{fmt.Sprintf("not healthy for %v at a time within %v: %s", stable, limit, fell)}
 		}
 		sleep(ctx, every)
 	}
 }
 
-// healthy asks until all are, or once, and says who is not.
-func (c *Cluster) healthy(ctx context.Context, once bool) (ill string, err error) {
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// look is what was seen of all members.
+type look struct {
+	ill     string        // who is not healthy; "" for nobody
+	mute    bool          // none of these has said so, but some were not heard in time
+	slowest time.Duration // turn of this machine meanwhile
+}
+
+// healthy asks until all are, or once.
+func (c *Cluster) healthy(ctx context.Context, try time.Duration, once bool) (look, error) {
 	var checks []health.Check
 	for _, m := range c.plan.Members {
 		check, err := m.Health.Check()
 		if err != nil {
-			return err.Error(), err
+			return look{ill: err.Error()}, err
 		}
 		checks = append(checks, check)
 	}
-	result, err := health.Until(ctx, checks, health.Pace{TryTimeout: 2 * time.Second, Once: once}, nil)
+	slowest := c.turn.pulse(ctx)
+	result, err := health.Until(ctx, checks, health.Pace{TryTimeout: try, Once: once}, nil)
+	l := look{mute: true, slowest: slowest()}
 	if err == nil {
-		return "", nil
+		return l, nil
 	}
 	var all []string
 	for i, t := range result.Targets {
@@ -286,16 +321,23 @@ func (c *Cluster) healthy(ctx context.Context, once bool) (ill string, err error
 			why := "no answer"
 			if t.Reason != nil {
 				why = t.Reason.Error()
+				l.mute = l.mute && unheard(t.Reason)
 			}
 			all = append(all, fmt.Sprintf("%s: %s", c.plan.Members[i].Name, why))
 		}
 	}
-	return strings.Join(all, "; "), err
+	l.ill = strings.Join(all, "; ")
+	return l, err
+}
+
+// unheard says that a check came to no answer, which may be of our own making.
+func unheard(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, health.ErrNotAsked) || errors.Is(err, health.ErrNotAtOnce)
 }
 
 // Leader asks who leads; nil if nobody does, or nobody can tell.
 func (c *Cluster) Leader(ctx context.Context) (*plan.Member, error) {
-	out, err := call(ctx, c.plan.Leader, nil, time.Duration(c.plan.Defaults.Timeout), sinks{})
+	out, err := c.call(ctx, c.plan.Leader, nil, time.Duration(c.plan.Defaults.Timeout), sinks{})
 	if err != nil {
 		return nil, fmt.Errorf("leader command: %w", err)
 	}

@@ -167,36 +167,47 @@ func lastLine(s string) string {
 }
 
 // call runs a command to its end, or kills it at the limit, and returns its standard output.
-func call(ctx context.Context, argv plan.Command, env []string, limit time.Duration, to sinks) (string, error) {
+func (c *Cluster) call(ctx context.Context, argv plan.Command, env []string, limit time.Duration, to sinks) (string, error) {
 	j, err := begin(argv, env, to)
 	if err != nil {
 		return "", err
 	}
-	return j.finish(ctx, limit)
+	return j.finish(ctx, limit, &c.turn)
 }
 
 // callKept is call with a keeper.
-func callKept(ctx context.Context, argv plan.Command, env []string, limit time.Duration, to sinks) error {
+func (c *Cluster) callKept(ctx context.Context, argv plan.Command, env []string, limit time.Duration, to sinks) error {
 	j, err := beginKept(argv, env, to)
 	if err != nil {
 		return err
 	}
-	_, err = j.finish(ctx, limit)
+	_, err = j.finish(ctx, limit, &c.turn)
 	return err
 }
 
-func (j *job) finish(ctx context.Context, limit time.Duration) (string, error) {
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case <-j.done:
-		return j.out.String(), j.failure()
-	case <-timer.C:
-		j.end()
-		return "", fmt.Errorf("it hung, killed after %v", limit)
-	case <-ctx.Done():
-		j.end()
-		return "", context.Cause(ctx)
+// finish waits for the end, or kills at the limit, which a busy machine makes longer if there are turns to be looked at.
+func (j *job) finish(ctx context.Context, limit time.Duration, turns *turn) (string, error) {
+	allowed := limit
+	for began := time.Now(); ; {
+		timer := time.NewTimer(time.Until(began.Add(limit)))
+		select {
+		case <-j.done:
+			timer.Stop()
+			return j.out.String(), j.failure()
+		case <-ctx.Done():
+			timer.Stop()
+			j.end()
+			return "", context.Cause(ctx)
+		case <-timer.C:
+		}
+		ours := false
+		if turns != nil {
+			limit, ours = turns.late(ctx, 0, limit)
+		}
+		if !ours {
+			j.end()
+			return "", fmt.Errorf("it hung, killed after %v", allowed)
+		}
 	}
 }
 

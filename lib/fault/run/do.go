@@ -156,7 +156,7 @@ func Check(ctx context.Context, p *plan.Plan, o Options) (all []Finding, unanswe
 		scratch, err := os.MkdirTemp("", "fault-tester-")
 		if err == nil {
 			defer os.RemoveAll(scratch)
-			err = callKept(ctx, p.Check.Exec, []string{"FAULT_CASE=check", "FAULT_ROUND=0", "FAULT_RUN=check", "FAULT_DIR=" + scratch,
+			err = c.callKept(ctx, p.Check.Exec, []string{"FAULT_CASE=check", "FAULT_ROUND=0", "FAULT_RUN=check", "FAULT_DIR=" + scratch,
 				"FAULT_TARGETS=", "FAULT_MEMBERS=" + strings.Join(c.names(), " ")}, time.Duration(p.Check.Timeout), sinks{})
 		}
 		add("check", "fine", err)

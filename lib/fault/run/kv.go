@@ -92,7 +92,7 @@ func (c *kv) do(process int64, f string, k int, old, value string) (history.Type
 	j, err := begin(words, append(c.env[:len(c.env):len(c.env)], "KEY="+key, "VALUE="+value, "OLD="+old), sinks{errs: c.errs})
 	out := ""
 	if err == nil {
-		out, err = j.finish(context.Background(), time.Duration(c.Timeout))
+		out, err = j.finish(context.Background(), time.Duration(c.Timeout), nil) // its outcome is open then, whatever kept it
 	}
 	switch {
 	case err == nil && f == "read":

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -135,7 +136,11 @@ func (t *trial) flow(ctx context.Context, from time.Time, long time.Duration, wh
 		least = 0
 	}
 	sleep(ctx, time.Until(from.Add(long)))
-	end := from.Add(max(long, t.plan.RecoverOf(t.Case)))
+	limit := max(long, t.plan.RecoverOf(t.Case))
+	busy := func() (ours bool) {
+		limit, ours = t.turn.late(ctx, 0, limit)
+		return ours
+	}
 	for _, l := range append(all[:len(all):len(all)], t.across...) {
 		for {
 			ok, over := phase("", []*tally{l.tally}, from, time.Now()).OK, l.over()
@@ -147,11 +152,13 @@ func (t *trial) flow(ctx context.Context, from time.Time, long time.Duration, wh
 			case ok >= least:
 			case over && l.job.failure() != nil:
 				return fmt.Errorf("%s failed: %w", l.name, l.job.failure())
-			case over || time.Now().After(end):
-				return fmt.Errorf("%s reported %d successful operations %s, fewer than min_ok %d", l.name, ok, when, least)
-			default:
+			case !over && time.Since(from) < limit:
 				sleep(ctx, 20*time.Millisecond)
 				continue
+			case !over && busy():
+				continue
+			default:
+				return fmt.Errorf("%s reported %d successful operations %s, fewer than min_ok %d", l.name, ok, when, least)
 			}
 			break
 		}
@@ -204,6 +211,9 @@ func (t *trial) spoiled() error {
 	return nil
 }
 
+// few turns of this machine are what an operation of a load may need.
+const few = 10
+
 // served checks what the loads met while the fault held, from the time that the plan allows for it on.
 func (t *trial) served() error {
 	var marks []mark
@@ -227,23 +237,29 @@ func (t *trial) served() error {
 	t.result.FirstOK = first
 	switch t.During {
 	case plan.Available:
-		last := t.struck
+		last, longest := t.struck, time.Duration(0)
 		for _, m := range append(sorted(marks), mark{to: t.result.Healed, kind: history.OK, from: t.result.Healed}) {
 			if m.kind != history.OK || !m.from.After(t.struck) {
 				continue
 			}
 			if gap := m.to.Sub(last); gap > limit {
-				return fmt.Errorf("not available while the fault held: no operation succeeded for %.1fs, the limit is %v", gap.Seconds(), limit)
+				longest = max(longest, gap)
 			}
 			last = m.to
 		}
-		if first == 0 {
-			return fmt.Errorf("not available while the fault held: no operation succeeded")
+		switch text := "not available while the fault held: no operation succeeded"; {
+		case first == 0 && longest == 0:
+			return errors.New(text)
+		case longest == 0:
+		case longest < few*t.slowest:
+			return unsure{fmt.Sprintf("%s for %.1fs, the limit is %v; but this machine was too busy for the loads", text, longest.Seconds(), limit)}
+		default:
+			return fmt.Errorf("%s for %.1fs, the limit is %v", text, longest.Seconds(), limit)
 		}
 	case plan.Unavailable:
 		n := 0
 		for _, m := range marks {
-			if m.reads || m.from.Before(from) {
+			if m.reads || m.from.Before(from.Add(t.slowest)) { // what a load says is read that much later
 				continue
 			}
 			if tried++; m.kind == history.OK {
@@ -253,6 +269,8 @@ func (t *trial) served() error {
 		switch {
 		case n > 0:
 			return fmt.Errorf("available while the fault held: operations that began more than %[2]v after it and succeeded: %[1]d", n, limit)
+		case tried == 0 && few*t.slowest > t.result.Healed.Sub(from):
+			return unsure{"nothing was tried while the fault held: this machine was too busy for the loads"}
 		case tried == 0:
 			return fmt.Errorf("nothing was tried while the fault held, so it is not known whether it was available")
 		}

@@ -19,7 +19,7 @@ import (
 func (t *trial) aim(ctx context.Context, taken ...string) (err error) {
 	t.Case = t.plan.Settled(t.Case, t.result.Round)
 	if len(t.Needs) > 0 {
-		if _, err := call(ctx, t.Needs, t.env(), time.Duration(t.plan.Defaults.Timeout), sinks{}); err != nil {
+		if _, err := t.call(ctx, t.Needs, t.env(), time.Duration(t.plan.Defaults.Timeout), sinks{}); err != nil {
 			return skip{fmt.Sprintf("what the case needs is not there: %v", err)}
 		}
 	}
@@ -92,6 +92,7 @@ func (t *trial) hit(hold time.Duration) ([]string, map[string]fault.Spec) {
 
 func (t *trial) inject(ctx context.Context) error {
 	hold := t.hold + margin
+	t.over = time.Now().Add(hold)
 	if t.Fault == plan.Exec {
 		to, done := t.log("inject")
 		defer done()
@@ -102,7 +103,7 @@ func (t *trial) inject(ctx context.Context) error {
 			}
 			t.undoing = undoing
 		}
-		_, err := call(ctx, t.Inject, t.env(), time.Duration(t.plan.Defaults.Timeout), to)
+		_, err := t.call(ctx, t.Inject, t.env(), time.Duration(t.plan.Defaults.Timeout), to)
 		return err
 	}
 	whom, placed := t.hit(hold)
@@ -149,7 +150,7 @@ func (t *trial) holdOn(ctx context.Context) error {
 	var last error
 	for end := time.Now().Add(t.hold); time.Now().Before(end); {
 		limit := min(time.Duration(t.plan.Defaults.Timeout), time.Until(end)+time.Millisecond)
-		if _, last = call(ctx, t.Until.Exec, t.env(), limit, sinks{}); last == nil {
+		if _, last = t.call(ctx, t.Until.Exec, t.env(), limit, sinks{}); last == nil {
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -169,7 +170,7 @@ type idle struct{ error }
 // effective checks that the fault did something, at the end of its hold.
 func (t *trial) effective(ctx context.Context) error {
 	if len(t.Effect) > 0 {
-		if _, err := call(ctx, t.Effect, t.env(), time.Duration(t.plan.Defaults.Timeout), sinks{}); err != nil {
+		if _, err := t.call(ctx, t.Effect, t.env(), time.Duration(t.plan.Defaults.Timeout), sinks{}); err != nil {
 			return idle{fmt.Errorf("no effect: %w", err)}
 		}
 	}
@@ -186,6 +187,8 @@ func (t *trial) effective(ctx context.Context) error {
 	for _, n := range whom {
 		i := slices.IndexFunc(statuses[n].Faults, func(f fault.Active) bool { return f.ID == t.id })
 		switch {
+		case i < 0 && time.Now().After(t.over):
+			return unsure{fmt.Sprintf("the fault on %s was looked at only after its end: this machine is too busy", n)}
 		case i < 0:
 			return idle{fmt.Errorf("no effect: the fault on %s is gone before its end", n)}
 		case plan.OnDisk(t.Fault):
@@ -211,7 +214,7 @@ func (t *trial) heal(ctx context.Context) (err error) {
 	if undoing := t.undoing; undoing != nil {
 		t.undoing = nil
 		undoing.life.Close()
-		if _, err := undoing.finish(ctx, time.Duration(t.plan.Defaults.Timeout)); err != nil {
+		if _, err := undoing.finish(ctx, time.Duration(t.plan.Defaults.Timeout), &t.turn); err != nil {
 			return err
 		}
 	}
@@ -292,7 +295,7 @@ func (t *trial) check(ctx context.Context) (err error) {
 	to, done := t.log("check")
 	defer done()
 	for t.result.Tries = 1; ; t.result.Tries++ {
-		if err = callKept(ctx, c.Exec, t.env(), time.Duration(c.Timeout), to); err == nil {
+		if err = t.callKept(ctx, c.Exec, t.env(), time.Duration(c.Timeout), to); err == nil {
 			return nil
 		}
 		if t.result.Tries == int(c.Tries) || ctx.Err() != nil {

@@ -2,11 +2,13 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"pidbox/lib/fault/report"
+	"pidbox/lib/health"
 )
 
 // watcher keeps the timeline of every member: it looks, for nobody tells.
@@ -24,12 +26,18 @@ const (
 	healthEvery = 250 * time.Millisecond
 )
 
+// looks bounds what the looks cost this machine: of many members each is looked at less often.
+func looks(often time.Duration, members int, cost time.Duration) time.Duration {
+	return max(often, time.Duration(members)*cost)
+}
+
 func (c *Cluster) watch() *watcher {
+	all := len(c.plan.Members)
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &watcher{cancel: cancel, open: map[string]*report.Span{}}
 	for _, m := range c.plan.Members {
 		w.done.Go(func() {
-			for ; ctx.Err() == nil; sleep(ctx, statusEvery) {
+			for ; ctx.Err() == nil; sleep(ctx, looks(statusEvery, all, 4*time.Millisecond)) {
 				s, err := c.clients[m.Name].status(ctx)
 				if ctx.Err() != nil {
 					return
@@ -51,13 +59,15 @@ func (c *Cluster) watch() *watcher {
 			continue
 		}
 		w.done.Go(func() {
-			for ; ctx.Err() == nil; sleep(ctx, healthEvery) {
-				limited, stop := context.WithTimeout(ctx, time.Second)
+			for ; ctx.Err() == nil; sleep(ctx, looks(healthEvery, all, 20*time.Millisecond)) {
+				limited, stop := context.WithTimeout(ctx, tryTimeout)
 				err := check.Check(limited)
 				stop()
 				switch {
 				case ctx.Err() != nil:
 					return
+				case errors.Is(err, health.ErrNotAsked):
+					w.see(m.Name, report.Health)
 				case err != nil:
 					w.see(m.Name, report.Health, "unhealthy")
 				default:
