@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -122,15 +124,16 @@ func (g *group) guard() error {
 // empty asks only the kernel's own counts.
 func (g *group) empty() bool {
 	populated, err := g.Populated()
-	g.emptied = err == nil && !populated && g.childless()
+	g.emptied = err == nil && !populated && g.alone()
 	return g.emptied
 }
 
-// Signal reaches those too that were moved out of the group, as far as they are ours.
+// Signal reaches those too that were moved out of the group, as far as they are ours. They are looked for first: of a thousand
+// that are about to exit each would have to be asked whether it is one.
 func (g *group) Signal(s syscall.Signal) error {
 	g.killed = g.killed || s == syscall.SIGKILL
-	err := g.Group.Signal(s)
 	f, none := g.strays()
+	err := g.Group.Signal(s)
 	if none != nil {
 		return err
 	}
@@ -186,21 +189,29 @@ func (g *group) members() ([]int, error) {
 
 // strays are our descendants outside of the group: proc.ErrNotFound says that there is none, without a search of /proc.
 func (g *group) strays() (*proc.Family, error) {
-	if g.childless() {
+	if g.alone() {
 		return nil, proc.ErrNotFound
 	}
-	return g.self.TreeWithout(func(pid, _ int) bool { return g.other(pid) })
+	return g.self.TreeWithout(func(pid, _ int) bool { return g.other(pid) || g.Holds(pid) })
 }
 
-// other says that a child of ours is not a stray.
+// other says that a child of ours is not of COMMAND.
 func (g *group) other(pid int) bool {
-	return g.keeper != nil && pid == g.keeper.PID() || g.keeping.stranger(pid, 0) || g.Holds(pid)
+	return g.keeper != nil && pid == g.keeper.PID() || g.keeping.stranger(pid, 0)
 }
 
-// childless collects zombies first: there may be a thousand.
-func (g *group) childless() bool {
+// alone says that no child of ours is a stray. There may be a thousand: zombies are collected first, and the group is asked for all
+// that are in it before it is asked for one.
+func (g *group) alone() bool {
 	g.keeping.orphans.Collect()
-	return childless("/proc/self/task", g.other)
+	within := sync.OnceValue(func() []int { pids, _ := g.PIDs(); return pids })
+	return childless("/proc/self/task", func(pid int) bool {
+		if g.other(pid) {
+			return true
+		}
+		_, listed := slices.BinarySearch(within(), pid)
+		return listed || g.Holds(pid)
+	})
 }
 
 func (g *group) close() (err error) {
