@@ -22,6 +22,7 @@ type pidAliveOptions struct {
 	limit                time.Duration
 	waits                bool            // for the exit, up to limit
 	until                context.Context // of --wait-exit
+	reader               pidfile.Reader
 }
 
 // pidAlive answers whether the process that a pidfile names is alive: that very process, not one that has its PID now.
@@ -132,6 +133,8 @@ func (o *pidAliveOptions) run(c *applet.Call) error {
 	if o.any {
 		return o.first(c)
 	}
+	defer o.reader.Close()
+	o.reader.Rules = o.rules
 	worst := applet.OK
 	for _, t := range o.targets() {
 		shown := o.progress(c, t.name())

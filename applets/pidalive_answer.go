@@ -46,7 +46,7 @@ func (o *pidAliveOptions) ask(t target) answer {
 	if t.file == "" {
 		p = a.process(t.id, o.rules.Match)
 	} else {
-		h, err := pidfile.Read(t.file, o.rules)
+		h, err := o.read(t.file)
 		if err != nil {
 			a.fail(err)
 			return a
@@ -70,6 +70,14 @@ func (o *pidAliveOptions) ask(t target) answer {
 	}
 	a.Status = applet.OK
 	return a
+}
+
+// read goes the whole way to a file that is looked at after a wait.
+func (o *pidAliveOptions) read(file string) (*pidfile.Holder, error) {
+	if o.waits {
+		return pidfile.Read(file, o.rules)
+	}
+	return o.reader.Read(file)
 }
 
 // identify adds what no other process has.

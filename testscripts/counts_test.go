@@ -39,6 +39,7 @@ func TestCounts(t *testing.T) {
 		{"full", "pid-claim", 420, 268, 4, 98},
 		{"full", "pid-kill", 416, 275, 4, 98},
 		{"core", "pid-alive", 268, 230, 4, 24},
+		{"core", "pid-alive of 100", 480, 1895, 4, 24}, // files of one directory
 		{"core", "pid-claim", 287, 268, 4, 24},
 		{"core", "pid-kill", 272, 275, 4, 24},
 		{"core", "daemonize", 362, 462, 16, 24},
@@ -92,10 +93,18 @@ func costs(t *testing.T, strace, dir, name string, most cost) {
 		},
 	}
 	sh(t, dir, claim(claimed)...)
+	hundred := []string{filepath.Join(dir, "pid-alive"), "-q"}
+	if name == "pid-alive of 100" {
+		for i := range 100 {
+			hundred = append(hundred, filepath.Join(dir, strconv.Itoa(i)+".pid"))
+			sh(t, dir, claim(hundred[i+2])...)
+		}
+	}
 	argv := map[string][]string{
-		"pid-alive": {filepath.Join(dir, "pid-alive"), "-q", "-p", claimed},
-		"pid-claim": claim(own),
-		"pid-kill":  {filepath.Join(dir, "pid-kill"), "-q", "-p", own},
+		"pid-alive of 100": hundred,
+		"pid-alive":        {filepath.Join(dir, "pid-alive"), "-q", "-p", claimed},
+		"pid-claim":        claim(own),
+		"pid-kill":         {filepath.Join(dir, "pid-kill"), "-q", "-p", own},
 
 		"chpst":             {filepath.Join(dir, "pidbox"), "chpst", "-o", "64", "true"},
 		"daemonize":         {filepath.Join(dir, "daemonize"), "-q", "--min-uptime", "0", "true"},

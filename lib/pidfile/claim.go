@@ -202,10 +202,12 @@ func attempt(ctx context.Context, path string, rules Rules, mode fs.FileMode, cl
 
 // admit judges the file and refuses where it is not free to be claimed.
 func (r *Reservation) admit(claimant *proc.Handle) error {
+	var here proc.Identity
 	if r.Holder != nil {
 		r.Holder.free()
+		here = r.Holder.here
 	}
-	h, err := look(r.place, r.rules)
+	h, err := look(r.place, r.rules, here)
 	if err != nil {
 		r.Holder = absent(r.place.Path, r.place, r.rules)
 		return err

@@ -85,6 +85,7 @@ type Holder struct {
 	seen   snapshot
 	record record // that of Recorded
 	bound  binding
+	here   proc.Identity // what proc.Here said; zero if it was not asked
 }
 
 // Close closes the process and the directory.
@@ -118,20 +119,29 @@ func (h *Holder) Live() (*proc.Handle, error) {
 // Read judges the pidfile at path without locking it. A missing file is not an error. Garbage is a *GarbageError; what
 // is no pidfile at all, and one that a user wrote who may not signal its process, is a *resolve.Unsafe.
 func Read(path string, rules Rules) (*Holder, error) {
-	insecure := rules.AllowInsecure
-	p, err := resolve.Walk(path, resolve.Policy{Insecure: insecure, Follow: insecure, Magic: insecure})
+	p, err := place(path, rules)
 	if errors.Is(err, fs.ErrNotExist) {
 		return absent(path, nil, rules), nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	h, err := look(p, rules)
+	return readAt(p, rules, proc.Identity{})
+}
+
+func place(path string, rules Rules) (*resolve.Place, error) {
+	insecure := rules.AllowInsecure
+	return resolve.Walk(path, resolve.Policy{Insecure: insecure, Follow: insecure, Magic: insecure})
+}
+
+// readAt reads the pidfile at p, which the holder takes over.
+func readAt(p *resolve.Place, rules Rules, here proc.Identity) (*Holder, error) {
+	h, err := look(p, rules, here)
 	if err == nil {
 		err = h.trust()
 	}
 	if err == nil && h.Garbage != "" {
-		err = &GarbageError{path, h.Garbage}
+		err = &GarbageError{p.Path, h.Garbage}
 	}
 	if err != nil {
 		if h != nil {
@@ -141,6 +151,44 @@ func Read(path string, rules Rules) (*Holder, error) {
 		return nil, err
 	}
 	return h, nil
+}
+
+// Reader reads one pidfile after the other, as Read does, but walks to a directory once for all that follow each other in it,
+// and asks once where this process is. It must be closed, after its holders.
+type Reader struct {
+	Rules Rules
+	place *resolve.Place
+	here  proc.Identity
+}
+
+// Read is Read.
+func (r *Reader) Read(path string) (*Holder, error) {
+	var at *resolve.Place
+	if r.place != nil {
+		at, _ = r.place.Next(path)
+	}
+	if at == nil {
+		p, err := place(path, r.Rules)
+		if errors.Is(err, fs.ErrNotExist) {
+			return absent(path, nil, r.Rules), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		r.Close()
+		r.place, at = p, p.Lent()
+	}
+	h, err := readAt(at, r.Rules, r.here)
+	if h != nil {
+		r.here = h.here
+	}
+	return h, err
+}
+
+// Close closes the directory that was read from last.
+func (r *Reader) Close() {
+	r.place.Close()
+	r.place = nil
 }
 
 func absent(path string, p *resolve.Place, rules Rules) *Holder {

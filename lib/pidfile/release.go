@@ -75,7 +75,7 @@ func Removable(h *Holder) error {
 
 // touched is the file as it is now, if it names the same process as h, which is dead, and was not claimed anew.
 func (h *Holder) touched() *Holder {
-	now, err := look(h.place, h.rules)
+	now, err := look(h.place, h.rules, h.here)
 	if err != nil {
 		return nil
 	}

@@ -25,12 +25,14 @@ func (p Proof) String() string {
 }
 
 // look reads the file at p and judges it, without asking who wrote it: see Holder.trust. The holder takes p over.
-func look(p *resolve.Place, rules Rules) (*Holder, error) {
+// here is what proc.Here said, or zero if it was not asked.
+func look(p *resolve.Place, rules Rules, here proc.Identity) (*Holder, error) {
 	seen, err := read(p)
 	if err != nil {
 		return nil, err
 	}
 	h := absent(p.Path, p, rules)
+	h.here = here
 	if seen == nil {
 		return h, nil
 	}
@@ -59,14 +61,15 @@ func look(p *resolve.Place, rules Rules) (*Holder, error) {
 // PID is looked up, because in another namespace it means a stranger. A process that is bound to this file is the one,
 // whatever the record says.
 func (h *Holder) judge() error {
-	var here proc.Identity
 	if h.Recorded != nil {
-		here = proc.Here()
+		if h.here.Boot == "" {
+			h.here = proc.Here()
+		}
 		h.Proof = RecordedStart
 		if h.Recorded.Inode != 0 {
 			h.Proof = RecordedInode
 		}
-		switch h.Recorded.Compare(here) {
+		switch h.Recorded.Compare(h.here) {
 		case proc.OtherNamespace:
 			h.State, h.Why = Foreign, fmt.Sprintf("process %d was claimed in another PID namespace", h.PID)
 			return nil
@@ -97,14 +100,14 @@ func (h *Holder) judge() error {
 		h.Why = fmt.Sprintf("process %d is the one that was claimed: it is bound to this file", h.PID)
 		return nil
 	case h.Recorded != nil:
-		return h.compare(here)
+		return h.compare()
 	}
 	return h.guess()
 }
 
 // compare judges a live process by the record. Its identity is read after it was opened, so that it is the open one's.
-func (h *Holder) compare(here proc.Identity) error {
-	return h.compared(h.Process.Compare(*h.Recorded, here))
+func (h *Holder) compare() error {
+	return h.compared(h.Process.Compare(*h.Recorded, h.here))
 }
 
 // compared judges by the comparison, and by what is known of the live process now.

@@ -68,6 +68,9 @@ func (w *walker) full(part string) string {
 	return join(dir, part)
 }
 
+// isDirectory holds for a last component that can name nothing else.
+func isDirectory(part string) bool { return part == "" || part == "." || part == ".." }
+
 func join(dir, name string) string { return strings.TrimSuffix(dir, "/") + "/" + name }
 
 // Quote is a shell's command line in which path is one word and no option.

@@ -20,6 +20,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -50,6 +51,7 @@ type Place struct {
 	Name string // in the directory
 
 	fd     int
+	lent   bool   // the descriptor is another place's
 	walked string // the directory's path as it was walked, links replaced by where they led
 	magic  bool   // the name is a magic link, which the kernel is to follow
 	stat   unix.Stat_t
@@ -68,17 +70,42 @@ func (p *Place) Fd() int { return p.fd }
 
 // Close closes the directory. A place that is nil or closed may be closed.
 func (p *Place) Close() {
-	if p != nil && p.fd >= 0 {
+	if p != nil && p.fd >= 0 && !p.lent {
 		unix.Close(p.fd)
 		p.fd = -1
 	}
 }
 
-// Beside is another name in the same directory. It lives as long as p, and must not be closed.
-func (p *Place) Beside(name string) *Place {
+// Lent is the same place, which lives as long as p, whether it is closed or not.
+func (p *Place) Lent() *Place {
 	other := *p
-	other.Name, other.Path, other.magic = name, filepath.Join(filepath.Dir(p.Path), name), false
+	other.lent = true
 	return &other
+}
+
+// Beside is another name in the same directory. It lives as long as p.
+func (p *Place) Beside(name string) *Place {
+	other := p.Lent()
+	other.Name, other.Path, other.magic = name, filepath.Join(filepath.Dir(p.Path), name), false
+	return other
+}
+
+// Next is the place of another path, if that is written with the same directory and is no link, without another walk. It
+// lives as long as p. Otherwise there is a walk to be done.
+func (p *Place) Next(path string) (next *Place, ok bool) {
+	here, there := strings.LastIndexByte(p.Path, '/')+1, strings.LastIndexByte(path, '/')+1
+	name := path[there:]
+	if p.policy.Follow || p.Path[:here] != path[:there] || isDirectory(name) || check(path, p.policy) != nil {
+		return nil, false
+	}
+	var st unix.Stat_t
+	err := unix.Fstatat(p.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	if err != nil && err != unix.ENOENT || err == nil && st.Mode&unix.S_IFMT == unix.S_IFLNK {
+		return nil, false
+	}
+	next = p.Lent()
+	next.Name, next.Path = name, path
+	return next, true
 }
 
 // Dir is the directory's path, for messages: Canonical, or else the path as it was walked.

@@ -179,7 +179,7 @@ func (w *walker) make(part, name string) error {
 
 // last looks whether the last component is a link that is to be followed, and returns where it leads.
 func (w *walker) last(part string) (link string, err error) {
-	if part == "" || part == "." || part == ".." {
+	if isDirectory(part) {
 		return "", &Unsafe{Path: w.full(part), Reason: "is a directory, not a file", Hint: "name a file in it"}
 	}
 	w.policy.before("fstatat")

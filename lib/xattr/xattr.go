@@ -19,9 +19,13 @@ func read(fd int, path, name string, most int) (string, error) {
 	if err != unix.ERANGE {
 		return string(short[:max(n, 0)]), err
 	}
-	long := make([]byte, most)
-	n, err = get(fd, path, name, long)
-	return string(long[:max(n, 0)]), err
+	for _, room := range [...]int{8 * len(short), most} {
+		long := make([]byte, min(room, most))
+		if n, err = get(fd, path, name, long); err != unix.ERANGE {
+			return string(long[:max(n, 0)]), err
+		}
+	}
+	return "", err
 }
 
 func get(fd int, path, name string, buf []byte) (int, error) {
