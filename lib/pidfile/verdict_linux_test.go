@@ -136,6 +136,13 @@ func TestEnded(t *testing.T) {
 		t.Errorf("a claimed process that ended is %v", got)
 	}
 	recording(t) // without /proc a zombie and a thread look alive
+	zombie := lab.Sleeper(t)
+	must(t, claim(path, open(t, zombie)))
+	must(t, unix.Kill(zombie.PID, unix.SIGKILL))
+	lab.AwaitEnd(t, zombie.PID)
+	if got := state(t, path, Rules{}); got != Stale {
+		t.Errorf("a claimed zombie is %v", got)
+	}
 	write(t, path, fmt.Sprintln(lab.Zombie(t).PID))
 	if got := state(t, path, Rules{}); got != Stale {
 		t.Errorf("a zombie is %v", got)
@@ -247,6 +254,17 @@ func TestGarbage(t *testing.T) {
 	var garbage *GarbageError
 	if h, err := Read(path, Rules{}); !errors.As(err, &garbage) || err.Error() != path+`: "12abc" is not a PID` {
 		t.Errorf("%v, %v", h, err)
+	}
+}
+
+// Where the kernel tells nothing to compare with the record by, whether it is the one cannot be told.
+func TestNothingToCompare(t *testing.T) {
+	for _, recorded := range []proc.Identity{{PID: 7, Inode: 5}, {PID: 7, Start: 3}} {
+		h := &Holder{PID: 7, Recorded: &recorded}
+		must(t, h.compared(proc.Unknown, proc.Identity{PID: 7}, nil))
+		if h.State != Doubtful || h.Why != "without pidfds and /proc, nothing identifies process 7" {
+			t.Errorf("it is %v: %s", h.State, h.Why)
+		}
 	}
 }
 

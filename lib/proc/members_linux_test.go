@@ -170,6 +170,32 @@ func TestWhoLeavesTheGroupAsItIsSignalledIsAMember(t *testing.T) {
 	m.reap()
 }
 
+// Who must not be signalled and is gone before the signal is all delivered is not left.
+func TestForbiddenMemberThatEndsMeanwhile(t *testing.T) {
+	needsProc(t)
+	leader, workers := lab.Leader(t, 2)
+	worker := mustOpen(t, workers[1])
+	f, err := mustOpen(t, leader.PID).Family(Session, func(pid, _, _ int) error {
+		if pid != workers[1] {
+			return nil
+		}
+		if err := worker.Signal(unix.SIGKILL); err != nil && !errors.Is(err, ErrNotFound) {
+			t.Error(err)
+		}
+		if err := worker.Wait(patient(t)); err != nil {
+			t.Error(err)
+		}
+		return errors.New("it is a secret service")
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Signal(unix.SIGTERM); err != nil {
+		t.Error(err)
+	}
+}
+
 // With an Allow nobody is signalled whom it forbids, all others are, and what is left is named.
 func TestForbiddenMembersAreLeftAlone(t *testing.T) {
 	needsProc(t)

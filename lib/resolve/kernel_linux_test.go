@@ -308,3 +308,24 @@ func TestMadeMeanwhile(t *testing.T) {
 	try(t, err)
 	p.Close()
 }
+
+// A file that another makes between the look for it and its creation is opened.
+func TestFileMadeMeanwhile(t *testing.T) {
+	d, looks := privileged(t), -100 // those of the walk do not count
+	p, err := Walk(d+"/f", Policy{hook: func(call string) {
+		if call == "openat" {
+			if looks++; looks == 2 {
+				try(t, os.WriteFile(d+"/f", nil, 0o644))
+			}
+		}
+	}})
+	try(t, err)
+	defer p.Close()
+	looks = 0
+	f, err := p.Open(unix.O_WRONLY|unix.O_CREAT, 0o600)
+	try(t, err)
+	defer f.Close()
+	if looks != 3 {
+		t.Error(looks)
+	}
+}

@@ -258,6 +258,36 @@ func TestTheEndOfTheRunEndsASignal(t *testing.T) {
 	})
 }
 
+// One that cannot be resumed sees no signal, which is no less than one that cannot be signalled.
+func TestNotResumed(t *testing.T) {
+	f := &rigid{fake{end: make(chan struct{})}}
+	if _, err := Run(t.Context(), f, signals.Default(), nil); !errors.Is(err, syscall.EPERM) || len(f.got) != 1 {
+		t.Error(err, f.got)
+	}
+}
+
+type rigid struct{ fake }
+
+func (*rigid) Resume() error { return syscall.EPERM }
+
+// A target that is gone when the run is called off is gone.
+func TestGoneAsItIsCalledOff(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	if out, err := Run(ctx, &swift{fake{end: make(chan struct{})}, cancel}, signals.Default(), nil); err != nil || out.Last != syscall.SIGTERM {
+		t.Error(out, err)
+	}
+}
+
+type swift struct {
+	fake
+	cancel func()
+}
+
+func (s *swift) WaitFor(context.Context, time.Duration) (bool, error) {
+	s.cancel()
+	return true, nil
+}
+
 // A process that is stopped cleans up like another.
 func TestStoppedProcessHeedsTerm(t *testing.T) {
 	p := lab.Sleeper(t)
