@@ -39,7 +39,8 @@ func keepAlive() *applet.Applet {
 			CMD of --stop-command runs before the first signal, with the user and the environment of COMMAND.
 			A start that is under way is aborted by a stop, and COMMAND never runs once keep-alive has exited.
 			No log line is waited for: those that find no reader are dropped, and a line says how many.
-			--stop does the same from outside, and stops COMMAND also where keep-alive itself was killed.
+			--stop does the same from outside, and stops COMMAND also where keep-alive itself was killed; then it needs the
+			--child-pid-file that keep-alive had, if that was not the usual one.
 			When COMMAND has exited by itself, what is left of its group is stopped in the same way before COMMAND is started
 			again: a remaining worker would keep its port.
 

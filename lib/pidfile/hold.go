@@ -3,7 +3,6 @@ package pidfile
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -62,9 +61,13 @@ func await(ctx context.Context, f *os.File) error {
 // holdRegular locks the open file, which may be another one than was there before.
 func holdRegular(f *os.File, path string) error {
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return fmt.Errorf("%s: not a regular file", path)
+		return notLockable(path)
 	}
 	return hold(f, path)
+}
+
+func notLockable(path string) error {
+	return &resolve.Unsafe{Path: path, Reason: "is not a regular file", Hint: "name another lock file"}
 }
 
 // mayLock judges the file at p, which may be missing.
@@ -76,7 +79,7 @@ func mayLock(p *resolve.Place) error {
 	case err != nil:
 		return err
 	case st.Mode&unix.S_IFMT != unix.S_IFREG:
-		return fmt.Errorf("%s: not a regular file", p.Path)
+		return notLockable(p.Path)
 	}
 	return p.Word().May(resolve.Lock, p.Entry(st, -1))
 }

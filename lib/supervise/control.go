@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"pidbox/lib/jsonline"
+	"pidbox/lib/proc"
 	"pidbox/lib/resolve"
 )
 
@@ -118,6 +119,9 @@ func AskRestart(pidfile string, pid int, limit time.Duration) (Status, error) {
 
 func ask(pidfile string, pid int, what string, limit time.Duration) (Status, error) {
 	path := ControlPath(pidfile)
+	if suspended(pid) {
+		return Status{}, errors.New("no answer: it is suspended (state T)")
+	}
 	limited, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	p, err := resolve.Walk(path, resolve.Policy{Insecure: true}) // whoever answers is asked who he is
@@ -160,6 +164,17 @@ func ask(pidfile string, pid int, what string, limit time.Duration) (Status, err
 		return Status{}, errors.New(strings.TrimSpace("not done: " + failed))
 	}
 	return statusOf(status), nil
+}
+
+// suspended says that the process answers nobody before it gets a CONT.
+func suspended(pid int) bool {
+	h, err := proc.Open(pid)
+	if err != nil {
+		return false
+	}
+	defer h.Close()
+	state, err := h.State()
+	return err == nil && state == 'T'
 }
 
 // dial connects. A supervisor that has just begun is on record before it listens, and what an earlier one left is there

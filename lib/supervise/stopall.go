@@ -48,9 +48,13 @@ func releaseStale(ctx context.Context, file string, rules pidfile.Rules) error {
 	return pidfile.Release(ctx, h)
 }
 
-// stopOwn asks a supervisor to stop, and waits for that however long its schedule is.
+// stopOwn asks a supervisor to stop, also one that was suspended, and waits for that however long its schedule is.
 func stopOwn(ctx context.Context, pidFile string, p *proc.Handle) error {
-	if err := p.Signal(syscall.SIGTERM); err != nil {
+	err := p.Signal(syscall.SIGTERM)
+	if err == nil {
+		err = p.Resume()
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", pidFile, err)
 	}
 	return p.Wait(ctx)
