@@ -37,11 +37,12 @@ func WatchOOM(h *proc.Handle) *OOM {
 		return nil
 	}
 	o := &OOM{over: make(chan struct{}), looked: &w.others}
-	wake, waker, err := os.Pipe()
-	if err != nil {
+	var pipe [2]int // of which the runtime's poller need not know
+	if unix.Pipe2(pipe[:], unix.O_CLOEXEC) != nil {
 		w.close()
 		return nil
 	}
+	wake, waker := pipe[0], pipe[1]
 	left := make(chan struct{})
 	o.stop = sync.OnceFunc(func() { close(left) })
 	go func() {
@@ -49,13 +50,13 @@ func WatchOOM(h *proc.Handle) *OOM {
 		case <-h.Done():
 		case <-left:
 		}
-		waker.Close()
+		unix.Close(waker)
 	}()
 	go func() {
 		defer close(o.over)
-		defer wake.Close()
+		defer unix.Close(wake)
 		defer w.close()
-		o.victim = w.run(int(wake.Fd()))
+		o.victim = w.run(wake)
 	}()
 	return o
 }
@@ -116,7 +117,7 @@ func openOOM(h *proc.Handle) (*counter, error) {
 func openMemory(h *proc.Handle) (*counter, error) {
 	who := strconv.Itoa(h.PID())
 	if dir, err := under(who, "memory"); err == nil {
-		file, err := os.Open(filepath.Join(dir, "memory.oom_control"))
+		file, err := open(filepath.Join(dir, "memory.oom_control"))
 		return &counter{h: h, file: file, event: -1, legacy: true}, err
 	}
 	dir, err := under(who, unified)
@@ -124,7 +125,7 @@ func openMemory(h *proc.Handle) (*counter, error) {
 		return nil, err
 	}
 	for ; ; dir = filepath.Dir(dir) {
-		file, err := os.Open(filepath.Join(dir, "memory.events.local"))
+		file, err := open(filepath.Join(dir, "memory.events.local"))
 		if err == nil {
 			return &counter{h: h, file: file, event: -1}, nil
 		}
@@ -134,14 +135,26 @@ func openMemory(h *proc.Handle) (*counter, error) {
 	}
 }
 
+// open opens a file that the runtime's poller need not know of.
+func open(path string) (*os.File, error) {
+	fd, err := procfs.OpenFile(path, unix.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), path), nil
+}
+
 // subscribe has an eventfd written to whenever the group is out of memory: see memcg-v1's documentation.
 func (c *counter) subscribe() (int, error) {
 	event, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
 		return -1, err
 	}
-	control := filepath.Join(filepath.Dir(c.file.Name()), "cgroup.event_control")
-	err = os.WriteFile(control, fmt.Appendf(nil, "%d %d", event, c.file.Fd()), 0)
+	control, err := procfs.OpenFile(filepath.Join(filepath.Dir(c.file.Name()), "cgroup.event_control"), unix.O_WRONLY)
+	if err == nil {
+		_, err = unix.Write(control, fmt.Appendf(nil, "%d %d", event, c.file.Fd()))
+		unix.Close(control)
+	}
 	if err != nil {
 		unix.Close(event)
 		return -1, err

@@ -47,7 +47,11 @@ func (c *Child) Hold(ctx context.Context, cmd spawn.Command) (err error) {
 	}
 	c.handle = c.process.Handle()
 	if !c.spec.Nameless {
-		c.identity, _ = c.handle.Identity() // what is not known is zero
+		var unknown error
+		c.identity, unknown = c.handle.Identity() // what is not known is zero
+		if unknown == nil {
+			c.known = c.identity
+		}
 	}
 	if c.spec.grouped() {
 		err = c.enclose()
@@ -67,7 +71,7 @@ func (c *Child) Hold(ctx context.Context, cmd spawn.Command) (err error) {
 func (c *Child) Record(ctx context.Context) error {
 	err := context.Cause(ctx)
 	if err == nil && c.place != nil {
-		c.place.Attach = c.spec.Attach
+		c.place.Attach, c.place.Known = c.spec.Attach, c.known
 		err = c.place.Write(c.handle)
 		c.recorded = true // or a part of it
 	}

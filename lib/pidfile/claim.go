@@ -23,6 +23,8 @@ type Reservation struct {
 	// names the process: who finds the one finds the other.
 	Attach func(fd int, id proc.Identity) error
 
+	Known proc.Identity // of the process that is to be written, a child that was not reaped; zero: it is asked for
+
 	place   *resolve.Place
 	rules   Rules
 	locks   locks

@@ -21,7 +21,10 @@ func (r *Reservation) Write(p *proc.Handle) error {
 	if err := mustLive(p); err != nil {
 		return err
 	}
-	id, err := p.Identity()
+	id, err := r.Known, error(nil)
+	if id == (proc.Identity{}) {
+		id, err = p.Identity()
+	}
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,9 @@ func (p *process) End() End {
 
 // Stop ends the group that the process leads or led.
 func (p *process) Stop(schedule signals.Schedule, begun func(), hasten <-chan struct{}) error {
-	schedule = p.audible(schedule)
+	if !p.Over() {
+		schedule = p.audible(schedule)
+	}
 	ctx, cancel := hastened(hasten)
 	defer cancel()
 	schedule, err := p.ask(ctx, schedule, begun)

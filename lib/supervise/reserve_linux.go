@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"pidbox/lib/proc/procfs"
 )
 
 // forAStop is how many descriptors a stop may want at once.
@@ -13,7 +15,7 @@ const forAStop = 8
 // reserve are the descriptors of a stop, had beforehand: later all may be in use.
 type reserve struct {
 	mu    sync.Mutex
-	files []*os.File
+	fds   []int
 	limit *unix.Rlimit // what there was before it was raised
 }
 
@@ -25,12 +27,12 @@ func (r *reserve) hold() error {
 		_ = unix.Prlimit(0, unix.RLIMIT_NOFILE, r.limit, nil)
 		r.limit = nil
 	}
-	for len(r.files) < forAStop {
-		f, err := os.Open(os.DevNull)
+	for len(r.fds) < forAStop {
+		fd, err := procfs.OpenFile(os.DevNull, unix.O_RDONLY)
 		if err != nil {
 			return err
 		}
-		r.files = append(r.files, f)
+		r.fds = append(r.fds, fd)
 	}
 	return nil
 }
@@ -39,10 +41,10 @@ func (r *reserve) hold() error {
 func (r *reserve) free() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, f := range r.files {
-		f.Close()
+	for _, fd := range r.fds {
+		unix.Close(fd)
 	}
-	r.files = nil
+	r.fds = nil
 }
 
 // raise lifts the limit until the next hold, for a stop that fails all the same: it was lowered under us, by prlimit(1).

@@ -12,7 +12,7 @@ func TestSupervisorStopsWithItsReserve(t *testing.T) {
 		f := &fake{}
 		s := of(f, standard, nil)
 		held := -1
-		f.stopping = func() { held = len(s.reserve.files) }
+		f.stopping = func() { held = len(s.reserve.fds) }
 		go func() { time.Sleep(time.Second); askStop(s) }()
 		if _, err := s.Run(); err != nil || held != 0 {
 			t.Error(err, held)
