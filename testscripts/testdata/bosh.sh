@@ -31,16 +31,19 @@ umount /usr/local/bin
 PATH=/var/vcap/packages/pidbox/bin:$PATH
 pidfile=/var/vcap/sys/run/web/web.pid
 
+# Monit's PATH has no applet; the job's own has those of the package.
+[ "$(bare sh -c ". $job/config/env; command -v pid-kill")" = /var/vcap/packages/pidbox/bin/pid-kill ]
+
 with_monit "$BOSH/jobs/web/monit"
 await pid-alive --quiet -p $pidfile # Monit says OK of what it has not looked at yet
 await monit_says web OK
-expect 0 $job/bin/post-start
+expect 0 bare $job/bin/post-start
 first=$(cat $pidfile)
 [ "$(stat -c %U "/proc/$first")" = nobody ]
 
 monit -c /run/monit/rc restart web
 await succeeded $pidfile "$first"
-expect 0 $job/bin/post-start
+expect 0 bare $job/bin/post-start
 
 # killed: Monit starts it anew
 second=$(cat $pidfile)
@@ -50,11 +53,11 @@ await monit_says web OK
 
 monit -c /run/monit/rc unmonitor web
 await monit_says web 'Not monitored'
-[ "$($job/bin/drain)" = 0 ]
+[ "$(bare $job/bin/drain)" = 0 ]
 expect 1 pid-alive --quiet -p $pidfile
-expect 0 $job/bin/ctl stop
+expect 0 bare $job/bin/ctl stop
 [ ! -e $pidfile ]
-expect 0 $job/bin/ctl stop
-[ "$($job/bin/drain)" = 0 ]
-expect 64 $job/bin/ctl
+expect 0 bare $job/bin/ctl stop
+[ "$(bare $job/bin/drain)" = 0 ]
+expect 64 bare $job/bin/ctl
 end_monit

@@ -44,6 +44,9 @@ succeeded() {
 	now=$(pid-alive --quiet --print -p "$1") && [ "$now" != "$2" ]
 }
 
+# bare COMMAND...: runs it with the one variable that Monit gives to what it starts.
+bare() { env -i PATH=/bin:/usr/bin:/sbin:/usr/sbin "$@"; }
+
 # with_monit FILE: a Monit that polls every second and has the services of FILE.
 with_monit() {
 	mkdir -p /run/monit
@@ -55,7 +58,7 @@ with_monit() {
 		set httpd unixsocket /run/monit/socket allow admin:pass
 	END
 	chmod 600 /run/monit/rc
-	env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin monit -c /run/monit/rc -I >/run/monit/log 2>&1 &
+	env -i PATH=/bin:/usr/bin:/sbin:/usr/sbin monit -c /run/monit/rc -I >/run/monit/log 2>&1 &
 	monit=$!
 	await monit -c /run/monit/rc summary -B
 }
