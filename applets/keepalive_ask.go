@@ -3,7 +3,9 @@
 package applets
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"time"
 
@@ -72,6 +74,9 @@ func (o *keepAliveOptions) asked(c *applet.Call) (supervise.Status, error) {
 		answer, err = supervise.AskStatus(o.PIDFile, h.PID)
 	}
 	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return st, applet.WithHint(applet.Fail(applet.Unsafe, "%s: process %d answers only root and its own user", o.PIDFile, h.PID),
+			"pid-alive %s says whether it runs", o.PIDFile)
 	case err != nil:
 		return st, applet.Fail(applet.Unsafe, "%s: process %d: %w", o.PIDFile, h.PID, err)
 	case o.status && answer.State != supervise.Running:

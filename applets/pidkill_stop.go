@@ -53,7 +53,11 @@ func (o *pidKillOptions) target(h *pidfile.Holder) (*victim, error) {
 		if err == nil {
 			return newVictim(f, p, name), nil
 		}
-		if !errors.Is(err, proc.ErrNotFound) {
+		follower := (*proc.NotLeaderError)(nil)
+		switch {
+		case errors.As(err, &follower):
+			return nil, applet.WithHint(fmt.Errorf("%s: %w", o.file, err), "--tree stops it and its descendants")
+		case !errors.Is(err, proc.ErrNotFound):
 			return nil, fmt.Errorf("%s: %w", o.file, err)
 		}
 	case h.State != pidfile.Stale || scope == proc.Process:

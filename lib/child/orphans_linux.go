@@ -15,6 +15,22 @@ import (
 // them, for as long as it lives.
 func CollectOrphans() *Orphans {
 	o := AdoptOrphans()
+	o.keepCollecting()
+	return o
+}
+
+// CollectInherited collects the children that this process had before, as those of a shell that has executed it; nil if
+// there are none.
+func CollectInherited() *Orphans {
+	if some, err := spawn.Children(); err != nil || !some {
+		return nil
+	}
+	o := &Orphans{own: map[int]bool{}}
+	o.keepCollecting()
+	return o
+}
+
+func (o *Orphans) keepCollecting() {
 	o.wake = make(chan struct{}, 1)
 	go func() {
 		children := make(chan os.Signal, 1)
@@ -27,7 +43,6 @@ func CollectOrphans() *Orphans {
 			}
 		}
 	}()
-	return o
 }
 
 // AdoptOrphans is CollectOrphans for a caller that calls Collect itself, at each SIGCHLD.

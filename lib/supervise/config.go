@@ -50,7 +50,7 @@ type Config struct {
 }
 
 // supervisor makes it, not yet at work. It fails where the command cannot be found or the log not be opened. As PID 1, and
-// where a child is followed, it collects orphans from now on. close waits, for a bounded time, until what it has to say has been taken.
+// where a child is followed, it collects orphans from now on, and else the children that it has already. close waits, for a bounded time, until what it has to say has been taken.
 func (c Config) supervisor() (_ *Supervisor, close func(), err error) {
 	log, err := c.Log.open(c.Rules.AllowInsecure)
 	if err != nil {
@@ -66,6 +66,8 @@ func (c Config) supervisor() (_ *Supervisor, close func(), err error) {
 	close = log.close
 	if os.Getpid() == 1 || c.Follow != "" {
 		service.Orphans = child.CollectOrphans()
+	} else {
+		service.Orphans = child.CollectInherited()
 	}
 	s := newSupervisor(service, c.Policy, c.Schedule, log.Logger)
 	s.reopen = log.reopen
