@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"pidbox/lib/cgroup"
 	"pidbox/lib/pidfile"
 	"pidbox/lib/proc"
 	"pidbox/lib/spawn"
@@ -301,4 +302,43 @@ func TestUnknownSessions(t *testing.T) {
 	}
 	c := &Child{spec: Spec{Session: true}, identity: proc.Identity{PID: 1 << 30}}
 	of(t, c, sleeper.PID, false)
+}
+
+// Who succeeds a child has the orphans of that come to this process, as they did, until it is closed itself; and leads what
+// is in its control group.
+func TestSucceedsInAll(t *testing.T) {
+	subreaper := func() bool {
+		var is int32
+		try(t, unix.Prctl(unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&is)), 0, 0, 0))
+		return is != 0
+	}
+	if subreaper() {
+		t.Skip("this process is one by itself")
+	}
+	c, err := Start(t.Context(), shell("exec sleep 300"), Spec{Session: true, Scope: proc.Tree})
+	try(t, err)
+	h, err := proc.Open(lab.Sleeper(t).PID)
+	try(t, err)
+	next, err := c.Succeed(t.Context(), h)
+	try(t, err)
+	try(t, c.Signal(unix.SIGKILL))
+	_, err = c.Reap()
+	try(t, err)
+	c.Close()
+	if !subreaper() {
+		t.Error("orphans go elsewhere")
+	}
+	before := new(cgroup.Group).Members(next.PID(), h, nil)
+	next.members = before
+	other, err := proc.Open(lab.Sleeper(t).PID)
+	try(t, err)
+	try(t, next.Pass(t.Context(), other))
+	if next.members == before {
+		t.Error("the group has its old leader")
+	}
+	next.members = nil
+	next.Close()
+	if subreaper() {
+		t.Error("orphans still come here")
+	}
 }

@@ -33,10 +33,15 @@ func TestFirst(t *testing.T) {
 		took    time.Duration
 		said    string
 	}{
-		"ends it":            {after(3, true, nil), true, 3, ""},
-		"fails":              {after(3, false, no), false, 3, "no"},
-		"ends it and fails":  {after(3, true, no), true, 3, ""},
-		"hangs":              {after(60, false, nil), false, 15, "not done within 15s"},
+		"ends it":           {after(3, true, nil), true, 3, ""},
+		"fails":             {after(3, false, no), false, 3, "no"},
+		"ends it and fails": {after(3, true, no), true, 3, ""},
+		"hangs":             {after(60, false, nil), false, 15, "not done within 15s"},
+		"hangs on": {func(ctx context.Context, _ *fake) error {
+			<-ctx.Done()
+			time.Sleep(4 * time.Second)
+			return context.Cause(ctx)
+		}, false, 19, "not done within 15s"},
 		"has not ended it":   {after(3, false, nil), false, 15, ""},
 		"ends it, and lasts": {func(ctx context.Context, f *fake) error { close(f.end); return after(5, false, nil)(ctx, f) }, true, 5, ""},
 	} {
@@ -49,7 +54,7 @@ func TestFirst(t *testing.T) {
 				if gone != c.gone || err != nil || took != c.took*time.Second || said != c.said {
 					t.Errorf("gone: %v, %v, after %v, said %q", gone, err, took, said)
 				}
-				if left[0].Wait != 20*time.Second-took || left[1].Wait != 5*time.Second || len(f.got) != 0 {
+				if left[0].Wait != 20*time.Second-min(took, 15*time.Second) || left[1].Wait != 5*time.Second || len(f.got) != 0 {
 					t.Error("left:", left, f.got)
 				}
 			})

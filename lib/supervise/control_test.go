@@ -129,7 +129,11 @@ func TestControlAnswersBeforeItIsGone(t *testing.T) {
 		case <-time.After(time.Millisecond):
 		}
 	}
+	began := time.Now()
 	unlisten()
+	if took := time.Since(began); took >= patience {
+		t.Error("it waited for who says nothing: ", took)
+	}
 	raw, err := c.(*net.UnixConn).SyscallConn()
 	if err != nil {
 		t.Fatal(err)

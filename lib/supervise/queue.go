@@ -73,9 +73,8 @@ func (q *queue) take(l line) {
 	if do := q.early.Swap(nil); do != nil {
 		(*do)()
 	}
-	if n := q.dropped.Load(); n > 0 && len(q.lines) < queueLength/2 {
-		q.dropped.Add(-n)
-		q.lost(n)
+	if q.dropped.Load() > 0 && len(q.lines) < queueLength/2 {
+		q.lost(q.dropped.Swap(0))
 	}
 }
 
