@@ -143,6 +143,7 @@ func faultAgent() *applet.Applet {
 		Examples: []applet.Example{
 			{Text: "An agent beside a member of etcd, and a first order:", Lines: []string{
 				"fault-agent -p /run/etcd.pid --dir /var/lib/etcd --start -- etcd &",
+				"wait-healthy unix:/run/etcd.pid.sock",
 				"curl --unix-socket /run/etcd.pid.sock -d '{\"hold\":\"5s\"}' http://_/v1/pause",
 			}},
 			{Text: "For a tester on another machine:", Lines: []string{
