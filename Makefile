@@ -67,7 +67,7 @@ deps: ## install the programs that the tests run (root, Debian); elsewhere name 
 #   newcomer    what somebody new goes through on a fresh Debian, from the clone to make uninstall; half an hour (root); writes
 #               packaging/docs/newcomer.md
 #   packages    releases in a Debian made for that, and arm64; five minutes (root)
-test-%: build ## PLACE: supervisor, cluster, bound, listen, systemd, arm64, core, dropins, newcomer, packages; minutes each
+test-%: build ## PLACE: supervisor, cluster, bound, listen, systemd, arm64, kernel, core, dropins, newcomer, packages; minutes each
 	packaging/test-$* ./$(BINARY)
 
 STORES = $${XDG_CACHE_HOME:-$$HOME/.cache}/pidbox-stores
