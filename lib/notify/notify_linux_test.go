@@ -117,7 +117,7 @@ func TestDeliver(t *testing.T) {
 	select {
 	case err := <-delivered:
 		t.Fatal("it has not waited: ", err)
-	default:
+	case <-time.After(20 * time.Millisecond):
 	}
 	if m.Close(); <-delivered != nil {
 		t.Error("it failed")
@@ -241,4 +241,14 @@ func full(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return name
+}
+
+// Of a sender that nothing is known of but its PID no more can be found out; one outside of this PID namespace has none.
+func TestGoneWithoutAHandle(t *testing.T) {
+	if m := (&Message{PID: 5}); !m.Gone() {
+		t.Error("it is there")
+	}
+	if m := (&Message{}); m.Gone() {
+		t.Error("it is gone")
+	}
 }

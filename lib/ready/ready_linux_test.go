@@ -306,3 +306,58 @@ func TestPardoned(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 }
+
+// Messages that wait put a missed watchdog off for a while, and no longer.
+func TestFloodIsNoPing(t *testing.T) {
+	w := resting(Want{Notify: true, Watchdog: time.Hour})
+	socket, err := notify.Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	w.socket, w.interval = socket, time.Hour
+	if err := notify.Send(socket.Address(), "STATUS=x"); err != nil {
+		t.Fatal(err)
+	}
+	for len(w.events) == 0 {
+		if w.miss(); w.deferred > 3 {
+			t.Fatal("it is put off for ever")
+		}
+	}
+	if e := <-w.events; e.Kind != Hung || w.deferred != 3 {
+		t.Errorf("%+v after %d", e, w.deferred)
+	}
+}
+
+// known is a process of that identity.
+type known struct {
+	Process
+	id proc.Identity
+}
+
+func (k known) Identity() proc.Identity { return k.id }
+
+// A sender that has ended may have been one of the process's only if it ran as its user or as root, and began no earlier.
+func TestCouldHaveBeenOurs(t *testing.T) {
+	self, err := proc.Self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer self.Close()
+	id, err := self.Identity()
+	if err != nil || id.Inode == 0 {
+		t.Skip("needs inodes of pidfds", err)
+	}
+	w := resting(Want{})
+	w.owner = 7
+	for _, c := range []struct {
+		uid   int
+		first uint64
+		could bool
+	}{{7, id.Inode, true}, {0, id.Inode - 1, true}, {7, id.Inode + 1, false}, {8, id.Inode - 1, false}, {7, 0, true}} {
+		w.of = known{id: proc.Identity{Inode: c.first}}
+		if could := w.could(&notify.Message{PID: self.PID(), UID: c.uid, Process: self}); could != c.could {
+			t.Errorf("%+v: %v", c, could)
+		}
+	}
+}
