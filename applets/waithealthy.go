@@ -50,7 +50,7 @@ func waitHealthy() *applet.Applet {
 			after 250 ms.
 			Changes of /etc/hosts and /etc/resolv.conf are seen by the next attempt.
 
-			The first attempt is made at once, the next after a tenth of the time waited so far, from 50 ms to 1 s; --interval
+			The first attempt is made at once, the next after a sixth of the time waited so far, from 50 ms to 1 s; --interval
 			sets a fixed pace, of 1 ms at the least.
 			With --interval a target of this machine that refuses the connection is looked at twenty times as often, but not
 			more than every half millisecond: that costs next to nothing, and no service sees it.

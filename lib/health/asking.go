@@ -182,14 +182,14 @@ func (c *asking) cut(err error) {
 	}
 }
 
-// pause keeps the lag after the service became healthy below a tenth of the wait. With several targets it is cut
-// at random, by a fifth at most, so that they do not march in step.
+// pause keeps the lag after the service became healthy below a sixth of the wait, and the tries few. With several targets it
+// is cut at random, by a fifth at most, so that they do not march in step.
 func (c *asking) pause() time.Duration {
 	const least = time.Millisecond // a shorter one would only be busy
 	if c.pace.Interval > 0 {
 		return max(c.pace.Interval, least) - time.Since(c.began)
 	}
-	d := min(max(time.Since(c.start)/10, 50*time.Millisecond), time.Second)
+	d := min(max(time.Since(c.start)/6, 50*time.Millisecond), time.Second)
 	if len(c.targets) > 1 {
 		d -= rand.N(d / 5)
 	}

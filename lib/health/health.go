@@ -21,10 +21,10 @@ type Check interface {
 }
 
 // Pace says how often Until asks and what it takes for its answer. The zero value asks at once, then after a
-// tenth of the time waited so far (50 ms to 1 s), and believes the first "healthy" of each check.
+// sixth of the time waited so far (50 ms to 1 s), and believes the first "healthy" of each check.
 type Pace struct {
 	InitialDelay time.Duration // before the first attempt
-	Interval     time.Duration // from the start of one attempt to the next; 0: a tenth of the time waited so far
+	Interval     time.Duration // from the start of one attempt to the next; 0: a sixth of the time waited so far
 	TryTimeout   time.Duration // of one attempt; 0: only the context limits it
 	Successes    int           // wanted in a row; less than 1 means 1
 	Invert       bool          // wait until the checks fail

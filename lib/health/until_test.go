@@ -113,13 +113,13 @@ func TestUntil(t *testing.T) {
 	}
 }
 
-// The default pace keeps the lag below a tenth of the wait, but not below 50 ms, nor above a second.
+// The default pace keeps the lag below a sixth of the wait, but not below 50 ms, nor above a second.
 func TestDefaultPace(t *testing.T) {
 	f := &fake{answers: []error{errDown}}
 	inTime(t, time.Minute, Pace{}, f)
 	for i, at := range f.at[1:] {
 		before := f.at[i]
-		if want := min(max(before/10, 50*time.Millisecond), time.Second); at-before != want {
+		if want := min(max(before/6, 50*time.Millisecond), time.Second); at-before != want {
 			t.Fatalf("attempt %d came %v after the one at %v, want %v", i+2, at-before, before, want)
 		}
 	}
