@@ -58,9 +58,14 @@ const collection = 100 * time.Millisecond
 
 // ended is how it ended, of one that has.
 func (m mortal) ended(patience time.Duration) (proc.Ending, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	end, err := m.Ending(ctx)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	end, err := m.Ending(ctx) // at first without a timer
+	if err != nil {
+		ctx, cancel = context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		end, err = m.Ending(ctx)
+	}
 	if err == nil && end.Signal == syscall.SIGKILL {
 		end.OOM = m.oom.Killed()
 	}

@@ -67,20 +67,26 @@ func (h *Handle) Ending(ctx context.Context) (Ending, error) {
 	if !can {
 		return Ending{}, &UntoldError{h.pid, "there are no pidfds"}
 	}
-	var end Ending
-	var err error
+	end, err := l.ending()
+	if !errors.Is(err, errUncollected) { // no timer for that, with which the runtime wakes a thread
+		return end, h.told(err)
+	}
 	limited, cancel := context.WithTimeout(ctx, collection)
 	defer cancel()
 	waited := sleepWhile(limited, func() (bool, error) {
 		end, err = l.ending()
 		return errors.Is(err, errUncollected), nil
 	})
-	var untold *UntoldError
-	switch {
-	case waited != nil && errors.Is(err, errUncollected):
+	if waited != nil && errors.Is(err, errUncollected) {
 		return Ending{}, &UntoldError{h.pid, errUncollected.Error()}
-	case err != nil && !errors.As(err, &untold):
-		err = h.wrap(err)
 	}
-	return end, err
+	return end, h.told(err)
+}
+
+// told names the process in an error that does not say itself why nothing is known.
+func (h *Handle) told(err error) error {
+	if untold := (*UntoldError)(nil); err == nil || errors.As(err, &untold) {
+		return err
+	}
+	return h.wrap(err)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"os/signal"
-	"sync"
 	"syscall"
 )
 
@@ -17,40 +16,11 @@ func (c *Caught) Error() string { return "interrupted by SIG" + Name(c.Signal) }
 // Signals that were ignored when the program started, as by nohup(1) or in a shell's background, stay ignored. Further
 // signals are taken and not waited for, so that what is undone after the first is not cut short, until stop gives them
 // their effect back. One that has come by then still is the cause: none is lost.
-func Until(ctx context.Context) (_ context.Context, stop func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	heard := make(chan os.Signal, 1)
-	for _, s := range ending() {
-		if !Ignored(s.(syscall.Signal)) {
-			signal.Notify(heard, s)
-		}
-	}
-	over, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		select {
-		case s := <-heard:
-			cancel(&Caught{s.(syscall.Signal)})
-		case <-over:
-		}
-	}()
-	return ctx, sync.OnceFunc(func() {
-		signal.Stop(heard)
-		QuitAsUsual() // which the runtime would keep
-		close(over)
-		<-ended
-		select {
-		case s := <-heard: // of two events select takes either
-			cancel(&Caught{s.(syscall.Signal)})
-		default:
-			cancel(nil)
-		}
-	})
-}
+func Until(ctx context.Context) (_ context.Context, stop func()) { return until(ctx) }
 
 // ending are the signals by which a program is asked to end: signal(7), "Term" and "Core" of the terminal and of kill(1).
-func ending() []os.Signal {
-	return []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT}
+func ending() []syscall.Signal {
+	return []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT}
 }
 
 // Ignored says whether the signal was ignored when the program started. The Go runtime knows that of HUP and INT only,

@@ -102,8 +102,7 @@ func struck(t *testing.T, role string, sig syscall.Signal, wrap ...string) (sysc
 }
 
 func TestDeathBySignal(t *testing.T) {
-	for _, one := range ending() {
-		sig := one.(syscall.Signal)
+	for _, sig := range ending() {
 		for role, want := range map[string]string{
 			"plain": "ready\n", "after": "ready\n", "until": "ready\ninterrupted by SIG" + Name(sig) + "\n",
 		} {
