@@ -25,7 +25,7 @@ func main() {
 	out := flag.String("out", "", "write results.md and results.svg to `DIR`")
 	only := flag.String("run", ".", "run the operations that match `REGEXP`")
 	rounds := flag.Float64("rounds", 1, "multiply every count of rounds by `N`")
-	limit := flag.Duration("limit", 3*time.Minute, "begin no more rounds after `D`, which the operations share")
+	limit := flag.Duration("limit", 4*time.Minute, "begin no more rounds after `D`, which the operations share")
 	flag.Parse()
 	match, err := regexp.Compile(*only)
 	if err != nil || flag.NArg() != 1 {
