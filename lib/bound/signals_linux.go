@@ -15,7 +15,10 @@ import (
 // stops.
 func told() []syscall.Signal {
 	all := []syscall.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM,
-		unix.SIGCONT, unix.SIGWINCH, unix.SIGIO, unix.SIGPWR, unix.SIGVTALRM, unix.SIGXCPU, unix.SIGPROF, unix.SIGSTKFLT, unix.SIGCHLD}
+		unix.SIGCONT, unix.SIGWINCH, unix.SIGIO, unix.SIGPWR, unix.SIGVTALRM, unix.SIGXCPU, unix.SIGPROF, unix.SIGCHLD}
+	if s := unix.SignalNum("SIGSTKFLT"); s != 0 { // which MIPS has not
+		all = append(all, s)
+	}
 	for s := syscall.Signal(34); s <= 64; s++ {
 		all = append(all, s)
 	}
