@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -276,11 +277,25 @@ func (o *faultTesterOptions) options(c *applet.Call) run.Options {
 }
 
 func (o *faultTesterOptions) runCases(c *applet.Call, p *plan.Plan) error {
-	return o.reported(c, func(ctx context.Context) (*report.Run, error) { return run.Run(ctx, p, o.options(c)) }, nil)
+	return o.reported(c, "run", func(ctx context.Context) (*report.Run, error) { return run.Run(ctx, p, o.options(c)) }, nil)
+}
+
+// repeat is the command that runs the same again.
+func (o *faultTesterOptions) repeat(c *applet.Call, command string, seed uint64) string {
+	words := []string{"fault-tester", command, o.file}
+	if c.Given("for") {
+		words = append(words, "--for", o.lasting.String())
+	} else if o.rounds > 1 {
+		words = append(words, "--rounds", strconv.Itoa(o.rounds))
+	}
+	for _, pattern := range o.patterns {
+		words = append(words, "--case", "'"+pattern+"'")
+	}
+	return strings.Join(append(words, "--seed", strconv.FormatUint(seed, 10)), " ")
 }
 
 // reported does something on the cluster, and reports it in every way that was asked for; after writes more for people.
-func (o *faultTesterOptions) reported(c *applet.Call, do func(context.Context) (*report.Run, error), after func(*report.Run) error) error {
+func (o *faultTesterOptions) reported(c *applet.Call, command string, do func(context.Context) (*report.Run, error), after func(*report.Run) error) error {
 	junit, err := create(o.junit) // now: a run of hours should not end with "no such directory"
 	if err != nil {
 		return err
@@ -299,6 +314,8 @@ func (o *faultTesterOptions) reported(c *applet.Call, do func(context.Context) (
 		err = errors.Join(err, report.JUnit(junit, r), junit.Close())
 	}
 	if html != nil {
+		r.Repeat = o.repeat(c, command, r.Seed)
+		r.Host, _ = os.Hostname()
 		err = errors.Join(err, report.HTML(html, r), html.Close())
 	}
 	if o.json {

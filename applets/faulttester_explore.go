@@ -20,7 +20,7 @@ func (o *faultTesterOptions) explore(c *applet.Call, p *plan.Plan) error {
 		o.lasting = 10 * time.Minute
 	}
 	var found *explore.Found
-	return o.reported(c, func(ctx context.Context) (*report.Run, error) {
+	return o.reported(c, "explore", func(ctx context.Context) (*report.Run, error) {
 		r, f, err := explore.Run(ctx, p, explore.Options{Options: o.options(c), Faults: o.faults, Overlap: o.overlap, Votes: o.votes, Lasting: o.lasting})
 		found = f
 		if is[*explore.FaultError](err) {

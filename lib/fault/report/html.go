@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -26,10 +27,13 @@ func HTML(w io.Writer, r *Run) error {
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>%s</title><style>%s</style></head><body>
 <h1>%s</h1>
-<p class="sum"><b class="PASS">%d passed</b> <b class="FAIL">%d failed</b> <b class="SKIP">%d skipped</b> <b class="UNKNOWN">%d unknown</b>
+<p class="sum">%s
 <span>%s to %s, %s, seed %d</span></p>
-`, title, style, escape(dash(r.Name)), r.Count(Pass), r.Count(Fail), r.Count(Skip), r.Count(Unknown), r.Started.Format(time.DateTime),
+`, title, style, escape(dash(r.Name)), counts(r), r.Started.Format(time.DateTime),
 		r.Ended.Format(time.TimeOnly), r.Ended.Sub(r.Started).Round(time.Second), r.Seed)
+	if r.Repeat != "" {
+		fmt.Fprintf(&b, "<p class=\"repeat\">On %s. The same again: <code>%s</code></p>\n", escape(dash(r.Host)), escape(r.Repeat))
+	}
 	if r.Error != "" {
 		fmt.Fprintf(&b, "<p class=\"error\">The run ended early: %s</p>\n", escape(r.Error))
 	}
@@ -41,6 +45,22 @@ func HTML(w io.Writer, r *Run) error {
 	b.WriteString("</body></html>\n")
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// counts are the outcomes, each in its colour if there is one of it.
+func counts(r *Run) string {
+	var all []string
+	for _, o := range []struct {
+		outcome Outcome
+		word    string
+	}{{Pass, "passed"}, {Fail, "failed"}, {Skip, "skipped"}, {Unknown, "unknown"}} {
+		class, n := string(o.outcome), r.Count(o.outcome)
+		if n == 0 {
+			class = "zero"
+		}
+		all = append(all, fmt.Sprintf("<b class=\"%s\">%d %s</b>", class, n, o.word))
+	}
+	return strings.Join(all, " ")
 }
 
 func table(b *strings.Builder, r *Run) {
@@ -79,8 +99,13 @@ func timeline(b *strings.Builder, r *Run) {
 	x := func(t time.Time) float64 {
 		return left + width*min(max(t.Sub(r.Started).Seconds()/total.Seconds(), 0), 1)
 	}
-	member := 3*row + gap
-	height := top + (len(r.Members)+1)*member
+	lanes := lanes(r)
+	member := len(lanes)*row + gap
+	height := top + len(r.Members)*member
+	flows := slices.ContainsFunc(r.Cases, func(c Case) bool { return len(c.Flow) > 0 })
+	if flows {
+		height += 3*row + gap
+	}
 	fmt.Fprintf(b, "<h2>Timeline</h2>\n<div class=\"scroll\"><svg width=\"%.0f\" height=\"%d\" role=\"img\" aria-label=\"timeline of the members\">\n",
 		left+width+20, height+24)
 	for i, c := range r.Cases {
@@ -93,7 +118,7 @@ func timeline(b *strings.Builder, r *Run) {
 	for i, m := range r.Members {
 		y := top + i*member
 		fmt.Fprintf(b, "<text class=\"member\" x=\"8\" y=\"%d\">%s</text>\n", y+12, escape(m))
-		for j, lane := range []Lane{State, Health, Fault} {
+		for j, lane := range lanes {
 			fmt.Fprintf(b, "<text class=\"lane\" x=\"%d\" y=\"%d\">%s</text>\n", left-6, y+j*row+12, lane)
 			for _, s := range r.Spans {
 				if s.Member == m && s.Lane == lane {
@@ -102,7 +127,9 @@ func timeline(b *strings.Builder, r *Run) {
 			}
 		}
 	}
-	flow(b, r, x, top+len(r.Members)*member)
+	if flows {
+		flow(b, r, x, top+len(r.Members)*member)
+	}
 	step := tick(total)
 	for t := time.Duration(0); t <= total; t += step {
 		at := left + width*t.Seconds()/total.Seconds()
@@ -110,10 +137,18 @@ func timeline(b *strings.Builder, r *Run) {
 			at, at, top-4, height, at, height+14, t)
 	}
 	b.WriteString("</svg></div>\n<p class=\"legend\">")
-	for _, l := range []string{"running", "paused", "stopped", "exited", "wiped", "healthy", "unhealthy", "fault"} {
+	for _, l := range []string{"running", "paused", "stopped", "exited", "wiped", "new", "unreachable", "healthy", "unhealthy", "fault"} {
 		fmt.Fprintf(b, "<span><i class=\"%s\"></i>%s</span> ", l, l)
 	}
-	b.WriteString("</p>\n")
+	b.WriteString("<span><i class=\"band\"></i>a case, from its preparation to its recovery</span></p>\n")
+}
+
+// lanes are those that a member has: that of the faults only if one lasts as such, as a cut does.
+func lanes(r *Run) []Lane {
+	if slices.ContainsFunc(r.Spans, func(s Span) bool { return s.Lane == Fault }) {
+		return []Lane{State, Health, Fault}
+	}
+	return []Lane{State, Health}
 }
 
 func bar(b *strings.Builder, s Span, from, to float64, y int) {

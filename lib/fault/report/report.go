@@ -109,6 +109,8 @@ type Run struct {
 	ID       string   `json:"run,omitempty"`      // FAULT_RUN of its commands
 	NotRun   []string `json:"not_run,omitempty"`  // cases that were planned
 	Evidence string   `json:"evidence,omitempty"` // the directory, if it was kept
+	Repeat   string   `json:"-"`                  // the command that does the same again
+	Host     string   `json:"-"`                  // of the tester
 }
 
 // Count is how many cases came to o.

@@ -84,6 +84,33 @@ func TestMarkup(t *testing.T) {
 	}
 }
 
+// The page has a legend of all that it draws, says how to do the same again, and alarms nobody by what there was none of.
+func TestPage(t *testing.T) {
+	r := sample()
+	r.Repeat, r.Host = "fault-tester run etcd.yaml --seed 7", "builder"
+	var b strings.Builder
+	if err := HTML(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	page := b.String()
+	want := []string{"<code>fault-tester run etcd.yaml --seed 7</code>", "On builder."}
+	for _, s := range append(r.Spans, Span{Value: "new"}, Span{Value: "unreachable"}, Span{Value: "exited"}) {
+		if s.Lane != Fault {
+			want = append(want, "<i class=\""+strings.Fields(s.Value)[0]+"\">")
+		}
+	}
+	for _, o := range []Outcome{Pass, Fail, Skip, Unknown} {
+		if class := "<b class=\"" + string(o) + "\">0 "; strings.Contains(page, class) {
+			t.Errorf("none of %s, in its colour", o)
+		}
+	}
+	for _, w := range want {
+		if !strings.Contains(page, w) {
+			t.Errorf("no %s in\n%s", w, page)
+		}
+	}
+}
+
 // What is written is read again as it was.
 func TestCaseIsReadAgain(t *testing.T) {
 	c := Case{Name: "a", Outcome: Pass, Failover: 1500 * time.Millisecond, Recover: 2 * time.Second, FirstOK: 250 * time.Millisecond}
