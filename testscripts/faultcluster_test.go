@@ -43,11 +43,10 @@ func TestFaultCluster(t *testing.T) {
 		if c.Failover > 0 {
 			failovers++
 		}
-		if c.Name == "none" {
-			if t.Logf("%.0f operations a second without a fault", c.Phases[1].Rate); c.Phases[1].Rate < 500 {
-				t.Log("fewer than 500: the machine is too slow, or busy")
-			}
-		}
+	}
+	done, idle, all := traffic(cases)
+	if t.Logf("%d operations; %.0f a second without a fault, %.0f in all", done, idle, all); all < 500 {
+		t.Log("fewer than 500: the machine is too slow, or busy")
 	}
 	if os.Getenv("FAULT_ONLY") != "" {
 		return
@@ -59,7 +58,9 @@ func TestFaultCluster(t *testing.T) {
 	b.WriteString("# etcd's functional tester, and this one\n\nThe cases of etcd's functional tester (tests/functional, v3.5) as they are in\n" +
 		"[etcd.yaml](../examples/etcd.yaml), and what `make test-cluster` last saw of them, on etcd 3.5.21 in three network namespaces on one\n" +
 		"machine. SKIP is a fault that this kernel or this build cannot have. Its stressers are those of\n[etcdload](../examples/etcdload), its checkers KV_HASH, " +
-		"LEASE_EXPIRE and SHORT_TTL_LEASE_EXPIRE are `etcdload check`, with a\ncompaction after each case; linearizability is judged besides.\n\n| etcd's name | here | verdict |\n|---|---|---|\n")
+		"LEASE_EXPIRE and SHORT_TTL_LEASE_EXPIRE are `etcdload check`, with a\ncompaction after each case; linearizability is judged besides.\n\n")
+	fmt.Fprintf(&b, "Its load did %d operations that succeeded: %.0f a second in the case without a fault, and %.0f over all cases that have it,\n"+
+		"with the time in which there was no leader, no majority or no member.\n\n| etcd's name | here | verdict |\n|---|---|---|\n", done, idle, all)
 	for _, c := range cases {
 		if name := theirs[c.Name]; name != "" {
 			fmt.Fprintf(&b, "| %s | `%s` | %s |\n", name, c.Name, c.Outcome)
@@ -69,6 +70,20 @@ func TestFaultCluster(t *testing.T) {
 		t.Error(err)
 	}
 	w.browse(page, "etcd", "0 failed", "kill-leader", "partition halves", "m1", "m2", "m3", "unhealthy", "state: running", "drop", "Failover")
+}
+
+// traffic is what the loads did: the operations that succeeded, and how many a second in the case without a fault, and in all.
+func traffic(cases []report.Case) (done int, idle, all float64) {
+	seconds := 0.0
+	for _, c := range cases {
+		for i, p := range c.Phases {
+			done, seconds = done+p.OK, seconds+p.Seconds
+			if c.Name == "none" && i == 1 {
+				idle = p.Rate
+			}
+		}
+	}
+	return done, idle, float64(done) / seconds
 }
 
 // theirNames are etcd's names of the plan's cases, which stand behind them.

@@ -100,8 +100,13 @@ func (c *conn) ask(subject, payload string, out any) error {
 
 type refused struct {
 	Code        int
+	ErrCode     int `json:"err_code"`
 	Description string
 }
+
+// noMessage is JetStream's code for a key that has none. A stream that a member does not know is 404 as well, and says nothing
+// of what is in it.
+const noMessage = 10037
 
 func (e *refused) Error() string { return fmt.Sprint(e.Code, " ", e.Description) }
 
@@ -113,7 +118,7 @@ func (c *conn) last(bucket, key string, direct bool) (string, error) {
 		switch {
 		case err != nil:
 			return "", err
-		case strings.HasPrefix(head, "NATS/1.0 404"):
+		case strings.HasPrefix(head, "NATS/1.0 404 Message Not Found"):
 			return "", nil
 		case !strings.Contains(head, "Nats-Sequence"):
 			return "", errors.New(strings.TrimSpace(head))
@@ -122,7 +127,7 @@ func (c *conn) last(bucket, key string, direct bool) (string, error) {
 	}
 	var got struct{ Message struct{ Data string } }
 	err := c.ask("$JS.API.STREAM.MSG.GET.KV_"+bucket, fmt.Sprintf("{\"last_by_subj\":%q}", subject), &got)
-	if no := (*refused)(nil); errors.As(err, &no) && no.Code == 404 {
+	if no := (*refused)(nil); errors.As(err, &no) && no.ErrCode == noMessage {
 		return "", nil
 	}
 	if err != nil {
