@@ -31,6 +31,7 @@ type Lab struct {
 	name   string // of the namespace of the bridge; the members' have numbers behind it
 	agents []*child.Child
 	inputs []*os.File // of agents on other machines: they end when these are closed
+	up     bool       // all of these have answered
 	made   []string   // files of ours
 }
 
@@ -227,9 +228,13 @@ func (l *Lab) Down() error {
 	}
 	for i, c := range l.agents {
 		if len(l.inputs) > 0 {
+			patience := 5 * time.Second // for one that may not even be connected; its end is that of its input, too
+			if l.up {
+				patience = time.Minute
+			}
 			select {
 			case <-c.Done():
-			case <-time.After(time.Minute):
+			case <-time.After(patience):
 			}
 		}
 		schedule, _ := signals.ParseSchedule("TERM/60/KILL/5")

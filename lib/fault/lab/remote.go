@@ -10,23 +10,34 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"pidbox/lib/child"
 	"pidbox/lib/fault/plan"
 	"pidbox/lib/spawn"
 )
 
-// script runs on a member's machine. Its standard input is a token on a line, and then this program; when that ends, because
-// the connection has or the tester is done, the agent is asked to end, which heals and stops the member.
+// The command line has the shell of whoever logs in, which may be any, start one that reads its script from standard input: so
+// many bytes, one by one, since more follows.
+const remoteShell = `exec /bin/sh -c 'read -r n && eval "$(dd bs=1 count="$n" 2>/dev/null)"'`
+
+// script runs on a member's machine. Then its standard input is a token on a line, and this program; when that ends, because
+// the connection has or the tester is done, the agent is asked to end, which heals and stops the member. Only what waits for
+// that has the input, and only until the agent has ended: a connection lasts as long as any process has a part of it.
 const script = `umask 077 && mkdir %[1]s && cd %[1]s || exit 1
-read -r token && printf '%%s\n' "$token" >token && head -c %[2]d >pidbox && chmod 700 pidbox || exit 1
 trap 'cd /; rm -rf %[1]s' EXIT
+trap 'exit 1' HUP INT TERM
+read -r token && printf '%%s\n' "$token" >token && head -c %[2]d >pidbox && [ "$(wc -c <pidbox)" -eq %[2]d ] && chmod 700 pidbox || exit 1
 exec 3<&0 </dev/null
-./pidbox fault-agent -p pid --listen unix:socket --token-file token %[3]s & agent=$!
-{ cat <&3 >/dev/null; kill $agent 2>/dev/null; } & watch=$!
+./pidbox fault-agent -p pid --listen unix:socket --token-file token %[3]s 3<&- & agent=$!
+{ while read -r _; do :; done; kill $agent; } <&3 >/dev/null 2>&1 3<&- & watch=$!
+exec 3<&-
+trap 'kill $agent' HUP INT TERM
 wait $agent; status=$?
+while kill -0 $agent 2>/dev/null; do wait $agent; status=$?; done
 kill $watch 2>/dev/null
-exit $status`
+exit $status
+`
 
 // Remote starts the agents of a plan on their members' machines, over ssh(1), each with this program and a token made for it,
 // and forwards their sockets to the paths that the plan names: no port is opened. The tokens are written to the files that the plan names.
@@ -50,17 +61,20 @@ func Remote(ctx context.Context, p *plan.Plan, binary string, out *os.File) (_ *
 		}
 	}()
 	for i := range p.Members {
-		if err := l.connect(p.Members[i], binary, out); err != nil {
+		if err := l.connect(ctx, p.Members[i], binary, out); err != nil {
 			return nil, fmt.Errorf("agent of %s: %w", p.Members[i].Name, err)
 		}
 		if err := l.exited(); err != nil { // no copy goes to the others
 			return nil, err
 		}
 	}
-	return l, l.await(ctx)
+	if err = l.await(ctx); err == nil {
+		l.up = true
+	}
+	return l, err
 }
 
-func (l *Lab) connect(m plan.Member, binary string, out *os.File) error {
+func (l *Lab) connect(ctx context.Context, m plan.Member, binary string, out *os.File) error {
 	program, err := os.Open(binary)
 	if err != nil {
 		return err
@@ -92,9 +106,9 @@ func (l *Lab) connect(m plan.Member, binary string, out *os.File) error {
 	if absolute, err := filepath.Abs(local); err == nil {
 		local = absolute
 	}
-	cmd := spawn.Command{Args: []string{"ssh", "-T", "-o", "BatchMode=yes", "-o", "ExitOnForwardFailure=yes", "-o", "StreamLocalBindUnlink=yes",
-		"-o", "StreamLocalBindMask=0177", "-o", "ServerAliveInterval=5", "-L", local + ":" + there + "/socket", m.SSH,
-		fmt.Sprintf(script, there, info.Size(), strings.Join(words, " "))}, Env: os.Environ(), Stdout: out, Stderr: out}
+	text := fmt.Sprintf(script, there, info.Size(), strings.Join(words, " "))
+	cmd := spawn.Command{Args: append(append([]string{"ssh", "-T"}, sshOptions()...), "-L", local+":"+there+"/socket", m.SSH, remoteShell),
+		Env: os.Environ(), Stdout: out, Stderr: out}
 	if cmd.Path, err = spawn.LookPath("ssh", os.Getenv("PATH"), ""); err != nil {
 		return err
 	}
@@ -110,11 +124,26 @@ func (l *Lab) connect(m plan.Member, binary string, out *os.File) error {
 		return err
 	}
 	l.agents, l.inputs = append(l.agents, c), append(l.inputs, write)
-	if _, err = io.WriteString(write, token+"\n"); err == nil {
+	stop := context.AfterFunc(ctx, func() { _ = write.SetWriteDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if _, err = fmt.Fprintf(write, "%d\n%s%s\n", len(text), text, token); err == nil {
 		_, err = io.Copy(write, program)
 	}
-	if errors.Is(err, syscall.EPIPE) { // it has ended, which is waited for
-		err = nil
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, syscall.EPIPE): // it has ended, which is waited for
+		return nil
 	}
 	return err
+}
+
+// sshOptions are for a connection of its own, whatever the user's configuration has: one that is shared stays when its command
+// has ended, and with it the socket and the streams.
+func sshOptions() (words []string) {
+	for _, option := range []string{"BatchMode=yes", "LogLevel=ERROR", "ControlMaster=no", "ControlPath=none", "RemoteCommand=none", "ExitOnForwardFailure=yes",
+		"StreamLocalBindUnlink=yes", "StreamLocalBindMask=0177", "ConnectTimeout=60", "ServerAliveInterval=5", "ServerAliveCountMax=12"} {
+		words = append(words, "-o", option)
+	}
+	return words
 }

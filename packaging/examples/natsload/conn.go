@@ -100,17 +100,13 @@ func (c *conn) ask(subject, payload string, out any) error {
 
 type refused struct {
 	Code        int
-	ErrCode     int `json:"err_code"`
 	Description string
 }
 
-// noMessage is JetStream's code for a key that has none. A stream that a member does not know is 404 as well, and says nothing
-// of what is in it.
-const noMessage = 10037
-
 func (e *refused) Error() string { return fmt.Sprint(e.Code, " ", e.Description) }
 
-// last is the value of a key; "" for none.
+// last is the value of a key; "" for none. That there is no such stream is said by the leader of all streams only, on the word of a
+// majority: what was in it is lost, which is not the same as a member that cannot tell.
 func (c *conn) last(bucket, key string, direct bool) (string, error) {
 	subject := "$KV." + bucket + "." + key
 	if direct {
@@ -118,7 +114,7 @@ func (c *conn) last(bucket, key string, direct bool) (string, error) {
 		switch {
 		case err != nil:
 			return "", err
-		case strings.HasPrefix(head, "NATS/1.0 404 Message Not Found"):
+		case strings.HasPrefix(head, "NATS/1.0 404"):
 			return "", nil
 		case !strings.Contains(head, "Nats-Sequence"):
 			return "", errors.New(strings.TrimSpace(head))
@@ -127,7 +123,7 @@ func (c *conn) last(bucket, key string, direct bool) (string, error) {
 	}
 	var got struct{ Message struct{ Data string } }
 	err := c.ask("$JS.API.STREAM.MSG.GET.KV_"+bucket, fmt.Sprintf("{\"last_by_subj\":%q}", subject), &got)
-	if no := (*refused)(nil); errors.As(err, &no) && no.ErrCode == noMessage {
+	if no := (*refused)(nil); errors.As(err, &no) && no.Code == 404 {
 		return "", nil
 	}
 	if err != nil {
