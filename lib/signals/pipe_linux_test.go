@@ -32,21 +32,24 @@ func TestPipe(t *testing.T) {
 		slices.Sort(all)
 		return all
 	}
+	want, last := slices.Clone(taken), syscall.Signal(64)
 	for _, s := range taken {
-		if err := syscall.Kill(os.Getpid(), s); err != nil {
+		err := syscall.Kill(os.Getpid(), s)
+		if err == syscall.EINVAL && s == last { // qemu-user keeps the last one for itself
+			want, last = want[:len(want)-1], 40
+		} else if err != nil {
 			t.Fatal(err)
 		}
 	}
-	want := slices.Clone(taken)
 	slices.Sort(want)
 	if got := heard(len(want)); !slices.Equal(got, want) {
 		t.Errorf("heard %v, want %v", got, want)
 	}
 	const often = 1000 // the pipe holds more
 	for range often {
-		syscall.Kill(os.Getpid(), 64)
+		syscall.Kill(os.Getpid(), last)
 	}
-	if got := heard(often); len(got) != often || got[0] != 64 {
+	if got := heard(often); len(got) != often || got[0] != last {
 		t.Errorf("heard %d of %d", len(got), often)
 	}
 	p.Ring()
