@@ -61,13 +61,14 @@ deps: ## install the programs that the tests run (root, Debian); elsewhere name 
 #   bound       pid-bound in 1,000 rounds of forks and kills for each scope, and killed at each of its system calls; two hours (root)
 #   listen      haproxy and gunicorn under keep-alive --listen, killed in turn with it, under 1,000 connections a second; four minutes
 #   systemd     a real systemd, in a container, runs a service through daemonize, and one through keep-alive; two minutes (root)
+#   vm          a kernel of its own, with control groups of version 2 alone: the OOM killer, pid-bound; a minute (root)
 #   arm64       the core of the tests, and the tour, on arm64 and armhf under qemu-user; three minutes
 #   core        the build core on riscv64, mips, mipsel and i386 under qemu-user: the tour; five minutes
 #   dropins     start-stop-daemon beside dpkg's, under the init scripts of sixteen services, and the functions for scripts; twenty minutes (root)
 #   newcomer    what somebody new goes through on a fresh Debian, from the clone to make uninstall; half an hour (root); writes
 #               packaging/docs/newcomer.md
 #   packages    releases in a Debian made for that, and arm64; five minutes (root)
-test-%: build ## PLACE: supervisor, cluster, bound, listen, systemd, arm64, kernel, core, dropins, newcomer, packages; minutes each
+test-%: build ## PLACE: supervisor, cluster, bound, listen, systemd, vm, arm64, kernel, core, dropins, newcomer, packages; minutes each
 	packaging/test-$* ./$(BINARY)
 
 STORES = $${XDG_CACHE_HOME:-$$HOME/.cache}/pidbox-stores
@@ -128,7 +129,9 @@ waits: build peers ## wait-healthy and its peers before the same services; write
 	PATH="$${XDG_CACHE_HOME:-$$HOME/.cache}/pidbox-waits/bin:$$PATH" $(GO) run ./testscripts/waits -out packaging/docs/waiting.md ./$(BINARY)
 
 escapes: build peers ## what a command leaves behind under pid-bound and its peers; writes packaging/docs/escapes.md (root)
-	$(GO) run ./testscripts/escapes -out packaging/docs/escapes.md ./$(BINARY)
+	packaging/deps systemd
+	packaging/debian-tree /var/tmp/pidbox-escapes systemd,systemd-sysv,dbus,tmux
+	$(GO) run ./testscripts/escapes -systemd /var/tmp/pidbox-escapes -out packaging/docs/escapes.md ./$(BINARY)
 
 soak: build ## random lives of processes for D, with a checker that knows who owns what
 	$(GO) run ./testscripts/soak -for $(D) ./$(BINARY)
