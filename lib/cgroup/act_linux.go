@@ -154,7 +154,10 @@ func notFound(err error) error {
 // at once.
 func (g *Group) kill() error {
 	if !g.legacy {
-		if err := g.write("cgroup.kill", "1"); !errors.Is(err, fs.ErrNotExist) {
+		switch err := g.write("cgroup.kill", "1"); {
+		case err == nil:
+			return g.killLeaderless()
+		case !errors.Is(err, fs.ErrNotExist):
 			return ignoreGone(err)
 		}
 	}
@@ -163,6 +166,35 @@ func (g *Group) kill() error {
 	_ = g.Freeze(limited) // so that none forks meanwhile; one that sleeps in the kernel does not fork either
 	err := first(g.each(syscall.SIGKILL, nil))
 	return errors.Join(err, g.Thaw())
+}
+
+// killLeaderless is for what cgroup.kill passes over: it sends KILL to the first thread of each process, and where that has ended
+// before the others nothing comes of it. Those that it has reached are gone, or are fewer, after a moment.
+func (g *Group) killLeaderless() error {
+	const moment, moments = 10, 100 // in milliseconds
+	fd, err := procfs.OpenFile(filepath.Join(g.path, "cgroup.events"), unix.O_RDONLY)
+	if err != nil {
+		return ignoreGone(err)
+	}
+	defer unix.Close(fd)
+	last := []int(nil)
+	for range moments {
+		var text [4096]byte
+		n, err := unix.Pread(fd, text[:], 0) // so that poll(2) waits for the next change
+		if err != nil || !eventIn(strings.TrimSpace(string(text[:n])), "populated") {
+			return ignoreGone(err)
+		}
+		pids, err := g.PIDs()
+		if err != nil {
+			return err
+		}
+		if slices.Equal(pids, last) {
+			return first(g.each(syscall.SIGKILL, nil))
+		}
+		last = pids
+		_, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLPRI}}, moment)
+	}
+	return nil
 }
 
 // each signals process by process, each by a handle that was seen in the group after it was opened, and says which it did

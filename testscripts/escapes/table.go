@@ -10,8 +10,7 @@ const head = `# What a command leaves behind, beside other tools
 
 A command starts a child that tries to stay behind, in ten ways, under pid-bound and its peers: measured by one command, ` + "`make\nescapes`" + `.
 Each cell has three signs: what is left when the command itself exits, when the tool gets TERM, and when it gets KILL. A
-point is nothing, an x a survivor after a second. systemd-run was given a systemd of its own, in a container; there the kernel itself ends a
-stopped child by HUP, once no parent of its process group is left in its session.
+point is nothing, an x a survivor after a second. systemd-run was given a systemd of its own, in a container.
 
 A tool that is not meant to end descendants is no worse for an x; the table is for who has to choose.
 
