@@ -97,6 +97,7 @@ func TestSupervisorIsReadyThoughACheckFailedMeanwhile(t *testing.T) {
 		s.Ready = func() { ready = time.Since(began) }
 		go func() {
 			time.Sleep(2300 * time.Millisecond)
+			synctest.Wait()
 			f.children[0].events <- notified.Event{Kind: notified.Ready}
 			time.Sleep(time.Minute)
 			askStop(s)
