@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"pidbox/lib/child"
+	"pidbox/lib/fork"
 	"pidbox/lib/proc"
 	"pidbox/lib/spawn"
 )
@@ -77,7 +78,9 @@ func (n *namespace) start(bound bool) (*proc.Handle, error) {
 	if n.user {
 		p.Flags |= unix.CLONE_NEWUSER
 	}
-	p.do(unix.SYS_RT_SIGACTION, uintptr(unix.SIGCHLD), address(p, &[16]uintptr{1}), 0, 8)
+	const ignored = 1
+	uncollected := fork.Handled(ignored)
+	p.do(unix.SYS_RT_SIGACTION, uintptr(unix.SIGCHLD), address(p, &uncollected), 0, fork.SetSize)
 	p.do(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL)) // also one that is stopped; it may come too late
 	p.alone("pid-bound-init", n.keeping.files()...)
 	p.await(n.keeping)

@@ -33,7 +33,7 @@ type Program struct {
 	Bound bool   // it is killed when the last descriptor in Pidfd is closed, and never a zombie
 	Pidfd int32
 
-	all, old uint64     // signal masks
+	all, old [2]uint64  // signal masks
 	args     [11]uint64 // of clone3(2)
 }
 
@@ -74,8 +74,8 @@ const Passed = -1
 //go:nosplit
 //go:noinline
 func Do(p *Program) (uintptr, syscall.Errno) {
-	p.all = ^uint64(0)
-	syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&p.all)), uintptr(unsafe.Pointer(&p.old)), 8, 0, 0)
+	p.all = [2]uint64{^uint64(0), ^uint64(0)}
+	syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&p.all)), uintptr(unsafe.Pointer(&p.old)), SetSize, 0, 0)
 	var pid uintptr
 	var errno syscall.Errno
 	if p.Shares {
@@ -92,7 +92,7 @@ func Do(p *Program) (uintptr, syscall.Errno) {
 	if pid == 0 && errno == 0 {
 		walk(p)
 	}
-	syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&p.old)), 0, 8, 0, 0)
+	syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&p.old)), 0, SetSize, 0, 0)
 	return pid, errno
 }
 

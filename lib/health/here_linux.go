@@ -49,9 +49,17 @@ func connectAtOnce(to netip.AddrPort) (net.Conn, error) {
 		syscall.RawSyscall(unix.SYS_CLOSE, fd, 0, 0)
 		return nil, failedDial(to, "connect", errno)
 	}
-	f := os.NewFile(fd, "")
+	return taken(os.NewFile(fd, ""), to)
+}
+
+// taken has a connected socket as one of package net's, which knows no other end of one that was reset meanwhile.
+func taken(f *os.File, to netip.AddrPort) (net.Conn, error) {
 	defer f.Close()
 	conn, err := net.FileConn(f)
+	if err == nil && conn.RemoteAddr() == nil {
+		conn.Close()
+		return nil, failedDial(to, "connect", syscall.ECONNRESET)
+	}
 	if err == nil && conn.LocalAddr().String() == conn.RemoteAddr().String() { // it was given the port that it asks for
 		_ = conn.(*net.TCPConn).SetLinger(0) // or that would be taken for a minute
 		conn.Close()

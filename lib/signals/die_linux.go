@@ -7,15 +7,17 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"pidbox/lib/fork"
 )
 
 // Dispositions of signal(7): SIG_DFL and SIG_IGN.
 const byDefault, ignored = 0, 1
 
 // dispose sets the disposition of a signal behind the back of the Go runtime, which puts a handler of its own in the
-// place of each. In the kernel's sigaction the handler comes first, on every architecture but MIPS, and all else is zero.
+// place of each.
 func dispose(s syscall.Signal, handler uintptr) {
-	swap(s, [16]uintptr{handler})
+	swap(s, fork.Handled(handler))
 }
 
 // raise sends the signal to this very thread, where it is not blocked, so that it has taken effect when this returns.
@@ -35,15 +37,15 @@ func raise(s syscall.Signal) {
 func Suspend(still func() bool) (stopped bool) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	stop, ok := swap(syscall.SIGTSTP, [16]uintptr{byDefault})
+	stop, ok := swap(syscall.SIGTSTP, fork.Handled(byDefault))
 	if !ok {
 		return false
 	}
 	defer swap(syscall.SIGTSTP, stop)
-	if stop[0] == ignored {
+	if stop.Handler() == ignored {
 		return false
 	}
-	if on, ok := swap(syscall.SIGCONT, [16]uintptr{byDefault}); ok {
+	if on, ok := swap(syscall.SIGCONT, fork.Handled(byDefault)); ok {
 		defer swap(syscall.SIGCONT, on)
 	}
 	var set, old unix.Sigset_t
@@ -53,7 +55,7 @@ func Suspend(still func() bool) (stopped bool) {
 	}
 	_ = unix.Tgkill(unix.Getpid(), unix.Gettid(), syscall.SIGTSTP) // pending, until it is unblocked or a CONT discards it
 	if !still() {
-		swap(syscall.SIGTSTP, [16]uintptr{ignored}) // discards it too
+		swap(syscall.SIGTSTP, fork.Handled(ignored)) // discards it too
 	}
 	before := switches()
 	_ = unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil)
@@ -61,18 +63,21 @@ func Suspend(still func() bool) (stopped bool) {
 }
 
 // swap sets the disposition of a signal as dispose does, and gives the one before.
-func swap(s syscall.Signal, action [16]uintptr) (before [16]uintptr, ok bool) {
-	_, _, errno := syscall.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(&action)), uintptr(unsafe.Pointer(&before)), 8, 0, 0)
+func swap(s syscall.Signal, action fork.Disposition) (before fork.Disposition, ok bool) {
+	_, _, errno := syscall.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(&action)), uintptr(unsafe.Pointer(&before)), fork.SetSize, 0, 0)
 	runtime.KeepAlive(&action)
 	return before, errno == 0
 }
 
 // ignores says that the disposition is to ignore.
-func ignores(s syscall.Signal) bool { return disposition(s)[0] == ignored }
+func ignores(s syscall.Signal) bool {
+	action := disposition(s)
+	return action.Handler() == ignored
+}
 
 // disposition is what the kernel does with a signal, a struct sigaction; zero if it does not tell.
-func disposition(s syscall.Signal) (action [16]uintptr) {
-	_, _, _ = syscall.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(s), 0, uintptr(unsafe.Pointer(&action)), 8, 0, 0)
+func disposition(s syscall.Signal) (action fork.Disposition) {
+	_, _, _ = syscall.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(s), 0, uintptr(unsafe.Pointer(&action)), fork.SetSize, 0, 0)
 	return action
 }
 

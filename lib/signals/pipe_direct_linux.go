@@ -4,12 +4,14 @@ package signals
 
 import (
 	"syscall"
+
+	"pidbox/lib/fork"
 )
 
 // relay is a handler of our own, in assembly: it writes the number and touches nothing of the Go runtime, which may have been
 // interrupted anywhere. To be notified by the runtime takes two changes of threads for each signal that is asked for: for all
 // of them that is more than the start of a Go program.
-type relay struct{ action [16]uintptr }
+type relay struct{ action fork.Disposition }
 
 // handler is the address of the handler, which writes to fd from now on.
 func handler(fd int32) uintptr

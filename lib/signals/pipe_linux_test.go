@@ -60,14 +60,15 @@ func TestPipe(t *testing.T) {
 	}
 	p.GiveBack(taken...)
 	for _, s := range taken {
-		if got := disposition(s)[0]; got != byDefault {
+		action := disposition(s)
+		if got := action.Handler(); got != byDefault {
 			t.Errorf("%v has the disposition %#x", s, got)
 		}
 	}
 	signal.Ignore(syscall.SIGUSR2)
 	defer signal.Reset(syscall.SIGUSR2)
 	p.Take(syscall.SIGUSR2)
-	if disposition(syscall.SIGUSR2)[0] != ignored {
+	if !ignores(syscall.SIGUSR2) {
 		t.Error("a signal that is ignored was taken")
 	}
 }

@@ -83,10 +83,12 @@ func compose(cmd Command, ends *ends, session, detach bool) (*plan, error) {
 	}
 	p.do("tell its PID", fork.Myself, unix.SYS_GETPID)
 	for sig := uintptr(1); sig <= 64; sig++ { // KILL, STOP and, to some kernels, the C library's own cannot be set
-		p.do("reset signals", fork.May, unix.SYS_RT_SIGACTION, sig, address(p, &p.None), 0, 8)
+		p.do("reset signals", fork.May, unix.SYS_RT_SIGACTION, sig, address(p, &p.None), 0, fork.SetSize)
 	}
+	const ignored = 1
 	for _, sig := range cmd.Ignored {
-		p.do("ignore signals", fork.May, unix.SYS_RT_SIGACTION, uintptr(sig), address(p, &[16]uintptr{1}), 0, 8)
+		to := fork.Handled(ignored)
+		p.do("ignore signals", fork.May, unix.SYS_RT_SIGACTION, uintptr(sig), address(p, &to), 0, fork.SetSize)
 	}
 	p.descriptors(ends)
 	if err := errors.Join(p.scoreOOM(ends.free()), p.properties()); err != nil {
@@ -95,7 +97,7 @@ func compose(cmd Command, ends *ends, session, detach bool) (*plan, error) {
 	if cmd.Mortal { // a change of credentials would have cleared it
 		p.do("bind its life to ours", fork.Must, unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL))
 	}
-	p.do("unblock signals", fork.Must, unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, address(p, &p.None), 0, 8)
+	p.do("unblock signals", fork.Must, unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, address(p, &p.None), 0, fork.SetSize)
 	p.do("report", fork.Must, unix.SYS_WRITE, p.Report, address(p, &p.Word), unsafe.Sizeof(p.Word))
 	p.do("inherit a lock", fork.Gated, unix.SYS_RECVMSG, uintptr(ends.child), p.envelope(), 0)
 	path, err1 := p.text(cmd.Path)

@@ -87,7 +87,9 @@ func TestClosedConnection(t *testing.T) {
 			}
 			io.WriteString(w, `{"state":"running"}`)
 		}))
-		_, err := newClient(plan.Member{Name: "m1", Agent: server.URL}, "", nil).status(context.Background())
+		client := newClient(plan.Member{Name: "m1", Agent: server.URL}, "", nil)
+		client.turn = func(context.Context) time.Duration { return 0 } // or it is asked once more on a busy machine
+		_, err := client.status(context.Background())
 		server.Close()
 		if (err == nil) != well {
 			t.Errorf("closed %d times: %v", closed, err)

@@ -242,16 +242,17 @@ const tryTimeout = 2 * time.Second
 // is asked again, with more time for each check and for all.
 func (c *Cluster) healthyFor(ctx context.Context, limit, stable time.Duration) (since time.Time, err error) {
 	const every = 100 * time.Millisecond
-	end, try := time.Now().Add(limit+stable), tryTimeout
+	end, try, room := time.Now().Add(limit+stable), tryTimeout, limit
 	busy := func(l look) (ours bool) {
 		if try, ours = c.turn.late(ctx, l.slowest, try); ours {
-			end = time.Now().Add(limit + stable)
+			room = time.Duration(float64(limit) * float64(try) / float64(tryTimeout))
+			end = time.Now().Add(room + stable)
 		}
 		return ours
 	}
 	fell := "" // who was not healthy for long enough
 	for {
-		within, done := context.WithDeadline(ctx, earlier(end, time.Now().Add(limit)))
+		within, done := context.WithDeadline(ctx, earlier(end, time.Now().Add(room)))
 		l, err := c.healthy(within, try, false)
 		done()
 		switch {
