@@ -130,6 +130,6 @@ const pidBoundCaveats = `
 
 	While pid-bound is stopped, the limit and the owner still end COMMAND, by SIGKILL, 5 seconds and the grace later.
 
-	When pid-bound itself is killed by SIGKILL, --scope cgroup leaves a descendant whose first thread has ended while others run on:
+	When pid-bound itself is killed by SIGKILL, --scope cgroup leaves a descendant whose first thread has exited while others run on:
 	cgroup.kill passes over such a process, and only pid-bound kills it one by one. The other scopes leave none.
 `
