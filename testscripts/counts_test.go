@@ -143,7 +143,7 @@ func costs(t *testing.T, strace, dir, name string, most cost) {
 	t.Logf("%v of %v, in %v", got, names, took[len(took)/2].Round(10*time.Microsecond))
 	for i, n := range got {
 		slack := 1.05
-		if names[i] == "threads" && most[i] > 10 { // of so many it is the scheduler that decides who waits for whom
+		if names[i] == "threads" { // on a busy machine the scheduler has one more begin before another has got to sleep
 			slack = 1.5
 		}
 		if float64(n) > float64(most[i])*slack {
