@@ -242,17 +242,16 @@ const tryTimeout = 2 * time.Second
 // is asked again, with more time for each check and for all.
 func (c *Cluster) healthyFor(ctx context.Context, limit, stable time.Duration) (since time.Time, err error) {
 	const every = 100 * time.Millisecond
-	end, try, room := time.Now().Add(limit+stable), tryTimeout, limit
+	end, try := time.Now().Add(limit+stable), tryTimeout
 	busy := func(l look) (ours bool) {
 		if try, ours = c.turn.late(ctx, l.slowest, try); ours {
-			room = time.Duration(float64(limit) * float64(try) / float64(tryTimeout))
-			end = time.Now().Add(room + stable)
+			end = time.Now().Add(limit + stable)
 		}
 		return ours
 	}
 	fell := "" // who was not healthy for long enough
 	for {
-		within, done := context.WithDeadline(ctx, earlier(end, time.Now().Add(room)))
+		within, done := context.WithDeadline(ctx, earlier(end, time.Now().Add(limit)))
 		l, err := c.healthy(within, try, false)
 		done()
 		switch {
