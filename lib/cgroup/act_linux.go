@@ -179,9 +179,7 @@ func (g *Group) killLeaderless() error {
 	defer unix.Close(fd)
 	last := []int(nil)
 	for range moments {
-		var text [4096]byte
-		n, err := unix.Pread(fd, text[:], 0) // so that poll(2) waits for the next change
-		if err != nil || !eventIn(strings.TrimSpace(string(text[:n])), "populated") {
+		if populated, err := eventOf(fd, "populated"); !populated {
 			return ignoreGone(err)
 		}
 		pids, err := g.PIDs()

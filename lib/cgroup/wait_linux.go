@@ -46,6 +46,13 @@ func (g *Group) Wait(ctx context.Context) error {
 	}
 }
 
+// eventOf reads one from the open cgroup.events, so that poll(2) waits for the next change.
+func eventOf(fd int, name string) (bool, error) {
+	var text [4096]byte
+	n, err := unix.Pread(fd, text[:], 0)
+	return err == nil && eventIn(strings.TrimSpace(string(text[:n])), name), err
+}
+
 // await sleeps until an event of version 2 has that value. The kernel wakes whoever polls cgroup.events, after a read, when
 // something in it has changed since.
 func (g *Group) await(ctx context.Context, name string, value bool) error {
@@ -55,9 +62,8 @@ func (g *Group) await(ctx context.Context, name string, value bool) error {
 	}
 	defer unix.Close(fd)
 	is := func() (bool, error) {
-		var text [4096]byte
-		n, err := unix.Pread(fd, text[:], 0)
-		return err == nil && eventIn(strings.TrimSpace(string(text[:n])), name) == value, err
+		now, err := eventOf(fd, name)
+		return err == nil && now == value, err
 	}
 	if so, err := is(); so || err != nil { // most often: without what a wait needs
 		return ignoreGone(err)
