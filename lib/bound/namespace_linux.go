@@ -78,8 +78,7 @@ func (n *namespace) start(bound bool) (*proc.Handle, error) {
 	if n.user {
 		p.Flags |= unix.CLONE_NEWUSER
 	}
-	const ignored = 1
-	uncollected := fork.Handled(ignored)
+	uncollected := fork.Handled(fork.Ignored)
 	p.do(unix.SYS_RT_SIGACTION, uintptr(unix.SIGCHLD), address(p, &uncollected), 0, fork.SetSize)
 	p.do(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL)) // also one that is stopped; it may come too late
 	p.alone("pid-bound-init", n.keeping.files()...)

@@ -4,7 +4,10 @@ package fork
 // is of SetSize bytes.
 type Disposition [16]uintptr
 
-// Handled is by handler, which may be SIG_DFL or SIG_IGN; all else is zero.
+// Default and Ignored are the handlers SIG_DFL and SIG_IGN: signal(7).
+const Default, Ignored = 0, 1
+
+// Handled is by handler, which may be one of those; all else is zero.
 func Handled(handler uintptr) (d Disposition) {
 	d[handlerAt] = handler
 	return d

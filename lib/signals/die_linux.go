@@ -11,8 +11,7 @@ import (
 	"pidbox/lib/fork"
 )
 
-// Dispositions of signal(7): SIG_DFL and SIG_IGN.
-const byDefault, ignored = 0, 1
+const byDefault, ignored = fork.Default, fork.Ignored
 
 // dispose sets the disposition of a signal behind the back of the Go runtime, which puts a handler of its own in the
 // place of each.

@@ -85,9 +85,8 @@ func compose(cmd Command, ends *ends, session, detach bool) (*plan, error) {
 	for sig := uintptr(1); sig <= 64; sig++ { // KILL, STOP and, to some kernels, the C library's own cannot be set
 		p.do("reset signals", fork.May, unix.SYS_RT_SIGACTION, sig, address(p, &p.None), 0, fork.SetSize)
 	}
-	const ignored = 1
 	for _, sig := range cmd.Ignored {
-		to := fork.Handled(ignored)
+		to := fork.Handled(fork.Ignored)
 		p.do("ignore signals", fork.May, unix.SYS_RT_SIGACTION, uintptr(sig), address(p, &to), 0, fork.SetSize)
 	}
 	p.descriptors(ends)
