@@ -100,7 +100,6 @@ type Child struct {
 	members  *cgroup.Members // of its control group; nil where it has none
 	handle   *proc.Handle
 	identity proc.Identity
-	known    proc.Identity // the same, if all of it is known
 	began    time.Time
 
 	watch sync.Once

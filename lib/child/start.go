@@ -49,8 +49,8 @@ func (c *Child) Hold(ctx context.Context, cmd spawn.Command) (err error) {
 	if !c.spec.Nameless {
 		var unknown error
 		c.identity, unknown = c.handle.Identity() // what is not known is zero
-		if unknown == nil {
-			c.known = c.identity
+		if unknown == nil && c.place != nil {
+			c.place.Known = c.identity
 		}
 	}
 	if c.spec.grouped() {
@@ -71,7 +71,7 @@ func (c *Child) Hold(ctx context.Context, cmd spawn.Command) (err error) {
 func (c *Child) Record(ctx context.Context) error {
 	err := context.Cause(ctx)
 	if err == nil && c.place != nil {
-		c.place.Attach, c.place.Known = c.spec.Attach, c.known
+		c.place.Attach = c.spec.Attach
 		err = c.place.Write(c.handle)
 		c.recorded = true // or a part of it
 	}
