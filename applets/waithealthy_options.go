@@ -125,7 +125,7 @@ func (o *waitHealthyOptions) meant(c *applet.Call, stray string) string {
 		return "did you mean " + stray + ":" + o.urls[i+1] + "?"
 	case strings.HasPrefix(stray, "/"), strings.HasPrefix(stray, "./"):
 		return "did you mean file:" + stray + " or unix:" + stray + "?"
-	case len(rest) > 1 && slices.Contains([]string{"http", "https", "tcp", "tls", "h2c", "grpc", "grpcs"}, host):
+	case len(rest) > 1 && health.OverNetwork(host):
 		return "did you mean " + host + "://" + strings.TrimLeft(rest, "/") + "?"
 	case strings.HasPrefix(stray, "http//"), strings.HasPrefix(stray, "https//"):
 		return "did you mean " + strings.Replace(stray, "//", "://", 1) + "?"

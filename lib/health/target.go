@@ -34,7 +34,8 @@ func ParseAll(targets []string, o Options) ([]Check, error) {
 	return checks, nil
 }
 
-func overNetwork(scheme string) bool {
+// OverNetwork says that targets of a scheme are written with two slashes and a host.
+func OverNetwork(scheme string) bool {
 	return slices.Contains([]string{"http", "https", "h2c", "grpc", "grpcs", "tcp", "tls"}, strings.ToLower(scheme))
 }
 
@@ -56,7 +57,7 @@ func Scheme(target string) string {
 func (h *httpClient) parse(s string) (Check, error) {
 	scheme := Scheme(s)
 	first, rest, _ := strings.Cut(s, ":")
-	if overNetwork(first) && !strings.HasPrefix(rest, "//") && (scheme == "" || strings.Contains(rest, ":")) {
+	if OverNetwork(first) && !strings.HasPrefix(rest, "//") && (scheme == "" || strings.Contains(rest, ":")) {
 		return nil, fmt.Errorf("two slashes are missing: %s://HOST:PORT", strings.ToLower(first))
 	}
 	switch scheme {
@@ -88,7 +89,7 @@ func (h *httpClient) parse(s string) (Check, error) {
 	switch {
 	case u.Scheme == "udp":
 		return nil, errors.New("no connection shows whether a UDP service is well; write exec: with a command that asks it")
-	case !overNetwork(u.Scheme):
+	case !OverNetwork(u.Scheme):
 		return nil, fmt.Errorf("scheme %q is not %s; for other protocols there is tcp://HOST:PORT", u.Scheme, schemes)
 	}
 	switch port := u.Port(); {
