@@ -17,6 +17,7 @@ import (
 	"pidbox/lib/fault/plan"
 	"pidbox/lib/fault/report"
 	"pidbox/lib/fault/run"
+	"pidbox/lib/resolve"
 	"pidbox/lib/signals"
 )
 
@@ -282,16 +283,16 @@ func (o *faultTesterOptions) runCases(c *applet.Call, p *plan.Plan) error {
 
 // repeat is the command that runs the same again.
 func (o *faultTesterOptions) repeat(c *applet.Call, command string, seed uint64) string {
-	words := []string{"fault-tester", command, o.file}
+	line := resolve.Quote("fault-tester "+command, o.file)
 	if c.Given("for") {
-		words = append(words, "--for", o.lasting.String())
+		line += " --for " + o.lasting.String()
 	} else if o.rounds > 1 {
-		words = append(words, "--rounds", strconv.Itoa(o.rounds))
+		line += " --rounds " + strconv.Itoa(o.rounds)
 	}
 	for _, pattern := range o.patterns {
-		words = append(words, "--case", "'"+pattern+"'")
+		line = resolve.Quote(line+" --case", pattern)
 	}
-	return strings.Join(append(words, "--seed", strconv.FormatUint(seed, 10)), " ")
+	return line + " --seed " + strconv.FormatUint(seed, 10)
 }
 
 // reported does something on the cluster, and reports it in every way that was asked for; after writes more for people.
